@@ -1,0 +1,63 @@
+"""The errors a user can meet, and the words they are said in.
+
+Every error that reaches a user is one of these classes. A command prints it as one line (or one line a problem) and ends with the
+class's exit status: 2 where the request was wrong, 1 where the work failed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class VisionfwError(Exception):
+    """The work failed: a file could not be read, a disk was full. Commands end with status 1."""
+
+    status = 1
+
+
+class RequestError(VisionfwError, ValueError):
+    """What was asked for is wrong: a flag, a name, a file that is not there. Commands end with status 2."""
+
+    status = 2
+
+
+class ModelDefinitionError(RequestError):
+    """A model dictionary is wrong; `.problems` lists every problem found, each with the address of its link."""
+
+    def __init__(self, problems: Iterable[str]):
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def nearest(name: object, choices: Iterable[object]) -> str | None:
+    """Return the choice that reads most like `name`, or None where nothing is near."""
+    by_lower = {str(choice).lower(): str(choice) for choice in choices}
+    lower = str(name).lower()
+    found = difflib.get_close_matches(lower, by_lower, n=1, cutoff=0.5)
+    if not found and len(lower) >= 3:
+        found = sorted((choice for choice in by_lower if choice.startswith(lower) or lower.startswith(choice)), key=len)[:1]
+    return by_lower[found[0]] if found else None
+
+
+def unknown(kind: str, name: object, choices: Iterable[object], most: int = 12) -> str:
+    """Say that `name` is no `kind`, with the nearest choice, or with all of them where they are few and none is near.
+
+    Example:
+        >>> unknown("layer", "Conv2", ["Conv2D", "Dense"])
+        "no layer 'Conv2'; did you mean 'Conv2D'?"
+    """
+    choices = sorted({str(choice) for choice in choices})
+    near = nearest(name, choices)
+    if near is not None:
+        return f"no {kind} {name!r}; did you mean {near!r}?"
+    if not choices:
+        return f"no {kind} {name!r}; there is none to choose from"
+    shown = ", ".join(choices[:most]) + (", ..." if len(choices) > most else "")
+    return f"no {kind} {name!r}; there is {shown}"
+
+
+def brief(error: BaseException) -> str:
+    """Return an exception's first telling line, for a message that already says where it happened."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,1 @@
+"""The dictionary language and its compiler: schema -> order -> expand -> check -> build, and what is said of a dictionary."""

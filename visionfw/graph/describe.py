@@ -1,0 +1,135 @@
+"""What can be said of a dictionary in words: a table of its links with shapes and costs, and the difference of two."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from visionfw.graph.check import Checked, examine, functions_of
+from visionfw.graph.cost import Unit, measure, units
+from visionfw.graph.expand import layer_text, link_name
+from visionfw.graph.records import Graph, Link, link_text
+from visionfw.graph.schema import normalise
+
+_OUTPUT = (720, 1280)
+
+
+def describe(dictionary: Mapping[str, Any], scale: int | None = None) -> str:
+    """Return a table of a model's links with their output shapes, parameters and multiply-adds (for a 1280x720 output).
+
+    A block's links stand indented under it, once however often it is repeated, with the figures of one copy.
+
+    Args:
+        dictionary: any spelling.
+        scale: the run's scale, for a dictionary that leaves it open.
+
+    Raises:
+        ModelDefinitionError: the dictionary is wrong.
+    """
+    return table(examine(dictionary, scale, functions_of(sys._getframe(1))))
+
+
+def table(checked: Checked) -> str:
+    """Return `describe`'s table of a checked dictionary."""
+    found, exact = units(checked, _OUTPUT)
+    total = measure(checked, _OUTPUT)
+    rows = [("link", "layer", "output", "parameters", "multiply-adds"), *_rows(checked, found, exact)]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    lines = ["  ".join(cell.rjust(width) if column > 2 else cell.ljust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    definition = checked.definition
+    kind = {"rgb": "RGB", "y": "luma"}[definition.colour] + (", bicubic enlargement first" if definition.pre_upsample else "")
+    head = f"{definition.name}: scale {definition.scale}, {kind}" + (f"\n{definition.paper}" if definition.paper else "")
+    field = "the whole image" if total.receptive_field == float("inf") else f"{total.receptive_field} x {total.receptive_field} pixels"
+    foot = f"{total.params:,} parameters, {short(total.multiply_adds)} multiply-adds for a 1280x720 output, receptive field {field}"
+    return "\n".join([head, "", *lines, "", foot])
+
+
+def short(number: float) -> str:
+    """Write a large number briefly: 1.52 M, 114.2 G.
+
+    Example:
+        >>> short(1517571)
+        '1.52 M'
+    """
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.4g} {letter}"
+    return f"{number:g}"
+
+
+def _rows(checked: Checked, found: list[Unit], exact: float) -> Iterator[tuple[str, ...]]:
+    counted: set[str] = set()
+
+    def figures(prefix: str, link: Link) -> tuple[str, str]:
+        copies = [prefix + link_name(link, copy) for copy in range(link.repeat or 1)]
+        inside = [unit for unit in found if any(unit.name == name or unit.name.startswith(name + "-") for name in copies)]
+        params = {unit.name: unit.params for unit in inside if unit.name not in counted}
+        shared = bool(inside) and not params and link.share is not None
+        multiply_adds = round(sum(unit.multiply_adds for unit in inside) * exact)
+        return ("shared" if shared else f"{sum(params.values()):,}" if sum(params.values()) else ""), (short(multiply_adds) if multiply_adds else "")
+
+    def walk(graph: Graph, layer_prefix: str, tensor_prefix: str, depth: int, scopes: tuple) -> Iterator[tuple[str, ...]]:
+        for link in graph.links:
+            last = "" if link.repeat is None else f"-{link.repeat - 1}"
+            tensor = f"{tensor_prefix}{link.group}_{link.target}{last}"
+            block = next((scope[link.layer] for scope in scopes if link.layer in scope), None) if link.group == "block" else None
+            shape = checked.shapes.get(tensor) or _block_shape(checked, f"{tensor}-")
+            times = f" x{link.repeat}" if link.repeat else ""
+            text = layer_text(link) if link.parameters else link.layer
+            yield ("  " * depth + f"{link.group} {link_text(link.sources, link.target)}", text + times, str(shape or ""), *figures(layer_prefix, link))
+            if isinstance(block, Graph):
+                first = "" if link.repeat is None else "-0"
+                inner = (layer_prefix + link_name(link) + "-", f"{tensor_prefix}{link.group}_{link.target}{first}-")
+                yield from walk(block, *inner, depth + 1, (block.blocks, *scopes))
+            counted.update(unit.name for unit in found if unit.name.startswith(layer_prefix + link_name(link)) and depth == 0)
+
+    yield from walk(checked.definition.graph, "", "", 0, (checked.definition.graph.blocks,))
+
+
+def _block_shape(checked: Checked, prefix: str) -> Any:
+    """Return the shape of the last tensor made inside a block."""
+    inside = [call.target for call in checked.expanded.calls if call.target.startswith(prefix)]
+    return checked.shapes.get(inside[-1]) if inside else None
+
+
+def diff(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
+    """Say what changes from dictionary `a` to `b`, link by link; '' where they mean the same.
+
+    Links are known by group and target, so the order and the spelling of the dictionaries carry no difference.
+
+    Raises:
+        ModelDefinitionError: one of them is not in the language.
+    """
+    return "\n".join(_differences(normalise(a), normalise(b), ""))
+
+
+def _differences(a: Mapping[str, Any], b: Mapping[str, Any], path: str) -> Iterator[str]:
+    for key in sorted((set(a) | set(b)) - {"links", "blocks"}):
+        if a.get(key) != b.get(key):
+            yield f"{path}{key}: {a.get(key)!r} -> {b.get(key)!r}"
+    links_a, links_b = ({(link[0], link[2]): link for link in side["links"]} if "links" in side else {} for side in (a, b))
+    for key in [*links_a, *(key for key in links_b if key not in links_a)]:
+        yield from _link_difference(links_a.get(key), links_b.get(key), path)
+    blocks_a, blocks_b = a.get("blocks", {}), b.get("blocks", {})
+    for name in sorted(set(blocks_a) | set(blocks_b)):
+        inner = f"{path}blocks['{name}']: "
+        if name not in blocks_b or name not in blocks_a:
+            yield f"{inner}{'removed' if name in blocks_a else 'added'}"
+        else:
+            yield from _differences(blocks_a[name], blocks_b[name], inner)
+
+
+def _link_difference(a: list | None, b: list | None, path: str) -> Iterator[str]:
+    if a == b:
+        return
+    if a is None or b is None:
+        group, sources, target, layer, parameters = a or b
+        yield f"{path}{'+' if a is None else '-'} {group} ({link_text(sources, target)}) {layer}{parameters or ''}"
+        return
+    changes = [f"{name} {x!r} -> {y!r}" for name, x, y in (("sources", a[1], b[1]), ("layer", a[3], b[3])) if x != y]
+    for key in sorted(set(a[4]) | set(b[4])):
+        if a[4].get(key) != b[4].get(key):
+            changes.append(f"{key} {a[4].get(key)!r} -> {b[4].get(key)!r}")
+    yield f"{path}~ {a[0]} ({link_text(b[1], b[2])}) {b[3]}: {', '.join(changes)}"

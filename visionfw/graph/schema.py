@@ -1,0 +1,399 @@
+"""The language: any spelling of a model dictionary -> one immutable normal form. No Keras here.
+
+A dictionary holds links between numbered or named nodes, in groups. `GROUP` is the list of links, each a tuple
+`(source, ..., target)`; `GROUP_sub` names the layer of each link, `GROUP_par` gives its parameters; None or nothing means the
+group's default. docs/model-dictionary.md tells the whole of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from visionfw.errors import ModelDefinitionError, unknown
+from visionfw.graph.order import find_problems, sort_links, unconsumed
+from visionfw.graph.records import Definition, Function, Graph, Link, Node, as_json, link_text
+from visionfw.graph.values import ValueProblem, plain, read_count, read_node
+
+#: Each group's default layer and default parameters.
+GROUPS: dict[str, tuple[str | None, dict[str, Any]]] = {
+    "conv": ("Conv2D", {"filters": 64, "kernel_size": 3, "padding": "same"}),
+    "activation": ("ReLU", {}),
+    "norm": ("BatchNormalization", {}),
+    "merge": ("Add", {}),
+    "block": (None, {}),
+    "layer": (None, {}),
+}
+OLDER_SPELLING = {"convo": "conv", "aactv": "activation", "btnrm": "norm"}
+LINK_PARAMETERS = ("repeat", "share")
+COLOURS = ("rgb", "y")
+PRE_UPSAMPLERS = ("bicubic",)
+
+_NO_PARAMETERS = frozenset()
+#: What layers take, where a group's defaults could meet one that does not take them all. Other layers take whatever is given.
+_TAKES = {
+    "DepthwiseConv2D": lambda key: key != "filters",
+    **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), _NO_PARAMETERS.__contains__),
+    "Concatenate": {"axis"}.__contains__,
+    "ReLU": {"max_value", "negative_slope", "threshold"}.__contains__,
+    "PReLU": {"alpha_initializer", "alpha_regularizer", "alpha_constraint", "shared_axes"}.__contains__,
+    "LeakyReLU": {"negative_slope"}.__contains__,
+    "ELU": {"alpha"}.__contains__,
+    "Softmax": {"axis"}.__contains__,
+    "Activation": {"activation"}.__contains__,
+}
+_BLOCK_KEYS = ("name", "paper", "inputs", "outputs", "blocks", "defaults", "links")
+_MODEL_KEYS = (*_BLOCK_KEYS, "scale", "colour", "pre_upsample", "shapes")
+
+
+def normalise(dictionary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the one normal form of a model dictionary: plain JSON, fully defaulted, links sorted in graph order.
+
+    Args:
+        dictionary: any spelling, the normal form itself among them.
+
+    Returns:
+        {"name": .., "inputs": {..}, "outputs": {..}, "links": [[group, [sources], target, layer, {parameters}], ...], ...}.
+
+    Raises:
+        ModelDefinitionError: the dictionary is not in the language; `.problems` lists every reason.
+
+    Example:
+        >>> normalise({"name": "one", "conv": [(0, 1)], "conv_par": [{"filters": 3}]})["links"]
+        [['conv', [0], 1, 'Conv2D', {'filters': 3, 'kernel_size': 3, 'padding': 'same'}]]
+    """
+    definition, problems = parse(dictionary)
+    if problems:
+        raise ModelDefinitionError(problems)
+    return as_json(definition)
+
+
+def parse(dictionary: Any) -> tuple[Definition | None, list[str]]:
+    """Read any spelling of a dictionary.
+
+    Returns:
+        The definition (None where nothing can be made of the dictionary) and the problems found, each with its address. With
+        problems the definition holds what could be read, so that later checks can go on.
+    """
+    if isinstance(dictionary, Definition):
+        return dictionary, []
+    if not isinstance(dictionary, Mapping):
+        return None, [f"a model is a dictionary, not {_kind(dictionary)}"]
+    name = dictionary.get("name")
+    reader = _Reader(name if isinstance(name, str) and name else "model")
+    if not isinstance(name, str) or not name:
+        reader.say("a model needs a 'name'" if name is None else f"'name' must be a non-empty string, not {name!r}")
+    graph = reader.graph(dictionary, _MODEL_KEYS, {}, is_block=False)
+    definition = Definition(
+        name=reader.title,
+        graph=graph,
+        paper=reader.text(dictionary, "paper"),
+        scale=reader.scale(dictionary.get("scale")),
+        colour=reader.choice(dictionary, "colour", COLOURS) or "rgb",
+        pre_upsample=reader.choice(dictionary, "pre_upsample", PRE_UPSAMPLERS),
+        shapes=reader.shapes(dictionary.get("shapes"), [name for name, _ in graph.inputs]),
+    )
+    if definition.pre_upsample and len(graph.inputs) > 1 and "lr" not in dict(graph.inputs):
+        reader.say("pre_upsample enlarges the input named 'lr', and none of the inputs is; name one 'lr'")
+    return definition, reader.problems
+
+
+def parse_block(name: str, dictionary: Mapping[str, Any]) -> tuple[Graph, list[str]]:
+    """Read a block's dictionary that stands outside a model: what a registered block returns."""
+    reader = _Reader(f"block '{name}'")
+    return reader.graph(dictionary, _BLOCK_KEYS, {}, is_block=True), reader.problems
+
+
+def _kind(value: Any) -> str:
+    return f"{type(value).__name__} {value!r}"[:60]
+
+
+class _Reader:
+    """Reads one dictionary, collecting every problem with its address instead of stopping at the first."""
+
+    def __init__(self, title: str):
+        self.title = title
+        self.path = title
+        self.problems: list[str] = []
+
+    def say(self, problem: str) -> None:
+        self.problems.append(f"{self.path}: {problem}")
+
+    # --- a graph: the whole model or one block -------------------------------------------------------------------
+
+    def graph(self, spelled: Mapping[str, Any], keys: tuple[str, ...], outer_defaults: dict[str, dict], is_block: bool) -> Graph:
+        self._check_keys(spelled, keys, is_block)
+        spelled = self._present_spelling(spelled)
+        defaults = self._defaults(spelled.get("defaults"), outer_defaults)
+        blocks = self._blocks(spelled.get("blocks"), defaults)
+        links = [link for group in GROUPS for link in self._group(group, spelled, defaults, blocks)]
+        links += self._normal_links(spelled.get("links"), defaults)
+        inputs = self._block_inputs(spelled.get("inputs")) if is_block else self._model_inputs(spelled.get("inputs"))
+        outputs = self._outputs(spelled.get("outputs"), links, is_block)
+        input_nodes = [node for _, node in inputs]
+        written = any(spelled.get(key) for key in (*GROUPS, "links"))
+        problems = find_problems(links, input_nodes, [node for _, node in outputs]) if links else []
+        for problem in problems if written else ["there are no links"]:
+            self.say(problem)
+        if not outputs:
+            outputs = tuple(("sr", node) for node in unconsumed(links)[:1])
+        return Graph(sort_links(links, input_nodes), inputs, outputs, blocks)
+
+    def _check_keys(self, spelled: Mapping, keys: tuple[str, ...], is_block: bool) -> None:
+        groups = [*GROUPS, *OLDER_SPELLING]
+        known = [*keys, *groups, *(f"{group}_{part}" for group in groups for part in ("sub", "par"))]
+        for key in spelled:
+            if key in known:
+                continue
+            if is_block and key in _MODEL_KEYS:
+                self.say(f"'{key}' belongs to the model, not to a block")
+            else:
+                self.say(unknown("key", key, known, most=len(_MODEL_KEYS)))
+
+    def _present_spelling(self, spelled: Mapping) -> dict:
+        present = dict(spelled)
+        for older, group in OLDER_SPELLING.items():
+            for part in ("", "_sub", "_par"):
+                if older + part not in present:
+                    continue
+                if group + part in present:
+                    self.say(f"'{older + part}' is the older spelling of '{group + part}', and both are given; keep one")
+                else:
+                    present[group + part] = present[older + part]
+        return present
+
+    def _defaults(self, given: Any, outer: dict[str, dict]) -> dict[str, dict]:
+        defaults = {group: dict(parameters) for group, parameters in outer.items()}
+        if given is None:
+            return defaults
+        if not isinstance(given, Mapping):
+            self.say(f"'defaults' must be {{group: {{parameter: value}}}}, not {_kind(given)}")
+            return defaults
+        for spelled, parameters in given.items():
+            group = OLDER_SPELLING.get(spelled, spelled)
+            if group not in GROUPS:
+                self.say(f"defaults: {unknown('group', spelled, GROUPS)}")
+            elif group == "block" or not isinstance(parameters, Mapping):
+                self.say(f"defaults: '{spelled}' takes no defaults" if group == "block" else f"defaults: '{spelled}' must be a dictionary, not {_kind(parameters)}")
+            else:
+                defaults[group] = defaults.get(group, {}) | self._values(parameters, f"defaults: {spelled}")
+        return defaults
+
+    def _blocks(self, given: Any, defaults: dict[str, dict]) -> dict[str, Graph | Function]:
+        if given is None:
+            return {}
+        if not isinstance(given, Mapping):
+            self.say(f"'blocks' must be {{name: dictionary or function}}, not {_kind(given)}")
+            return {}
+        blocks: dict[str, Graph | Function] = {}
+        for name, block in given.items():
+            if not isinstance(name, str) or not name:
+                self.say(f"a block's name must be a non-empty string, not {name!r}")
+            elif isinstance(block, Mapping) and set(block) == {"function"}:
+                blocks[name] = Function(str(block["function"]))
+            elif isinstance(block, Mapping):
+                outer, self.path = self.path, f"{self.path}: blocks['{name}']"
+                blocks[name] = self.graph(block, _BLOCK_KEYS, defaults, is_block=True)
+                self.path = outer
+            elif callable(block):
+                blocks[name] = Function(name, block)
+            else:
+                self.say(f"blocks['{name}'] must be a dictionary or a Python function, not {_kind(block)}")
+        return blocks
+
+    # --- links ---------------------------------------------------------------------------------------------------
+
+    def _group(self, group: str, spelled: dict, defaults: dict, blocks: dict) -> list[Link]:
+        links = spelled.get(group)
+        if links is None:
+            for part in ("_sub", "_par"):
+                if spelled.get(group + part):
+                    self.say(f"'{group}{part}' is given without '{group}'")
+            return []
+        if not isinstance(links, list | tuple):
+            self.say(f"'{group}' must be a list of links (source, ..., target), not {_kind(links)}")
+            return []
+        layers = self._one_or_each(f"{group}_sub", spelled.get(f"{group}_sub"), len(links), (str,))
+        parameters = self._one_or_each(f"{group}_par", spelled.get(f"{group}_par"), len(links), (Mapping,))
+        made = []
+        for index, (nodes, layer, given) in enumerate(zip(links, layers, parameters, strict=True)):
+            link = self._link(group, nodes, layer, given, f"{group}[{index}]", defaults, blocks)
+            made += [link] if link else []
+        return made
+
+    def _one_or_each(self, key: str, given: Any, count: int, single: tuple[type, ...]) -> list[Any]:
+        if given is None:
+            return [None] * count
+        if isinstance(given, single) or callable(given):
+            return [given] * count
+        if not isinstance(given, list | tuple):
+            self.say(f"'{key}' must be one value for all links or a list of one each, not {_kind(given)}")
+            return [None] * count
+        if len(given) != count:
+            self.say(f"'{key}' has {len(given)} entries for {count} links")
+            return [*given, *[None] * count][:count]
+        return list(given)
+
+    def _normal_links(self, given: Any, defaults: dict) -> list[Link]:
+        if given is None:
+            return []
+        if not isinstance(given, list | tuple):
+            self.say(f"'links' must be a list, not {_kind(given)}")
+            return []
+        made, counts = [], dict.fromkeys(GROUPS, 0)
+        for index, entry in enumerate(given):
+            if not isinstance(entry, list | tuple) or len(entry) != 5 or not isinstance(entry[1], list | tuple):
+                self.say(f"links[{index}]: an entry is [group, [sources], target, layer, {{parameters}}], not {_kind(entry)}")
+            elif entry[0] not in GROUPS:
+                self.say(f"links[{index}]: {unknown('group', entry[0], GROUPS)}")
+            else:
+                group, sources, target, layer, parameters = entry
+                link = self._link(group, (*sources, target), layer, parameters, f"{group}[{counts[group]}]", defaults, {})
+                counts[group] += 1
+                made += [link] if link else []
+        return made
+
+    def _link(self, group: str, nodes: Any, layer: Any, given: Any, at: str, defaults: dict, blocks: dict) -> Link | None:
+        if not isinstance(nodes, list | tuple) or len(nodes) < 2:
+            self.say(f"{at}: a link is (source, ..., target), not {_kind(nodes)}")
+            return None
+        read = []
+        for node in nodes:
+            try:
+                read.append(read_node(node))
+            except ValueProblem as problem:
+                self.say(f"{at}: {problem}")
+        if len(read) < len(nodes):
+            return None
+        sources, target = tuple(read[:-1]), read[-1]
+        where = f"{at} ({link_text(sources, target)})"
+        name = self._layer_name(group, layer, where, defaults, blocks)
+        if name is None:
+            return None
+        return self._parametrised(group, sources, target, name, given, where, defaults)
+
+    def _layer_name(self, group: str, layer: Any, where: str, defaults: dict, blocks: dict) -> str | None:
+        if layer is None:
+            layer = defaults.get(group, {}).get("layer") or GROUPS[group][0]
+            if layer is None:
+                self.say(f"{where}: which {group}? name it in '{group}_sub'")
+            return layer
+        if group == "block" and callable(layer) and not isinstance(layer, type):
+            name = layer.__name__
+            if name in blocks and blocks[name] != Function(name, layer):
+                self.say(f"{where}: two blocks are called {name!r}")
+            blocks[name] = Function(name, layer)
+            return name
+        if isinstance(layer, str) and layer:
+            return layer
+        hint = f"; write its name, {layer.__name__!r}" if hasattr(layer, "__name__") else ""
+        self.say(f"{where}: '{group}_sub' names a {'block' if group == 'block' else 'layer'} by a string, not {_kind(layer)}{hint}")
+        return None
+
+    def _parametrised(self, group: str, sources: tuple[Node, ...], target: Node, layer: str, given: Any, where: str, defaults: dict) -> Link | None:
+        if given is not None and not isinstance(given, Mapping):
+            self.say(f"{where}: parameters must be a dictionary or None, not {_kind(given)}")
+            given = None
+        inherited = GROUPS[group][1] | {key: value for key, value in defaults.get(group, {}).items() if key != "layer"}
+        takes = _TAKES.get(layer, lambda key: group != "activation" or not layer.islower())
+        values = {key: value for key, value in inherited.items() if key in LINK_PARAMETERS or takes(key)}
+        values |= self._values(given or {}, where)
+        repeat, share = values.pop("repeat", None), values.pop("share", None)
+        try:
+            repeat = None if repeat is None else read_count(repeat, "repeat")
+            share = None if share is None else str(read_node(share))
+        except ValueProblem as problem:
+            self.say(f"{where}: {problem}")
+            repeat = share = None
+        return Link(group, sources, target, layer, values, repeat, share, where)
+
+    def _values(self, given: Mapping, where: str) -> dict[str, Any]:
+        values = {}
+        for key, value in given.items():
+            if not isinstance(key, str):
+                self.say(f"{where}: a parameter's name must be a string, not {_kind(key)}")
+                continue
+            try:
+                values[key] = plain(value)
+            except ValueProblem as problem:
+                self.say(f"{where}: parameter '{key}' {problem}")
+        return values
+
+    # --- inputs and outputs --------------------------------------------------------------------------------------
+
+    def _model_inputs(self, given: Any) -> tuple[tuple[str, Node], ...]:
+        if given is None:
+            return (("lr", 0),)
+        if not isinstance(given, Mapping) or not given:
+            self.say(f"'inputs' must be {{input name: node}}, not {_kind(given)}")
+            return (("lr", 0),)
+        return self._named_nodes("inputs", given)
+
+    def _block_inputs(self, given: Any) -> tuple[tuple[str, Node], ...]:
+        if given is None:
+            return (("", 0),)
+        if not isinstance(given, list | tuple) or not given:
+            self.say(f"a block's 'inputs' is a list of nodes, not {_kind(given)}")
+            return (("", 0),)
+        return self._named_nodes("inputs", {str(index): node for index, node in enumerate(given)}, named=False)
+
+    def _outputs(self, given: Any, links: list[Link], is_block: bool) -> tuple[tuple[str, Node], ...]:
+        if given is None:
+            return ()
+        if not isinstance(given, Mapping):
+            return self._named_nodes("outputs", {"sr": given})
+        if is_block and len(given) != 1:
+            self.say("a block has one output")
+        return self._named_nodes("outputs", given)
+
+    def _named_nodes(self, key: str, given: Mapping, named: bool = True) -> tuple[tuple[str, Node], ...]:
+        pairs = []
+        for name, node in given.items():
+            try:
+                pairs.append((str(read_node(name)) if named else "", read_node(node)))
+            except ValueProblem as problem:
+                self.say(f"{key}: {problem}")
+        nodes = [node for _, node in pairs]
+        for node in sorted({str(node) for node in nodes if nodes.count(node) > 1}):
+            self.say(f"{key}: node {node} stands twice")
+        return tuple(pairs)
+
+    # --- what a dictionary says about the whole -------------------------------------------------------------------
+
+    def text(self, spelled: Mapping, key: str) -> str | None:
+        value = spelled.get(key)
+        if value is not None and not isinstance(value, str):
+            self.say(f"'{key}' must be a string, not {_kind(value)}")
+            return None
+        return value
+
+    def choice(self, spelled: Mapping, key: str, choices: tuple[str, ...]) -> str | None:
+        value = self.text(spelled, key)
+        if value is not None and value not in choices:
+            self.say(unknown(key, value, choices))
+            return None
+        return value
+
+    def scale(self, given: Any) -> int | None:
+        try:
+            return None if given is None else read_count(given, "scale")
+        except ValueProblem as problem:
+            self.say(str(problem))
+            return None
+
+    def shapes(self, given: Any, inputs: list[str]) -> dict[str, tuple[int | None, ...]]:
+        if given is None:
+            return {}
+        if not isinstance(given, Mapping):
+            self.say(f"'shapes' must be {{input name: shape without the batch}}, not {_kind(given)}")
+            return {}
+        shapes = {}
+        for name, shape in given.items():
+            whole = isinstance(shape, list | tuple) and all(size is None or (isinstance(size, int) and size > 0) for size in shape)
+            if name not in inputs:
+                self.say(f"shapes: {unknown('input', name, inputs)}")
+            elif not whole or not shape:
+                self.say(f"shapes: '{name}' must be a list of sizes such as [None, None, 3], not {_kind(shape)}")
+            else:
+                shapes[name] = tuple(shape)
+        return shapes

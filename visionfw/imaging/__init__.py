@@ -1,0 +1,1 @@
+"""Images as arrays: files, colour, resizing. No Keras, no TensorFlow."""

@@ -1,0 +1,28 @@
+"""Keras layers of the literature that Keras lacks, on keras.ops; importing this registers them for saving and loading.
+
+Every layer tells `receptive_step() -> (taps, stride)`, one dimension: how many input samples an output sample reads, and how many
+input samples lie between two output samples (1/4 for a layer that enlarges by 4).
+"""
+
+from visionfw.layers.attention import SelfAttention, WindowAttention
+from visionfw.layers.channels import ChannelSlice, MeanShift
+from visionfw.layers.embedding import SinusoidalEmbedding
+from visionfw.layers.padding import ReflectPadding, ReplicatePadding
+from visionfw.layers.resampling import Bicubic, Nearest, PixelShuffle
+
+#: Every layer of ours that a dictionary can name.
+LAYERS = {
+    layer.__name__: layer
+    for layer in (
+        Bicubic,
+        ChannelSlice,
+        MeanShift,
+        Nearest,
+        PixelShuffle,
+        ReflectPadding,
+        ReplicatePadding,
+        SelfAttention,
+        SinusoidalEmbedding,
+        WindowAttention,
+    )
+}

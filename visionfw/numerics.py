@@ -1,0 +1,51 @@
+"""Mathematics that the NumPy side and the Keras side both need, written once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: BT.601 luma, limited range: Y = 16 + LUMA . (R, G, B) / 255 for R, G, B in 0..255 (MATLAB's rgb2ycbcr).
+LUMA_OFFSET = 16.0
+LUMA_COEFFICIENTS = (65.481, 128.553, 24.966)
+
+
+def cubic_kernel(x: np.ndarray) -> np.ndarray:
+    """Return Keys' cubic convolution kernel with a = -0.5 (MATLAB's 'bicubic') at distances `x`."""
+    x = np.abs(x)
+    near = (1.5 * x - 2.5) * x * x + 1.0
+    far = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
+    return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
+
+
+def resampling_taps(size: int, new_size: int, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return which samples make each new sample, and how much of each: MATLAB's imresize along one dimension.
+
+    The kernel is widened by 1 / scale when shrinking (antialiasing); the border is mirrored (with the edge repeated); the weights
+    of each new sample sum to 1.
+
+    Args:
+        size: samples before.
+        new_size: samples after.
+        scale: after / before; 0.25 shrinks to a quarter.
+
+    Returns:
+        indices, (new_size, taps) int; weights, (new_size, taps) float64.
+    """
+    stretch = min(scale, 1.0)
+    width = 4.0 / stretch
+    centre = (np.arange(new_size) + 0.5) / scale - 0.5
+    first = np.floor(centre + 1.0 - width / 2)
+    positions = first[:, None] + np.arange(int(np.ceil(width)) + 2)
+    weights = stretch * cubic_kernel(stretch * (centre[:, None] - positions))
+    weights /= weights.sum(axis=1, keepdims=True)
+    mirrored = np.mod(positions.astype(np.int64), 2 * size)
+    indices = np.where(mirrored < size, mirrored, 2 * size - 1 - mirrored)
+    used = np.any(weights != 0, axis=0)
+    return indices[:, used], weights[:, used]
+
+
+def gaussian_window(size: int, sigma: float) -> np.ndarray:
+    """Return a one-dimensional Gaussian window of `size` samples that sums to 1, float64."""
+    x = np.arange(size) - (size - 1) / 2
+    window = np.exp(-(x**2) / (2 * sigma**2))
+    return window / window.sum()
