@@ -1,0 +1,32 @@
+"""EDSR small: EDSR's residual blocks, few and narrow, added to the bicubic enlargement. visionfw's default for a CPU.
+
+After Lim et al., Enhanced Deep Residual Networks, CVPRW 2017, with one pixel shuffle instead of stages, as IMDN and PAN have it.
+
+    python train.py --scale=4 --train_data=BSDS500/train --data_root=DIR
+"""
+
+
+def edsr_small(*, scale=4, blocks=8, filters=48):
+    """Return the dictionary.
+
+    Args:
+        scale: any whole number.
+        blocks: number of residual blocks.
+        filters: features.
+    """
+    return {
+        "name": "EDSR-small",
+        "paper": "https://arxiv.org/abs/1707.02921",
+        "scale": scale,
+        "defaults": {"conv": {"filters": filters}},
+        "conv": [(0, "head"), ("residuals", "body"), ("features", "tail")],
+        "conv_par": [None, None, {"filters": 3 * scale**2}],
+        "block": [("head", "residuals")],
+        "block_sub": "residual",
+        "block_par": {"repeat": blocks},
+        "blocks": {"residual": {"conv": [(0, 1), (2, 3)], "activation": [(1, 2)], "merge": [(0, 3, 4)]}},
+        "merge": [("head", "body", "features"), ("detail", "enlarged", "sr")],
+        "layer": [("tail", "detail"), (0, "enlarged")],
+        "layer_sub": ["PixelShuffle", "Bicubic"],
+        "layer_par": [{"size": scale}, {"scale": scale}],
+    }

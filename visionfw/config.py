@@ -1,0 +1,141 @@
+"""Requests as frozen records, checked once at the door; and the names that can be asked for. No Keras here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from visionfw.errors import RequestError, unknown
+
+LOSSES = {
+    "l1": "mean absolute error (EDSR, RCAN, RDN)",
+    "mse": "mean squared error (SRCNN, VDSR, SRResNet)",
+    "charbonnier": "sqrt(error^2 + 1e-6), a smooth l1 (LapSRN)",
+}
+OPTIMIZERS = {
+    "adam": "Adam",
+    "adamw": "Adam with decoupled weight decay",
+    "sgd": "stochastic gradient descent with momentum 0.9",
+    "rmsprop": "RMSprop",
+}
+SCHEDULES = {
+    "constant": "the learning rate as given",
+    "cosine": "half a cosine from the learning rate down to 0",
+    "step": "halved at 1/2, 2/3, 5/6 of the steps",
+}
+SAMPLERS = {"uniform": "every patch as likely as every other"}
+PRECISIONS = {
+    "auto": "mixed_bfloat16 where the processor or GPU computes it in hardware, else float32",
+    "float32": "everything in float32",
+    "mixed_bfloat16": "layers in bfloat16; weights, loss and output in float32",
+}
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """A training run, whole.
+
+    Attributes:
+        model: name or file, as `models.load` takes it.
+        model_args: arguments of the model's function.
+        scale: SR size / LR size.
+        train_data, val_data: names of image sets, joined by commas.
+        data_root: folder that names are looked up in.
+        steps: training steps; None where `epochs` says it.
+        epochs: passes over as many patches as there are; None where `steps` says it.
+        batch_size: patches a step.
+        patch_size: side of an LR patch in pixels.
+        loss, optimizer, schedule, sampler, precision: names from the tables of this module.
+        learning_rate: at the start.
+        clip_norm: largest norm of the whole gradient; 0 for no limit.
+        validate_every: steps between validations; 0 for a tenth of the run.
+        seed: of weights, patches and augmentation.
+        run_dir: where the run is written; None for a new folder under runs/.
+    """
+
+    model: str = "edsr_small"
+    model_args: tuple[tuple[str, Any], ...] = ()
+    scale: int = 4
+    train_data: str = "embedded/train"
+    val_data: str = "embedded/test"
+    data_root: str | None = None
+    steps: int | None = None
+    epochs: int | None = None
+    batch_size: int = 16
+    patch_size: int = 24
+    loss: str = "l1"
+    optimizer: str = "adam"
+    learning_rate: float = 5e-4
+    schedule: str = "cosine"
+    clip_norm: float = 0.0
+    sampler: str = "uniform"
+    precision: str = "auto"
+    validate_every: int = 0
+    seed: int = 0
+    run_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        problems = _choices(self, {"loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "sampler": SAMPLERS, "precision": PRECISIONS})
+        problems += _at_least(self, 1, ("scale", "batch_size", "patch_size", "steps", "epochs"))
+        problems += _at_least(self, 0, ("validate_every", "seed", "clip_norm"))
+        if self.learning_rate <= 0:
+            problems.append(f"--learning_rate must be above 0, not {self.learning_rate}")
+        if self.steps is not None and self.epochs is not None:
+            problems.append("--steps and --epochs both say how long to train; give one")
+        _refuse(problems)
+
+    def record(self) -> dict[str, Any]:
+        """Return the request as plain JSON."""
+        return asdict(self) | {"model_args": dict(self.model_args)}
+
+
+@dataclass(frozen=True)
+class EvaluateRequest:
+    """A benchmark of one model.
+
+    Attributes:
+        run: run directory; None where `model` and `weights` say what to evaluate.
+        model: name or file of the architecture.
+        model_args: arguments of the model's function.
+        weights: file of its weights.
+        scale: SR size / LR size; None for the run's own.
+        test_data: names of image sets, joined by commas.
+        data_root: folder that names are looked up in.
+        report: file to write the table to as well: .md, .csv or .json.
+        precision: of the forward pass.
+    """
+
+    run: str | None = None
+    model: str | None = None
+    model_args: tuple[tuple[str, Any], ...] = ()
+    weights: str | None = None
+    scale: int | None = None
+    test_data: str = "embedded/test"
+    data_root: str | None = None
+    report: str | None = None
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        problems = _choices(self, {"precision": PRECISIONS}) + _at_least(self, 1, ("scale",))
+        if self.run is not None and (self.model is not None or self.weights is not None or self.model_args):
+            problems.append("--run brings its own model and weights; give --run alone, or --model with --weights")
+        if self.run is None and (self.model is None or self.weights is None):
+            problems.append("what is to be evaluated? give --run=DIR, or --model=NAME with --weights=FILE")
+        if self.report is not None and not self.report.endswith((".md", ".csv", ".json")):
+            problems.append(f"--report: a report ends in .md, .csv or .json, not {self.report!r}")
+        _refuse(problems)
+
+
+def _choices(request: Any, tables: dict[str, dict[str, str]]) -> list[str]:
+    return [f"--{key}: {unknown(key, getattr(request, key), table)}" for key, table in tables.items() if getattr(request, key) not in table]
+
+
+def _at_least(request: Any, least: int, keys: Sequence[str]) -> list[str]:
+    given = {key: getattr(request, key) for key in keys}
+    return [f"--{key} must be at least {least}, not {value}" for key, value in given.items() if value is not None and value < least]
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise RequestError("\n".join(problems))

@@ -1,0 +1,57 @@
+"""What the machine computes fast. No Keras here unless a GPU has to be asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: What processors call their bfloat16 matrix or vector units (Linux).
+_BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16", "avx10", "bf16"}
+
+
+def processor_has_bfloat16() -> bool:
+    """Tell whether the processor multiplies bfloat16 in hardware; without that, bfloat16 is many times slower than float32."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    lines = (line.partition(":")[2] for line in text.splitlines() if line.lower().startswith(("flags", "features")))
+    return bool(_BFLOAT16_FLAGS & set(next(lines, "").split()))
+
+
+def gpu_has_bfloat16() -> bool | None:
+    """Tell whether the backend's GPU has bfloat16 units; None where there is no GPU."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.is_bf16_supported(including_emulation=False) if torch.cuda.is_available() else None
+    if backend == "jax":
+        import jax
+
+        return True if any(device.platform in ("gpu", "tpu") for device in jax.devices()) else None
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return None
+    return tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0)) >= (8, 0)
+
+
+def choose_precision(asked: str) -> str:
+    """Return the dtype policy for `--precision`: 'auto' is mixed_bfloat16 where hardware computes it, else float32."""
+    if asked != "auto":
+        return asked
+    gpu = gpu_has_bfloat16()
+    fast = processor_has_bfloat16() if gpu is None else gpu
+    return "mixed_bfloat16" if fast else "float32"
+
+
+def jit_compile() -> bool | str:
+    """Return Keras' `jit_compile` for the device: XLA is slower on a CPU under TensorFlow, and JAX needs it."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        return True
+    return False if gpu_has_bfloat16() is None else "auto"

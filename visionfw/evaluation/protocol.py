@@ -1,0 +1,113 @@
+"""How a benchmark number is made from one image: the field's two protocols.
+
+RGB models: uint8 HR, cropped to a multiple of the scale -> LR by MATLAB's uint8 bicubic (or the set's own LR file) -> model on
+[0, 1] -> clip, x255, round -> Y not rounded -> crop `scale` pixels a side -> PSNR and SSIM with peak 255.
+Luma models: Y of the uint8 HR rounded to uint8 -> /255 -> float bicubic -> model -> x255, round, clip -> against the uint8 Y.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from visionfw.data.store import read_pair
+from visionfw.imaging.colour import luma
+from visionfw.imaging.resize import imresize
+from visionfw.metrics.arrays import psnr, ssim
+
+Enlarge = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Which of the two protocols, at which scale.
+
+    Attributes:
+        colour: 'rgb' or 'y', as the model's dictionary says.
+        scale: SR size / LR size; as many pixels are cropped off each side.
+    """
+
+    colour: str
+    scale: int
+
+    def record(self) -> dict[str, str | int]:
+        """Return the protocol in words, for reports."""
+        resize = "MATLAB bicubic, uint8" if self.colour == "rgb" else "MATLAB bicubic, float, of the rounded Y"
+        return {"channel": "Y", "model": "RGB" if self.colour == "rgb" else "Y", "crop": self.scale, "rounding": "uint8 before comparing", "resize": resize}
+
+
+@dataclass(frozen=True)
+class Score:
+    """One image's figures; PSNR in dB."""
+
+    image: str
+    psnr: float
+    ssim: float
+    bicubic_psnr: float
+    bicubic_ssim: float
+
+    @property
+    def gain(self) -> float:
+        """PSNR above bicubic's on the same pixels, dB."""
+        return self.psnr - self.bicubic_psnr if math.isfinite(self.bicubic_psnr) else 0.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test image, ready: everything that does not depend on the model.
+
+    Attributes:
+        name: the image's file name without suffix.
+        lr: what the model is given, (h, w, channels) float32 in [0, 1].
+        hr: what it should make, (H, W, 3) uint8.
+        bicubic: the same by bicubic, (H, W, 3) uint8 for RGB models, (H, W) for luma.
+        reference: (H, W) luma that is compared with, 0..255.
+        bicubic_psnr, bicubic_ssim: bicubic's figures.
+    """
+
+    name: str
+    protocol: Protocol
+    lr: np.ndarray
+    hr: np.ndarray
+    bicubic: np.ndarray
+    reference: np.ndarray
+    bicubic_psnr: float
+    bicubic_ssim: float
+
+    def score(self, enlarge: Enlarge) -> Score:
+        """Score a model: `enlarge` maps (h, w, channels) float32 in [0, 1] to the enlarged image."""
+        made = compared_luma(self.finish(enlarge(self.lr)))
+        return Score(self.name, *_figures(made, self.reference, self.protocol.scale), self.bicubic_psnr, self.bicubic_ssim)
+
+    def finish(self, made: np.ndarray) -> np.ndarray:
+        """Turn a model's output in [0, 1] into uint8 levels: (H, W, 3), or (H, W) for luma."""
+        levels = np.clip(np.round(np.asarray(made, np.float64) * 255.0), 0, 255).astype(np.uint8)
+        return levels if self.protocol.colour == "rgb" else levels[..., 0]
+
+
+def compared_luma(levels: np.ndarray) -> np.ndarray:
+    """Return what is compared: Y, not rounded, of an RGB image; a luma image as it is."""
+    return luma(levels) if levels.ndim == 3 else levels.astype(np.float64)
+
+
+def prepare(hr_path: Path, lr_path: Path | None, protocol: Protocol) -> Case:
+    """Make one test image ready. Raises ImageError where a file cannot be read."""
+    lr, hr = read_pair(hr_path, lr_path if protocol.colour == "rgb" else None, protocol.scale)
+    scale = protocol.scale
+    if protocol.colour == "rgb":
+        given, bicubic, reference = lr.astype(np.float32) / np.float32(255), imresize(lr, scale), luma(hr)
+    else:
+        reference = np.round(luma(hr))
+        small = imresize(reference / 255.0, 1 / scale)
+        given = small[..., None].astype(np.float32)
+        bicubic = np.clip(np.round(imresize(small, scale) * 255.0), 0, 255).astype(np.uint8)
+    figures = _figures(compared_luma(bicubic), reference, scale)
+    return Case(hr_path.stem, protocol, given, hr, bicubic, reference, *figures)
+
+
+def _figures(made: np.ndarray, reference: np.ndarray, crop: int) -> tuple[float, float]:
+    return psnr(made, reference, crop), ssim(made, reference, crop)

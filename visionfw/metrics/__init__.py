@@ -1,0 +1,1 @@
+"""Image quality measures: `arrays` in NumPy, the reference; `tensors` on keras.ops, for the training step."""

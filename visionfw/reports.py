@@ -1,0 +1,150 @@
+"""Rows of plain values -> Markdown, CSV, JSON, and pictures of a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from visionfw.errors import RequestError, VisionfwError
+
+Row = Mapping[str, Any]
+_DIGITS = {"psnr": 3, "ssim": 4, "bicubic_psnr": 3, "bicubic_ssim": 4, "gain": 3}
+_TITLES = {"psnr": "PSNR", "ssim": "SSIM", "bicubic_psnr": "bicubic", "bicubic_ssim": "bicubic SSIM", "gain": "gain"}
+
+
+def as_table(rows: Sequence[Row]) -> str:
+    """Return rows as a Markdown table with aligned columns."""
+    if not rows:
+        return ""
+    keys = list(rows[0])
+    cells = [[_TITLES.get(key, key) for key in keys], *[[_cell(key, row[key]) for key in keys] for row in rows]]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(keys))]
+    right = [isinstance(rows[0][key], int | float) for key in keys]
+    lines = [_line(line, widths, right) for line in cells]
+    rule = "|" + "|".join(("-" * (width + 1) + ":") if is_right else "-" * (width + 2) for width, is_right in zip(widths, right, strict=True)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _cell(key: str, value: Any) -> str:
+    if isinstance(value, float):
+        sign = "+" if key == "gain" else ""
+        return f"{value:{sign}.{_DIGITS.get(key, 4)}f}"
+    return str(value)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    padded = [cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in zip(cells, widths, right, strict=True)]
+    return "| " + " | ".join(padded) + " |"
+
+
+def write_report(path: Path, protocol: Row, rows: Sequence[Row], per_image: Sequence[Row]) -> None:
+    """Write a benchmark as .json, .csv (the rows) or .md (rows and images). Raises VisionfwError where the disk refuses."""
+    if path.suffix == ".json":
+        text = json.dumps(_finite({"protocol": dict(protocol), "rows": list(rows), "per_image": list(per_image)}), indent=2) + "\n"
+    elif path.suffix == ".csv":
+        text = _csv(rows)
+    else:
+        said = ", ".join(f"{key} {value}" for key, value in protocol.items())
+        text = f"{as_table(rows)}\n\nProtocol: {said}.\n\n{as_table(per_image)}\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise VisionfwError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _finite(value: Any) -> Any:
+    """Replace infinities, which JSON does not have, by null."""
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def draw_comparison(path: Path, panels: Sequence[tuple[str, np.ndarray, float | None]], title: str) -> None:
+    """Draw images of one size side by side, each with its name and PSNR below, and a detail of each in a second row.
+
+    Args:
+        path: PNG to write.
+        panels: (name, (height, width, 3) uint8, PSNR in dB or None for the original).
+        title: written into the first label.
+    """
+    height, width = panels[-1][1].shape[:2]
+    font = ImageFont.load_default(size=max(13, width // 28))
+    margin, label = max(6, width // 80), int(font.size * 1.9)
+    top, left, side = _detail(panels)
+    sheet = Image.new("RGB", (margin + (width + margin) * len(panels), 2 * margin + height + label + width), "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, (name, image, psnr) in enumerate(panels):
+        x = margin + number * (width + margin)
+        sheet.paste(Image.fromarray(image), (x, margin))
+        draw.rectangle([x + left, margin + top, x + left + side, margin + top + side], outline="yellow", width=max(1, width // 250))
+        detail = Image.fromarray(image[top : top + side, left : left + side])
+        sheet.paste(detail.resize((width, width), Image.Resampling.NEAREST), (x, margin + height + label))
+        text = f"{name}: {psnr:.2f} dB" if psnr is not None else f"{name} ({title})"
+        draw.text((x + width / 2, margin + height + label / 2), text, fill="black", font=font, anchor="mm")
+    try:
+        sheet.save(path)
+    except OSError as error:
+        raise VisionfwError(f"{path}: cannot be written: {error}") from error
+
+
+def _detail(panels: Sequence[tuple[str, np.ndarray, float | None]]) -> tuple[int, int, int]:
+    """Return top, left and side of the square where SR improves most on bicubic."""
+    bicubic, made, reference = (panel[1].astype(np.float64) for panel in panels)
+    better = ((bicubic - reference) ** 2 - (made - reference) ** 2).sum(axis=2)
+    height, width = better.shape
+    side = max(16, min(height, width) // 5)
+    total = np.pad(better, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    sums = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    top, left = np.unravel_index(np.argmax(sums), sums.shape)
+    return int(top), int(left), side
+
+
+def draw_curve(path: Path, history: Path) -> None:
+    """Draw loss and validation PSNR over steps from a run's history.csv. Raises RequestError where matplotlib is missing."""
+    with history.open(encoding="utf-8") as lines:
+        rows = [row for row in csv.DictReader(lines) if row.get("step")]
+    figure, left = pyplot().subplots(figsize=(8, 4.5), layout="constrained")
+    steps = [int(float(row["step"])) for row in rows]
+    left.plot(steps, [float(row["val_gain"]) for row in rows], "o-", color="#1f6fb4", label="validation PSNR over bicubic")
+    left.axhline(0, color="#888888", linewidth=1, linestyle="--")
+    left.annotate("bicubic", (steps[0], 0), textcoords="offset points", xytext=(2, 4), color="#666666", fontsize=9)
+    left.set(xlabel="step", ylabel="gain over bicubic, dB", title=path.parent.name)
+    right = left.twinx()
+    right.plot(steps, [float(row["loss"]) for row in rows], "s-", color="#d9822b", markersize=4, label="training loss")
+    right.set(ylabel="training loss")
+    lines = [*left.get_lines()[:1], *right.get_lines()]
+    left.legend(lines, [line.get_label() for line in lines], loc="center right")
+    left.grid(alpha=0.3)
+    figure.savefig(path, dpi=120)
+    pyplot().close(figure)
+
+
+def pyplot():
+    """Return matplotlib's pyplot without a screen. Raises RequestError where it is not installed."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise RequestError("pictures need matplotlib: pip install 'visionfw[plots]'") from error
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot

@@ -1,0 +1,1 @@
+"""Training: losses, schedules, the fit and what it tells on the way."""

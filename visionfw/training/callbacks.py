@@ -1,0 +1,71 @@
+"""What a run tells and keeps on the way: validation, best and last weights, the curve, the comparison picture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from visionfw.checkpoints import save_weights
+from visionfw.errors import VisionfwError
+from visionfw.evaluation.protocol import Case
+from visionfw.inference import super_resolve
+from visionfw.runs import Run
+
+
+class Validation(keras.callbacks.Callback):
+    """Validates at the end of every round by the evaluation protocol, and keeps the best and the last weights.
+
+    Adds to the logs: `step`, `seconds`, `val_psnr` and `val_gain` (dB over bicubic on the same pixels).
+
+    Args:
+        twin: the float32 model that is validated; it is given the trained model's weights.
+        cases: the validation images.
+        run: where weights are kept.
+        round_steps: steps a round.
+        steps: steps of the whole run.
+        say: called with one line a validation.
+    """
+
+    def __init__(self, twin: keras.Model, cases: Sequence[Case], run: Run, round_steps: int, steps: int, say: Callable[[str], None]):
+        super().__init__()
+        self.twin, self.cases, self.run = twin, cases, run
+        self.round_steps, self.steps, self.say = round_steps, steps, say
+        self.best: dict[str, Any] = {}
+        self.started = time.monotonic()
+
+    def on_train_begin(self, logs=None) -> None:
+        self.started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        step = min((epoch + 1) * self.round_steps, self.steps)
+        if not np.isfinite((logs or {}).get("loss", 0.0)):
+            raise VisionfwError(f"the loss is not finite at step {step}; the best weights so far are kept. A lower --learning_rate or --clip_norm=1 mostly helps")
+        psnr, gain = self.validate()
+        seconds = time.monotonic() - self.started
+        if logs is not None:
+            logs.update(step=step, seconds=round(seconds, 1), val_psnr=psnr, val_gain=gain)
+        save_weights(self.model, self.run.last)
+        is_best = psnr > self.best.get("val_psnr", -np.inf)
+        if is_best:
+            save_weights(self.model, self.run.best)
+            self.best = {"step": step, "val_psnr": psnr, "val_gain": gain}
+            self.run.update(best=self.best)
+        left = seconds / step * (self.steps - step)
+        self.say(f"step {step}/{self.steps}: validation {psnr:.3f} dB, {gain:+.3f} over bicubic{' (best)' if is_best else ''}; {_span(left)} left")
+
+    def validate(self) -> tuple[float, float]:
+        """Return mean PSNR and gain over the validation images."""
+        if self.twin is not self.model:
+            self.twin.set_weights(self.model.get_weights())
+        scores = [case.score(lambda lr: super_resolve(self.twin, lr)) for case in self.cases]
+        return float(np.mean([score.psnr for score in scores])), float(np.mean([score.gain for score in scores]))
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

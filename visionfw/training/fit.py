@@ -1,0 +1,262 @@
+"""One training run from a checked request to a run directory."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from visionfw import models, reports, runs
+from visionfw.checkpoints import save_weights
+from visionfw.config import TrainRequest
+from visionfw.data.datasets import find_sets
+from visionfw.data.patches import PatchSource
+from visionfw.data.pipeline import Feed, as_dataset
+from visionfw.data.store import fill_store
+from visionfw.devices import choose_precision, jit_compile
+from visionfw.errors import RequestError, brief
+from visionfw.evaluation.benchmark import prepare_set
+from visionfw.evaluation.protocol import Case, Protocol
+from visionfw.graph.build import compile_model
+from visionfw.graph.check import Checked, examine
+from visionfw.graph.cost import measure
+from visionfw.graph.describe import short
+from visionfw.graph.records import as_json
+from visionfw.inference import super_resolve, upscale
+from visionfw.metrics.tensors import psnr_per_image
+from visionfw.runs import Run
+from visionfw.samplers import SAMPLERS
+from visionfw.training.callbacks import Validation
+from visionfw.training.losses import LOSSES
+from visionfw.training.schedules import learning_rate, optimizer
+
+_DEFAULT_STEPS = 1200
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run needs, made and checked before its directory exists.
+
+    Attributes:
+        request: what was asked for.
+        checked: the model's dictionary.
+        policy: Keras' dtype policy.
+        source: the training patches.
+        cases: the validation images.
+        steps: steps of the whole run.
+        round_steps: steps between validations.
+    """
+
+    request: TrainRequest
+    checked: Checked
+    policy: str
+    source: PatchSource
+    cases: tuple[Case, ...]
+    steps: int
+    round_steps: int
+
+
+def train(request: TrainRequest, say: Say = print) -> Run:
+    """Train a model and keep its run.
+
+    Args:
+        request: the run.
+        say: called with each line for the user.
+
+    Returns:
+        The run directory.
+
+    Raises:
+        RequestError: a name, file, dictionary or combination is wrong; nothing was written.
+        VisionfwError: an image could not be read, the disk refused, the loss exploded.
+    """
+    plan = prepare(request, say)
+    run = runs.create(request.run_dir, f"{Path(request.model.partition(':')[0]).stem}_x{request.scale}")
+    record(plan, run)
+    keras.utils.set_random_seed(request.seed)
+    model = compile_for_training(plan)
+    twin = model if plan.policy == "float32" else _build(plan, "float32")
+    validation = Validation(twin, plan.cases, run, plan.round_steps, plan.steps, say)
+    say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {request.batch_size} patches into {run.folder}")
+    try:
+        model.fit(
+            feed(plan),
+            epochs=-(-plan.steps // plan.round_steps),
+            steps_per_epoch=plan.round_steps,
+            callbacks=[validation, *_logs(run)],
+            verbose=1 if sys.stdout.isatty() else 0,
+            shuffle=False,
+        )
+    except KeyboardInterrupt:
+        save_weights(model, run.last)
+        run.update(state="interrupted")
+        raise
+    run.update(state="done", seconds=round(time.monotonic() - validation.started, 1))
+    twin.load_weights(run.best)
+    illustrate(run, twin, plan.cases, say)
+    best = validation.best
+    say(f"best validation {best['val_psnr']:.3f} dB, {best['val_gain']:+.3f} over bicubic, at step {best['step']}; run: {run.folder}")
+    return run
+
+
+def prepare(request: TrainRequest, say: Say) -> Plan:
+    """Read the model, the data and the validation images; nothing is written."""
+    source = models.load(request.model, dict(request.model_args), request.scale)
+    checked = examine(source.dictionary, request.scale, source.functions)
+    _trainable(checked)
+    if checked.definition.pre_upsample and "pre_upsample" not in source.dictionary:
+        say(f"{checked.definition.name} keeps the image's size: it is given the LR image enlarged by bicubic")
+    train_sets = find_sets(request.train_data, request.data_root, request.scale)
+    val_sets = find_sets(request.val_data, request.data_root, request.scale)
+    protocol = Protocol(checked.definition.colour, request.scale)
+    cases = tuple(case for images in val_sets for case in prepare_set(images, protocol))
+    store = fill_store(train_sets, request.scale, _progress("reading images"))
+    patches = PatchSource(store, request.patch_size)
+    say(f"{len(store)} images, {len(patches)} patches of {request.patch_size}x{request.patch_size}")
+    steps = request.steps or _DEFAULT_STEPS
+    if request.epochs is not None:
+        steps = max(1, request.epochs * len(patches) // request.batch_size)
+    round_steps = min(request.validate_every or max(1, -(-steps // 10)), steps)
+    return Plan(request, checked, choose_precision(request.precision), patches, cases, steps, round_steps)
+
+
+def _trainable(checked: Checked) -> None:
+    definition = checked.definition
+    if checked.scale is None:
+        raise RequestError(f"{definition.name}: its output is no image, so it cannot be trained for super-resolution by itself")
+    if len(definition.graph.inputs) > 1 or "sr" not in dict(definition.graph.outputs):
+        raise RequestError(f"{definition.name}: train.py trains models of one input whose output (or one of them) is named 'sr'")
+    if len(definition.graph.outputs) > 1:
+        raise RequestError(f"{definition.name}: has several outputs, and there is no loss for {', '.join(name for name, _ in definition.graph.outputs)}")
+
+
+def _progress(what: str) -> Callable[[int, int], None] | None:
+    """Return a counter for the terminal, or None where the output is no terminal."""
+    if not sys.stdout.isatty():
+        return None
+    return lambda done, of: print(f"\r{what}: {done}/{of}", end="\n" if done == of else "", flush=True)
+
+
+def record(plan: Plan, run: Run) -> None:
+    """Write what the run is: request, dictionary, versions, data."""
+    definition = plan.checked.definition
+    runs.write_json(run.model, as_json(definition))
+    if any(call.function is not None for call in plan.checked.expanded.calls):
+        run.architecture.write_text(_build(plan, "float32").to_json(), encoding="utf-8")
+    cost = measure(plan.checked)
+    run.update(
+        request=plan.request.record(),
+        command=" ".join(sys.argv),
+        steps=plan.steps,
+        precision=plan.policy,
+        parameters=cost.params,
+        multiply_adds=cost.multiply_adds,
+        data={"fingerprint": plan.source.store.fingerprint(), "images": len(plan.source.store), "patches": len(plan.source)},
+        versions=_versions(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "backend": keras.backend.backend()}
+    for name in ("visionfw", "keras", "tensorflow", "jax", "torch", "numpy", "pillow"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _build(plan: Plan, policy: str) -> keras.Model:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        return compile_model(plan.checked)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def compile_for_training(plan: Plan) -> keras.Model:
+    """Build the model under the plan's policy with its loss and optimiser."""
+    request = plan.request
+    model = _build(plan, plan.policy)
+    rate = learning_rate(request.schedule, request.learning_rate, plan.steps)
+    model.compile(
+        optimizer(request.optimizer, rate, request.clip_norm),
+        loss=LOSSES[request.loss],
+        metrics=[keras.metrics.MeanMetricWrapper(psnr_per_image, name="psnr")],
+        jit_compile=jit_compile(),
+    )
+    return model
+
+
+def feed(plan: Plan):
+    """Return the training batches for the backend in use."""
+    request = plan.request
+    sampler = SAMPLERS[request.sampler](len(plan.source), seed=request.seed)
+    batches = Feed(plan.source, sampler.draw, request.batch_size, plan.round_steps, plan.checked.definition.colour, request.seed)
+    return as_dataset(batches) if keras.backend.backend() == "tensorflow" else iter(batches)
+
+
+def _logs(run: Run) -> list[keras.callbacks.Callback]:
+    logs: list[keras.callbacks.Callback] = [keras.callbacks.CSVLogger(str(run.history))]
+    if keras.backend.backend() == "tensorflow":
+        logs.append(keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False))
+    return logs
+
+
+def illustrate(run: Run, model: keras.Model, cases: tuple[Case, ...], say: Say) -> None:
+    """Draw the comparison of the first validation image and the run's curve."""
+    case = cases[0]
+    made = case.finish(super_resolve(model, case.lr))
+    score = case.score(lambda lr: super_resolve(model, lr))
+    if case.protocol.colour == "y":
+        from visionfw.imaging.resize import imresize
+
+        small = imresize(case.hr, 1 / case.protocol.scale)
+        made, bicubic = upscale(model, small), imresize(small, case.protocol.scale)
+    else:
+        bicubic = case.bicubic
+    panels = [("LR, bicubic", bicubic, score.bicubic_psnr), ("SR", made, score.psnr), ("HR", case.hr, None)]
+    reports.draw_comparison(run.comparison, panels, case.name)
+    say(f"picture: {run.comparison}")
+    try:
+        reports.draw_curve(run.curve, run.history)
+        say(f"curve: {run.curve}")
+    except RequestError as error:
+        say(f"no curve: {brief(error)}")
+
+
+def check_first_step(request: TrainRequest, say: Say = print) -> None:
+    """Do everything up to the first step, run a few, and say how long the whole would take and what memory it takes (--check)."""
+    plan = prepare(request, say)
+    cost = measure(plan.checked)
+    keras.utils.set_random_seed(request.seed)
+    model = compile_for_training(plan)
+    batches = iter(feed(plan))
+    lr, hr = next(batches)
+    loss = model.train_on_batch(lr, hr)
+    started, timed = time.monotonic(), 3
+    for _ in range(timed):
+        model.train_on_batch(*next(batches))
+    step = (time.monotonic() - started) / timed
+    loss = float(np.ravel(loss)[0])
+    say(f"model: {plan.checked.definition.name}, {cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, in {plan.policy}")
+    say(f"first step: loss {loss:.5f}; {step * 1000:.0f} ms a step, memory {_peak_memory()}")
+    say(f"expected: {step * plan.steps / 60:.1f} min for {plan.steps} steps; nothing was written")
+
+
+def _peak_memory() -> str:
+    try:
+        import resource
+    except ImportError:
+        return "unknown on this system"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return f"{peak / 2**30:.1f} GiB (the most so far)"
