@@ -1,6 +1,7 @@
 """EDSR small: EDSR's residual blocks, few and narrow, added to the bicubic enlargement. visionfw's default for a CPU.
 
-After Lim et al., Enhanced Deep Residual Networks, CVPRW 2017, with one pixel shuffle instead of stages, as IMDN and PAN have it.
+After Lim et al., Enhanced Deep Residual Networks, CVPRW 2017, with one pixel shuffle instead of stages, as IMDN and PAN have it. The last
+convolution starts at zero, so training starts from bicubic and not from noise.
 
     python train.py --scale=4 --train_data=BSDS500/train --data_root=DIR
 """
@@ -20,7 +21,7 @@ def edsr_small(*, scale=4, blocks=8, filters=48):
         "scale": scale,
         "defaults": {"conv": {"filters": filters}},
         "conv": [(0, "head"), ("residuals", "body"), ("features", "tail")],
-        "conv_par": [None, None, {"filters": 3 * scale**2}],
+        "conv_par": [None, None, {"filters": 3 * scale**2, "kernel_initializer": "zeros"}],
         "block": [("head", "residuals")],
         "block_sub": "residual",
         "block_par": {"repeat": blocks},

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
-from visionfw import registry, runs
+from visionfw import models, registry, runs
+from visionfw.config import EvaluateRequest
+from visionfw.devices import choose_precision
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.build import compile_model
 from visionfw.graph.check import examine
@@ -62,13 +67,60 @@ def load(source: str | Path) -> keras.Model:
     return load_run(runs.find(path))
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A model to be measured, and what its dictionary says of it."""
+
+    model: keras.Model
+    name: str
+    colour: str
+    scale: int
+
+
+def open_subject(request: EvaluateRequest) -> Subject:
+    """Open what an evaluation is about: a run, or a dictionary with a file of weights.
+
+    Raises:
+        RequestError: no such run, model or file; weights that do not fit; no scale, or another than the run's.
+    """
+    if request.run is not None:
+        run = runs.find(request.run)
+        return _run_subject(run, request)
+    source = models.load(request.model, dict(request.model_args), request.scale)
+    checked = examine(source.dictionary, request.scale, source.functions)
+    definition = checked.definition
+    with precision(request.precision):
+        model = compile_model(checked)
+    load_weights(model, request.weights)
+    return Subject(model, definition.name, definition.colour, definition.scale)
+
+
+def _run_subject(run: runs.Run, request: EvaluateRequest) -> Subject:
+    said = run.read_model()
+    if request.scale not in (None, said["scale"]):
+        raise RequestError(f"--scale={request.scale}: run {run.folder} is of scale {said['scale']}")
+    with precision(request.precision):
+        model = load_run(run)
+    return Subject(model, said["name"], said["colour"], said["scale"])
+
+
+@contextmanager
+def precision(asked: str) -> Iterator[str]:
+    """Build under a precision by name (config.PRECISIONS) inside a `with` block; yields the dtype policy's name."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(choose_precision(asked))
+    try:
+        yield keras.config.dtype_policy().name
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
 def load_run(run: runs.Run) -> keras.Model:
     """Load a run's best model. Runs no code: a model of Python functions was stored compiled."""
-    record = run.read()
     if run.architecture.exists():
         model = keras.models.model_from_json(run.architecture.read_text(encoding="utf-8"), custom_objects=_registered())
     else:
-        model = compile_model(examine(run.read_model(), record["request"]["scale"]))
+        model = compile_model(examine(run.read_model()))
     if not run.best.is_file():
         raise VisionfwError(f"run {run.folder}: has no weights yet ({run.best.name})")
     load_weights(model, run.best)

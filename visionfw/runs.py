@@ -1,11 +1,11 @@
 """The run directory: everything that is known of one training run, and the only thing that commands pass to each other.
 
-    run.json           the request, versions, the data's fingerprint, what the best validation was, how the run ended
-    model.json         the model's dictionary in normal form
-    architecture.json  the compiled model, where the dictionary has blocks that are Python functions
-    best.weights.h5    weights of the best validation ('the' model)     last.weights.h5   of the last one
-    history.csv        loss and validation by step                      tensorboard/      the same for TensorBoard
-    curve.png          the run's curve                                  comparison.png    LR bicubic | SR | HR
+run.json           the request, versions, the data's fingerprint, what the best validation was, how the run ended
+model.json         the model's dictionary in normal form
+architecture.json  the compiled model, where the dictionary has blocks that are Python functions
+best.weights.h5    weights of the best validation ('the' model)     last.weights.h5   of the last one
+history.csv        loss and validation by step                      tensorboard/      the same for TensorBoard
+curve.png          the run's curve                                  comparison.png    LR bicubic | SR | HR
 """
 
 from __future__ import annotations
@@ -79,8 +79,10 @@ def create(folder: str | None, name: str) -> Run:
 
 
 def find(folder: str | Path) -> Run:
-    """Open a run directory. Raises RequestError, with the nearest run beside it, where there is none."""
+    """Open a run directory, or with 'latest' the newest one under runs/. Raises RequestError, naming the nearest, where there is none."""
     path = Path(folder).expanduser()
+    if str(folder) == "latest":
+        path = max(Path("runs").glob("*/run.json"), key=lambda record: record.stat().st_mtime, default=Path("runs/latest/run.json")).parent
     if not (path / "run.json").is_file():
         beside = [run.parent.name for run in path.parent.glob("*/run.json")] if path.parent.is_dir() else []
         near = nearest(path.name, beside) or (sorted(beside)[-1] if beside else None)

@@ -155,7 +155,9 @@ def _settle_scale(definition: Definition, expanded: Expanded, shapes: Mapping[st
     if expected is not None and measured != expected and not problems:
         node = dict(definition.graph.outputs)
         said = ", ".join(f"node {node[name]} is {shapes[tensor]}" for name, tensor in expanded.outputs.items())
-        reason = "pre_upsample enlarges the input already, so the output must be H x W" if definition.pre_upsample else f"scale {wanted} needs {wanted}H x {wanted}W"
+        reason = f"scale {wanted} needs {wanted}H x {wanted}W"
+        if definition.pre_upsample:
+            reason = "pre_upsample enlarges the input already, so the output must be H x W"
         problems.append(f"{definition.name}: the output has another scale than declared: {said}; {reason}")
     return replace(definition, scale=wanted if wanted is not None else measured), measured, problems
 
@@ -183,5 +185,6 @@ def _output_problems(definition: Definition, expanded: Expanded, shapes: Mapping
     for name, shape in images.items():
         if shape.channels != definition.channels:
             hint = "; for a model of luma say 'colour': 'y'" if definition.colour == "rgb" and shape.channels == 1 else ""
-            problems.append(f"{definition.name}: output node {nodes[name]} has {shape.channels} channels, but colour '{definition.colour}' has {definition.channels}{hint}")
+            declared = f"colour '{definition.colour}' has {definition.channels}"
+            problems.append(f"{definition.name}: output node {nodes[name]} has {shape.channels} channels, but {declared}{hint}")
     return problems

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from visionfw.graph.check import Checked, examine, functions_of
@@ -11,6 +11,7 @@ from visionfw.graph.cost import Unit, measure, units
 from visionfw.graph.expand import layer_text, link_name
 from visionfw.graph.records import Graph, Link, link_text
 from visionfw.graph.schema import normalise
+from visionfw.graph.shapes import SymbolicShape
 
 _OUTPUT = (720, 1280)
 
@@ -36,7 +37,7 @@ def table(checked: Checked) -> str:
     total = measure(checked, _OUTPUT)
     rows = [("link", "layer", "output", "parameters", "multiply-adds"), *_rows(checked, found, exact)]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    lines = ["  ".join(cell.rjust(width) if column > 2 else cell.ljust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
+    lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
     definition = checked.definition
     kind = {"rgb": "RGB", "y": "luma"}[definition.colour] + (", bicubic enlargement first" if definition.pre_upsample else "")
@@ -44,6 +45,12 @@ def table(checked: Checked) -> str:
     field = "the whole image" if total.receptive_field == float("inf") else f"{total.receptive_field} x {total.receptive_field} pixels"
     foot = f"{total.params:,} parameters, {short(total.multiply_adds)} multiply-adds for a 1280x720 output, receptive field {field}"
     return "\n".join([head, "", *lines, "", foot])
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    """Yield a row's cells, words to the left and figures to the right."""
+    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        yield cell.rjust(width) if column > 2 else cell.ljust(width)
 
 
 def short(number: float) -> str:
@@ -75,7 +82,7 @@ def _rows(checked: Checked, found: list[Unit], exact: float) -> Iterator[tuple[s
             last = "" if link.repeat is None else f"-{link.repeat - 1}"
             tensor = f"{tensor_prefix}{link.group}_{link.target}{last}"
             block = next((scope[link.layer] for scope in scopes if link.layer in scope), None) if link.group == "block" else None
-            shape = checked.shapes.get(tensor) or _block_shape(checked, f"{tensor}-")
+            shape = shape_behind(checked, tensor)
             times = f" x{link.repeat}" if link.repeat else ""
             text = layer_text(link) if link.parameters else link.layer
             yield ("  " * depth + f"{link.group} {link_text(link.sources, link.target)}", text + times, str(shape or ""), *figures(layer_prefix, link))
@@ -88,9 +95,11 @@ def _rows(checked: Checked, found: list[Unit], exact: float) -> Iterator[tuple[s
     yield from walk(checked.definition.graph, "", "", 0, (checked.definition.graph.blocks,))
 
 
-def _block_shape(checked: Checked, prefix: str) -> Any:
-    """Return the shape of the last tensor made inside a block."""
-    inside = [call.target for call in checked.expanded.calls if call.target.startswith(prefix)]
+def shape_behind(checked: Checked, place: str) -> SymbolicShape | None:
+    """Return the shape behind a link by its place: its tensor's, or that of the last tensor made inside its block."""
+    if place in checked.shapes:
+        return checked.shapes[place]
+    inside = [call.target for call in checked.expanded.calls if call.target.startswith(f"{place}-")]
     return checked.shapes.get(inside[-1]) if inside else None
 
 

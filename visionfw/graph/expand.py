@@ -137,7 +137,8 @@ class _Expander:
     def _registered(self, link: Link, where: str) -> tuple[Graph | Function | None, Scopes]:
         entry = self.registered[link.layer]
         arguments = inspect.signature(entry).parameters
-        if any(argument.default is argument.empty and argument.kind in (argument.POSITIONAL_ONLY, argument.POSITIONAL_OR_KEYWORD) for argument in arguments.values()):
+        positional = [a for a in arguments.values() if a.kind in (a.POSITIONAL_ONLY, a.POSITIONAL_OR_KEYWORD)]
+        if any(argument.default is argument.empty for argument in positional):
             return self._function(Function(link.layer, entry), link, where), ()
         if self._unknown_parameters(link, where, list(arguments)):
             return None, ()
@@ -150,7 +151,7 @@ class _Expander:
     def _read_registered(self, link: Link, entry: Callable, where: str) -> Graph | None:
         try:
             dictionary = entry(**link.parameters)
-        except Exception as error:  # noqa: BLE001 - a user's function: whatever it raises becomes a problem with an address
+        except Exception as error:
             self.problems.append(f"{where}: block '{link.layer}' failed: {brief(error)}")
             return None
         graph, problems = parse_block(link.layer, dictionary)

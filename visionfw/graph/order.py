@@ -116,7 +116,7 @@ def _cycles(links: Sequence[Link], inputs: Sequence[Node]) -> list[str]:
         node = next((source for source in stuck[node].sources if source in stuck), None)
         if node is None:
             return []
-    loop = [*seen[seen.index(node):], node]
+    loop = [*seen[seen.index(node) :], node]
     path = " -> ".join(str(step) for step in reversed(loop))
     where = ", ".join(stuck[step].where for step in reversed(loop[:-1]))
     return [f"the links form a cycle {path}: {where}"]

@@ -174,7 +174,8 @@ class _Reader:
             if group not in GROUPS:
                 self.say(f"defaults: {unknown('group', spelled, GROUPS)}")
             elif group == "block" or not isinstance(parameters, Mapping):
-                self.say(f"defaults: '{spelled}' takes no defaults" if group == "block" else f"defaults: '{spelled}' must be a dictionary, not {_kind(parameters)}")
+                reason = "takes no defaults" if group == "block" else f"must be a dictionary, not {_kind(parameters)}"
+                self.say(f"defaults: '{spelled}' {reason}")
             else:
                 defaults[group] = defaults.get(group, {}) | self._values(parameters, f"defaults: {spelled}")
         return defaults

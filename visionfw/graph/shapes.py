@@ -60,10 +60,7 @@ def _line_text(slope: Fraction, intercept: Fraction, letter: str) -> str:
 def input_shapes(definition: Definition, height: int, width: int) -> dict[str, Shape]:
     """Return every input's shape where images of any size have this one."""
     sizes = (height, width, definition.channels)
-    return {
-        name: tuple(sizes[axis] if size is None else size for axis, size in enumerate(definition.input_shape(name)))
-        for name, _ in definition.graph.inputs
-    }
+    return {name: tuple(sizes[axis] if size is None else size for axis, size in enumerate(definition.input_shape(name))) for name, _ in definition.graph.inputs}
 
 
 def infer_shapes(expanded: Expanded, inputs: Mapping[str, Shape]) -> tuple[dict[str, Shape | None], list[tuple[Call, str]]]:
@@ -84,7 +81,7 @@ def infer_shapes(expanded: Expanded, inputs: Mapping[str, Shape]) -> tuple[dict[
         if key not in known:
             try:
                 known[key] = _output_shape(call, sources)
-            except Exception as error:  # noqa: BLE001 - Keras' own refusals, of many types, become problems with an address
+            except Exception as error:
                 known[key] = None
                 problems.append((call, f"{layer_text(call.link)} on {' and '.join(' x '.join(map(str, shape)) for shape in sources)}: {brief(error)}"))
         shapes[call.target] = known[key]

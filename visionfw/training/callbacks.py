@@ -43,7 +43,8 @@ class Validation(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs=None) -> None:
         step = min((epoch + 1) * self.round_steps, self.steps)
         if not np.isfinite((logs or {}).get("loss", 0.0)):
-            raise VisionfwError(f"the loss is not finite at step {step}; the best weights so far are kept. A lower --learning_rate or --clip_norm=1 mostly helps")
+            advice = "a lower --learning_rate or --clip_norm=1 mostly helps"
+            raise VisionfwError(f"the loss is not finite at step {step}; the best weights so far are kept, and {advice}")
         psnr, gain = self.validate()
         seconds = time.monotonic() - self.started
         if logs is not None:

@@ -14,13 +14,13 @@ import keras
 import numpy as np
 
 from visionfw import models, reports, runs
-from visionfw.checkpoints import save_weights
+from visionfw.checkpoints import precision, save_weights
 from visionfw.config import TrainRequest
 from visionfw.data.datasets import find_sets
 from visionfw.data.patches import PatchSource
 from visionfw.data.pipeline import Feed, as_dataset
 from visionfw.data.store import fill_store
-from visionfw.devices import choose_precision, jit_compile
+from visionfw.devices import choose_precision, jit_compile, keep_freed_memory
 from visionfw.errors import RequestError, brief
 from visionfw.evaluation.benchmark import prepare_set
 from visionfw.evaluation.protocol import Case, Protocol
@@ -83,7 +83,7 @@ def train(request: TrainRequest, say: Say = print) -> Run:
     record(plan, run)
     keras.utils.set_random_seed(request.seed)
     model = compile_for_training(plan)
-    twin = model if plan.policy == "float32" else _build(plan, "float32")
+    twin = model if plan.policy == "float32" else _float32_twin(plan)
     validation = Validation(twin, plan.cases, run, plan.round_steps, plan.steps, say)
     say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {request.batch_size} patches into {run.folder}")
     try:
@@ -150,7 +150,7 @@ def record(plan: Plan, run: Run) -> None:
     definition = plan.checked.definition
     runs.write_json(run.model, as_json(definition))
     if any(call.function is not None for call in plan.checked.expanded.calls):
-        run.architecture.write_text(_build(plan, "float32").to_json(), encoding="utf-8")
+        run.architecture.write_text(_float32_twin(plan).to_json(), encoding="utf-8")
     cost = measure(plan.checked)
     run.update(
         request=plan.request.record(),
@@ -174,19 +174,18 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _build(plan: Plan, policy: str) -> keras.Model:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
+def _float32_twin(plan: Plan) -> keras.Model:
+    """Build the same model in float32: validation and evaluate.py measure in float32 whatever training computes in."""
+    with precision("float32"):
         return compile_model(plan.checked)
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def compile_for_training(plan: Plan) -> keras.Model:
     """Build the model under the plan's policy with its loss and optimiser."""
     request = plan.request
-    model = _build(plan, plan.policy)
+    keep_freed_memory()
+    with precision(plan.policy):
+        model = compile_model(plan.checked)
     rate = learning_rate(request.schedule, request.learning_rate, plan.steps)
     model.compile(
         optimizer(request.optimizer, rate, request.clip_norm),
@@ -243,7 +242,7 @@ def check_first_step(request: TrainRequest, say: Say = print) -> None:
     batches = iter(feed(plan))
     lr, hr = next(batches)
     loss = model.train_on_batch(lr, hr)
-    started, timed = time.monotonic(), 3
+    started, timed = time.monotonic(), 10
     for _ in range(timed):
         model.train_on_batch(*next(batches))
     step = (time.monotonic() - started) / timed

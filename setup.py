@@ -1,0 +1,35 @@
+"""Package metadata, and where the architectures live once installed."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="visionfw",
+    version="0.1.0",
+    description="Declarative single-image super-resolution on Keras 3: an architecture is a plain dictionary",
+    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.14",
+    packages=[*find_packages(include=["visionfw", "visionfw.*"]), "visionfw.model_defs"],
+    package_dir={"visionfw": "visionfw", "visionfw.model_defs": "model_defs"},
+    install_requires=[
+        "absl-py>=2.1",
+        "keras>=3.10",
+        "numpy>=1.26",
+        "pillow>=10.3",
+        "scikit-image>=0.24",
+        "scipy>=1.11",
+        "tensorboard>=2.18",  # TensorFlow writes its summaries only where this is installed
+        "tensorflow>=2.18",
+    ],
+    extras_require={
+        "plots": ["matplotlib>=3.8"],
+        "gpu": ["tensorflow[and-cuda]>=2.18"],
+        "jax": ["jax>=0.4.35"],
+        "torch": ["torch>=2.4"],
+        "dev": ["hypothesis>=6.100", "jax>=0.4.35", "matplotlib>=3.8", "pytest>=8.2", "ruff>=0.6"],
+    },
+    entry_points={"console_scripts": ["visionfw = visionfw.cli:main"]},
+)

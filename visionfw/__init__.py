@@ -1,0 +1,50 @@
+"""visionfw: single-image super-resolution on Keras 3, where an architecture is a plain dictionary.
+
+The table of contents. Everything is loaded when it is first touched: `import visionfw` imports neither Keras nor TensorFlow.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_CONTENTS = {
+    "ModelDefinitionError": "visionfw.errors",
+    "VisionfwError": "visionfw.errors",
+    "build": "visionfw.graph.build",
+    "check": "visionfw.graph.check",
+    "cost": "visionfw.graph.cost",
+    "data": "visionfw.data",
+    "definition": "visionfw.models",
+    "describe": "visionfw.graph.describe",
+    "diff": "visionfw.graph.describe",
+    "draw": "visionfw.graph.draw",
+    "fold_normalisation": "visionfw.graph.fold",
+    "imresize": "visionfw.imaging.resize",
+    "load": "visionfw.checkpoints",
+    "load_weights": "visionfw.checkpoints",
+    "luma": "visionfw.imaging.colour",
+    "normalise": "visionfw.graph.schema",
+    "psnr": "visionfw.metrics.arrays",
+    "register_block": "visionfw.registry",
+    "register_layer": "visionfw.registry",
+    "samplers": "visionfw.samplers",
+    "ssim": "visionfw.metrics.arrays",
+    "upscale": "visionfw.inference",
+}
+_ROOMS = ("data", "samplers")
+
+__all__ = sorted([*_CONTENTS, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _CONTENTS:
+        raise AttributeError(f"module 'visionfw' has no attribute {name!r}")
+    room = import_module(_CONTENTS[name])
+    return room if name in _ROOMS else getattr(room, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,53 @@
+"""One door for every command: errors become lines, and lines have an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from visionfw.errors import RequestError, VisionfwError, unknown
+
+COMMANDS = {
+    "train": "train a model on image sets, into a run directory",
+    "evaluate": "measure a model beside bicubic",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `visionfw COMMAND ..`."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print("\n".join(["visionfw COMMAND [--flags]", "", *(f"  {name.ljust(10)}{text}" for name, text in COMMANDS.items())]))
+        sys.exit(0 if arguments else 2)
+    if arguments[0] not in COMMANDS:
+        _end(RequestError(unknown("command", arguments[0], COMMANDS)))
+    command(arguments[0], arguments[1:], f"visionfw {arguments[0]}")
+
+
+def command(name: str, arguments: Sequence[str] | None = None, shown: str | None = None) -> None:
+    """Run one command and leave with its exit status: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    shown = shown or f"python {name}.py"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    room = import_module(f"visionfw.cli.{name}")
+    if any(argument in ("-h", "--help", "-help", "--helpfull", "--helpshort") for argument in arguments):
+        print(room.define(shown).help())
+        return
+    try:
+        room.run(shown, arguments)
+    except VisionfwError as error:
+        _end(error)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _end(error: VisionfwError) -> None:
+    for line in str(error).splitlines():
+        print(f"error: {line}", file=sys.stderr)
+    sys.exit(error.status)

@@ -1,0 +1,70 @@
+"""`evaluate.py`: measure a model on image sets beside bicubic, by the field's protocol."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from visionfw import config
+from visionfw.cli.flags import Flags
+from visionfw.cli.listing import listing
+from visionfw.models import parse_arguments
+
+
+def define(command: str) -> Flags:
+    """Return evaluate's flags."""
+    found = Flags(
+        command,
+        "measure a model on image sets beside bicubic: PSNR and SSIM of Y by the field's protocol.",
+        [f"{command} --run=runs/edsr_small_x4-1", f"{command} --model=edsr --weights=edsr.weights.h5 --scale=4 --test_data=Set5,Set14 --data_root=/data"],
+    )
+    found.text("run", None, "run directory of train.py, or 'latest' for the newest under runs/")
+    found.text("model", None, "name in model_defs/, or a .py or .json file, with --weights")
+    found.text("model_args", "", "arguments of the model's function: blocks=8,filters=32")
+    found.text("weights", None, ".weights.h5 or .keras file for --model")
+    found.number("scale", None, "SR size / LR size; the run's own unless given")
+    found.text("test_data", "embedded/test", "image sets to test on: names or folders, joined by commas")
+    found.text("data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given")
+    found.text("report", None, "file to write the table and every image's figures to: .md, .csv or .json")
+    found.text("precision", "float32", ", ".join(config.PRECISIONS))
+    found.listing("list", "what can be named: models, datasets, ...")
+    return found
+
+
+def run(command: str, arguments: Sequence[str]) -> None:
+    """Run evaluate.py with a command line."""
+    values = define(command).parse(arguments)
+    list_kind = values.pop("list")
+    if list_kind is not None:
+        print(listing(list_kind, values["data_root"]))
+        return
+    values["model_args"] = tuple(parse_arguments(values["model_args"]).items())
+    request = config.EvaluateRequest(**values)
+    print(_measure(request))
+
+
+def _measure(request: config.EvaluateRequest) -> str:
+    """Open the model, score it, write the report; return the table."""
+    from visionfw import reports  # these import Keras and TensorFlow
+    from visionfw.checkpoints import open_subject
+    from visionfw.data.datasets import find_sets
+    from visionfw.evaluation.benchmark import benchmark
+    from visionfw.evaluation.protocol import Protocol
+    from visionfw.inference import super_resolve
+
+    sets = find_sets(request.test_data, request.data_root, request.scale or 1)
+    subject = open_subject(request)
+    sets = find_sets(request.test_data, request.data_root, subject.scale) if request.scale != subject.scale else sets
+    protocol = Protocol(subject.colour, subject.scale)
+    scores = benchmark(lambda lr: super_resolve(subject.model, lr), sets, protocol, _progress if sys.stderr.isatty() else None)
+    if sys.stderr.isatty():
+        _progress("")
+    rows = [score.row(subject.name) for score in scores]
+    if request.report:
+        reports.write_report(Path(request.report), protocol.record(), rows, [row for score in scores for row in score.image_rows()])
+    return reports.as_table(rows) + (f"\nreport: {request.report}" if request.report else "")
+
+
+def _progress(line: str) -> None:
+    print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,62 @@
+"""`train.py`: train a model on image sets, into a run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from visionfw import config
+from visionfw.cli.flags import Flags
+from visionfw.cli.listing import listing
+from visionfw.models import parse_arguments
+
+_DEFAULT = config.TrainRequest()
+
+
+def define(command: str) -> Flags:
+    """Return train's flags."""
+    found = Flags(
+        command,
+        "train a super-resolution model, written as a dictionary, into a run directory.",
+        [f"{command} --scale=4", f"{command} --model=srresnet --model_args=blocks=8,filters=32 --train_data=DIV2K --data_root=/data --steps=100000"],
+    )
+    found.text("model", _DEFAULT.model, "name in model_defs/, or a .py or .json file")
+    found.text("model_args", "", "arguments of the model's function: blocks=8,filters=32")
+    found.number("scale", _DEFAULT.scale, "SR size / LR size")
+    found.text("train_data", _DEFAULT.train_data, "image sets to train on: names or folders, joined by commas")
+    found.text("val_data", _DEFAULT.val_data, "image sets to validate on")
+    found.text("data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given")
+    found.number("steps", None, "training steps (1200 where neither --steps nor --epochs is given)")
+    found.number("epochs", None, "passes over as many patches as the data has, instead of --steps")
+    found.number("batch_size", _DEFAULT.batch_size, "patches a step")
+    found.number("patch_size", _DEFAULT.patch_size, "side of a patch in LR pixels")
+    found.text("loss", _DEFAULT.loss, ", ".join(config.LOSSES))
+    found.text("optimizer", _DEFAULT.optimizer, ", ".join(config.OPTIMIZERS))
+    found.real("learning_rate", _DEFAULT.learning_rate, "at the start")
+    found.text("schedule", _DEFAULT.schedule, ", ".join(config.SCHEDULES))
+    found.real("clip_norm", _DEFAULT.clip_norm, "largest norm of the whole gradient; 0 for no limit")
+    found.text("sampler", _DEFAULT.sampler, ", ".join(config.SAMPLERS))
+    found.text("precision", _DEFAULT.precision, ", ".join(config.PRECISIONS))
+    found.number("validate_every", _DEFAULT.validate_every, "steps between validations; 0 for a tenth of the run")
+    found.number("seed", _DEFAULT.seed, "of weights, patches and augmentation")
+    found.text("run_dir", None, "where the run is written; a new folder under runs/ unless given")
+    found.switch("check", "do everything up to the first step, tell memory and duration, and stop")
+    found.listing("list", "what can be named: models, datasets, losses, ...")
+    return found
+
+
+def run(command: str, arguments: Sequence[str]) -> None:
+    """Run train.py with a command line."""
+    values = define(command).parse(arguments)
+    list_kind, check = values.pop("list"), values.pop("check")
+    if list_kind is not None:
+        print(listing(list_kind, values["data_root"]))
+        return
+    values["model_args"] = tuple(parse_arguments(values["model_args"]).items())
+    values["run_dir"] = values["run_dir"] or None
+    request = config.TrainRequest(**values)
+    from visionfw.training.fit import check_first_step, train  # imports Keras and TensorFlow
+
+    if check:
+        check_first_step(request)
+    else:
+        train(request)
