@@ -7,7 +7,7 @@ convolution starts at zero, so training starts from bicubic and not from noise.
 """
 
 
-def edsr_small(*, scale=4, blocks=8, filters=48):
+def edsr_small(*, scale=4, blocks=8, filters=32):
     """Return the dictionary.
 
     Args:

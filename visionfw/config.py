@@ -66,7 +66,7 @@ class TrainRequest:
     patch_size: int = 24
     loss: str = "l1"
     optimizer: str = "adam"
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     schedule: str = "cosine"
     clip_norm: float = 0.0
     sampler: str = "uniform"

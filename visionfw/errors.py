@@ -34,9 +34,10 @@ def nearest(name: object, choices: Iterable[object]) -> str | None:
     """Return the choice that reads most like `name`, or None where nothing is near."""
     by_lower = {str(choice).lower(): str(choice) for choice in choices}
     lower = str(name).lower()
-    found = difflib.get_close_matches(lower, by_lower, n=1, cutoff=0.5)
-    if not found and len(lower) >= 3:
-        found = sorted((choice for choice in by_lower if choice.startswith(lower) or lower.startswith(choice)), key=len)[:1]
+    if lower in by_lower:
+        return by_lower[lower]
+    beginnings = sorted((choice for choice in by_lower if len(lower) >= 3 and choice.startswith(lower)), key=len)
+    found = beginnings or difflib.get_close_matches(lower, by_lower, n=1, cutoff=0.5)
     return by_lower[found[0]] if found else None
 
 

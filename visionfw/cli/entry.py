@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -30,7 +29,6 @@ def command(name: str, arguments: Sequence[str] | None = None, shown: str | None
     """Run one command and leave with its exit status: 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     shown = shown or f"python {name}.py"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     room = import_module(f"visionfw.cli.{name}")
     if any(argument in ("-h", "--help", "-help", "--helpfull", "--helpshort") for argument in arguments):
         print(room.define(shown).help())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from visionfw import config
+from visionfw.cli.backend import start_backend
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.models import parse_arguments
@@ -46,7 +47,8 @@ def run(command: str, arguments: Sequence[str]) -> None:
 
 def _measure(request: config.EvaluateRequest) -> str:
     """Open the model, score it, write the report; return the table."""
-    from visionfw import reports  # these import Keras and TensorFlow
+    start_backend()
+    from visionfw import reports
     from visionfw.checkpoints import open_subject
     from visionfw.data.datasets import find_sets
     from visionfw.evaluation.benchmark import benchmark

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from visionfw import config
+from visionfw.cli.backend import start_backend
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.models import parse_arguments
@@ -54,7 +55,8 @@ def run(command: str, arguments: Sequence[str]) -> None:
     values["model_args"] = tuple(parse_arguments(values["model_args"]).items())
     values["run_dir"] = values["run_dir"] or None
     request = config.TrainRequest(**values)
-    from visionfw.training.fit import check_first_step, train  # imports Keras and TensorFlow
+    start_backend()
+    from visionfw.training.fit import check_first_step, train
 
     if check:
         check_first_step(request)

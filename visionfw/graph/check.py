@@ -13,7 +13,7 @@ from visionfw.errors import ModelDefinitionError
 from visionfw.graph.expand import Call, Expanded, expand
 from visionfw.graph.records import Definition
 from visionfw.graph.schema import parse
-from visionfw.graph.shapes import PROBES, SymbolicShape, infer_shapes, input_shapes, merge_problem
+from visionfw.graph.shapes import PROBES, Layers, SymbolicShape, infer_shapes, input_shapes, merge_problem
 from visionfw.graph.vocabulary import name_problem, parameter_problems
 
 _ONE_SOURCE = ("conv", "activation", "norm")
@@ -74,11 +74,12 @@ def examine(dictionary: Mapping[str, Any] | Definition, scale: int | None = None
         raise ModelDefinitionError(problems)
     expanded, found = expand(definition, functions or {}, {name: registry.blocks.get(name) for name in registry.blocks})
     problems = [*problems, *(problem for problem in found if problem not in problems)]
-    problems += _once(definition, [(call, problem) for call in expanded.calls for problem in _call_problems(call)])
+    links = {id(call.link): call for call in reversed(expanded.calls)}
+    problems += _once([(call, problem) for call in reversed(links.values()) for problem in _call_problems(call)])
     if problems:
         raise ModelDefinitionError(problems)
     shapes, wrong = _symbolic_shapes(definition, expanded)
-    problems = _once(definition, wrong)
+    problems = _once(wrong)
     if problems:
         raise ModelDefinitionError(problems)
     definition, measured, problems = _settle_scale(definition, expanded, shapes, scale)
@@ -88,7 +89,7 @@ def examine(dictionary: Mapping[str, Any] | Definition, scale: int | None = None
     return Checked(definition, expanded, shapes, measured if definition.pre_upsample is None else definition.scale)
 
 
-def _once(definition: Definition, problems: list[tuple[Call, str]]) -> list[str]:
+def _once(problems: list[tuple[Call, str]]) -> list[str]:
     """Say a problem once, however often its block is used."""
     first: dict[tuple, str] = {}
     for call, problem in problems:
@@ -118,8 +119,9 @@ def _source_problems(call: Call) -> list[str]:
 
 def _symbolic_shapes(definition: Definition, expanded: Expanded) -> tuple[dict[str, SymbolicShape], list[tuple[Call, str]]]:
     """Follow shapes at both probes; merges are judged first, because Keras says less about them."""
-    low, wrong = infer_shapes(expanded, input_shapes(definition, *PROBES[0]))
-    high, _ = infer_shapes(expanded, input_shapes(definition, *PROBES[1]))
+    layers: Layers = {}
+    low, wrong = infer_shapes(expanded, input_shapes(definition, *PROBES[0]), layers)
+    high, _ = infer_shapes(expanded, input_shapes(definition, *PROBES[1]), layers)
     shapes = {tensor: SymbolicShape((low[tensor], high[tensor])) for tensor in low if low[tensor] and high.get(tensor)}
     judged = []
     for call in expanded.calls:

@@ -63,14 +63,23 @@ def input_shapes(definition: Definition, height: int, width: int) -> dict[str, S
     return {name: tuple(sizes[axis] if size is None else size for axis, size in enumerate(definition.input_shape(name))) for name, _ in definition.graph.inputs}
 
 
-def infer_shapes(expanded: Expanded, inputs: Mapping[str, Shape]) -> tuple[dict[str, Shape | None], list[tuple[Call, str]]]:
+Layers = dict[int, keras.layers.Layer]
+
+
+def infer_shapes(expanded: Expanded, inputs: Mapping[str, Shape], layers: Layers | None = None) -> tuple[dict[str, Shape | None], list[tuple[Call, str]]]:
     """Follow shapes from the inputs to every tensor.
+
+    Args:
+        expanded: the layer calls.
+        inputs: shape of every input without its batch.
+        layers: unbuilt layers by their link's id, kept from one call to the next (making one is most of the work).
 
     Returns:
         Shape without the batch by tensor (None behind a problem), and the problems: the call and what Keras says of it.
     """
     shapes: dict[str, Shape | None] = {expanded.inputs[name]: shape for name, shape in inputs.items()}
     known: dict[tuple, Any] = {}
+    layers = {} if layers is None else layers
     problems = []
     for call in expanded.calls:
         sources = tuple(shapes.get(source) for source in call.sources)
@@ -80,7 +89,7 @@ def infer_shapes(expanded: Expanded, inputs: Mapping[str, Shape]) -> tuple[dict[
         key = (id(call.link), sources)
         if key not in known:
             try:
-                known[key] = _output_shape(call, sources)
+                known[key] = _output_shape(call, sources, layers)
             except Exception as error:
                 known[key] = None
                 problems.append((call, f"{layer_text(call.link)} on {' and '.join(' x '.join(map(str, shape)) for shape in sources)}: {brief(error)}"))
@@ -88,14 +97,16 @@ def infer_shapes(expanded: Expanded, inputs: Mapping[str, Shape]) -> tuple[dict[
     return shapes, problems
 
 
-def _output_shape(call: Call, sources: tuple[Shape, ...]) -> Shape:
+def _output_shape(call: Call, sources: tuple[Shape, ...], layers: Layers) -> Shape:
     batched = [(None, *shape) for shape in sources]
     if call.function is not None:
         made = call.function([keras.KerasTensor(shape) for shape in batched], **call.link.parameters)
         if not isinstance(made, keras.KerasTensor):
             raise TypeError(f"a block's function returns one tensor, not {type(made).__name__}")
         return tuple(made.shape[1:])
-    layer = make_layer(call.link)
+    if id(call.link) not in layers:
+        layers[id(call.link)] = make_layer(call.link)
+    layer = layers[id(call.link)]
     several = len(batched) > 1
     try:
         if several and takes_separate_tensors(type(layer)):
@@ -104,7 +115,7 @@ def _output_shape(call: Call, sources: tuple[Shape, ...]) -> Shape:
             shape = layer.compute_output_shape(batched if several else batched[0])
     except NotImplementedError:
         tensors = [keras.KerasTensor(shape) for shape in batched]
-        shape = layer(tensors if several else tensors[0]).shape
+        shape = make_layer(call.link)(tensors if several else tensors[0]).shape
     shape = tuple(shape)[1:]
     if any(size is None or size < 1 for size in shape):
         raise ValueError(f"nothing is left of the image: the output would be {' x '.join(map(str, shape))}")

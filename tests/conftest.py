@@ -1,0 +1,46 @@
+"""What tests share: where optional images lie, and small images of their own."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def benchmark_data() -> Path:
+    """Set5, Set14 and BSD100 with MATLAB's LR images, beside the checkout; without them the test is skipped."""
+    folder = ROOT.parent / "shared" / "data" / "benchmark"
+    if not (folder / "Set5" / "HR").is_dir():
+        pytest.skip(f"needs benchmark images in {folder}")
+    return folder
+
+
+@pytest.fixture
+def photograph() -> np.ndarray:
+    """A real photograph, (300, 451, 3) uint8."""
+    from visionfw.data.datasets import find_sets
+    from visionfw.imaging.files import read_image
+
+    return read_image(find_sets("embedded/test")[0].hr[0])
+
+
+@pytest.fixture
+def image_folder(tmp_path, photograph) -> Path:
+    """Three small images cut from the photograph, as PNG files."""
+    from visionfw.imaging.files import write_image
+
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, (top, left) in enumerate([(0, 0), (60, 150), (150, 250)]):
+        write_image(folder / f"{number}.png", photograph[top : top + 130 + number, left : left + 150])
+    return folder

@@ -1,0 +1,146 @@
+"""A dictionary becomes a Keras model: the same function as hand-written Keras, under stable names."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as L  # noqa: N812 - as Keras' users write it
+
+import visionfw as vf
+from visionfw.layers import PixelShuffle
+
+
+def srresnet_by_hand(blocks=16, filters=64):
+    """SRResNet x4 as one would write it in Keras."""
+    x = lr = keras.Input((None, None, 3))
+    x = skip = L.PReLU(shared_axes=[1, 2])(L.Conv2D(filters, 9, padding="same")(x))
+    for _ in range(blocks):
+        y = L.BatchNormalization()(L.Conv2D(filters, 3, padding="same")(x))
+        y = L.PReLU(shared_axes=[1, 2])(y)
+        y = L.BatchNormalization()(L.Conv2D(filters, 3, padding="same")(y))
+        x = L.Add()([x, y])
+    x = L.BatchNormalization()(L.Conv2D(filters, 3, padding="same")(x))
+    x = L.Add()([skip, x])
+    for _ in range(2):
+        x = PixelShuffle(2)(L.Conv2D(4 * filters, 3, padding="same")(x))
+        x = L.PReLU(shared_axes=[1, 2])(x)
+    return keras.Model(lr, L.Conv2D(3, 9, padding="same")(x))
+
+
+def test_srresnet_is_the_same_function_as_by_hand(photograph):
+    hand, built = srresnet_by_hand(blocks=3), vf.build(vf.definition("srresnet", blocks=3))
+    random = np.random.default_rng(0)
+    weights = [random.normal(0, 0.05, weight.shape) if "variance" not in weight.path else random.uniform(0.5, 2, weight.shape) for weight in hand.weights]
+    hand.set_weights(weights)
+    assert [weight.shape for weight in built.weights] == [weight.shape for weight in hand.weights]
+    built.set_weights(weights)
+    lr = photograph[None, :40, :33].astype("float32") / 255
+    np.testing.assert_allclose(built(lr, training=False), hand(lr, training=False), atol=2e-5)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("name", ["srresnet", "vdsr", "edsr", "edsr_small", "srcnn"])
+def test_outputs_are_float32_under_any_policy(name, policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        small = {"srresnet": {"blocks": 1}, "vdsr": {"layers": 3}, "edsr": {"blocks": 1}}.get(name, {})
+        model = vf.build(vf.definition(name, **small))
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert model.output.dtype == "float32"
+    assert all(weight.dtype == "float32" for weight in model.weights)
+
+
+def test_weights_keep_their_names_when_the_dictionary_is_reordered():
+    d = vf.definition("edsr", blocks=2)
+    order = list(range(len(d["conv"])))[::-1]
+    turned = {key: value for key, value in reversed(d.items())}
+    turned |= {key: [d[key][index] for index in order] for key in ("conv", "conv_par")}
+    assert [weight.path for weight in vf.build(turned).weights] == [weight.path for weight in vf.build(d).weights]
+
+
+def test_shared_links_have_one_set_of_weights_and_recurse():
+    d = {"name": "recursive", "conv": [(0, 1), (1, 2), (2, 3)], "conv_par": [{"filters": 8}, {"filters": 8, "repeat": 5, "share": "u"}, {"filters": 3}]}
+    model = vf.build(d)
+    assert [layer.name for layer in model.layers] == ["lr", "conv_1", "conv_u", "conv_3"]
+    x = np.random.default_rng(0).random((1, 6, 7, 3), np.float32)
+    step = model.get_layer("conv_1")(x)
+    for _ in range(5):
+        step = model.get_layer("conv_u")(step)
+    np.testing.assert_allclose(model(x), model.get_layer("conv_3")(step), atol=1e-5)
+
+
+def test_pre_upsample_maps_lr_to_sr():
+    model = vf.build({"name": "x", "pre_upsample": "bicubic", "conv": [(0, 1)], "conv_par": {"filters": 3}}, scale=3)
+    assert model(np.zeros((1, 5, 7, 3), np.float32)).shape == (1, 15, 21, 3)
+
+
+def test_a_dictionary_that_keeps_the_size_is_given_the_enlarged_image():
+    model = vf.build({"name": "x", "conv": [(0, 1)], "conv_par": {"filters": 3}}, scale=3)
+    assert model(np.zeros((1, 5, 7, 3), np.float32)).shape == (1, 15, 21, 3)
+
+
+def test_the_runs_scale_must_agree_with_the_dictionarys():
+    with pytest.raises(vf.ModelDefinitionError, match="the dictionary says scale 4, the run 2"):
+        vf.build(vf.definition("edsr"), scale=2)
+
+
+def test_a_registered_block_may_be_a_function_that_returns_links():
+    from visionfw import registry
+
+    def widening(filters=8):
+        return {"conv": [(0, 1)], "conv_par": {"filters": filters}}
+
+    d = {"name": "x", "block": [(0, 1), (1, 2)], "block_sub": "widening", "block_par": [None, {"filters": 3}]}
+    with registry.blocks.temporary("widening", widening):
+        model = vf.build(d)
+    assert [tuple(layer.output.shape[1:]) for layer in model.layers[1:]] == [(None, None, 8), (None, None, 3)]
+    assert [layer.name for layer in model.layers[1:]] == ["block_1-conv_1", "block_2-conv_1"]
+
+
+def test_a_registered_layer_can_be_named_and_its_mistakes_are_told():
+    from visionfw import registry
+
+    class Twice(keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    d = {"name": "x", "layer": [(0, 1)], "layer_sub": "Twice"}
+    with registry.layers.temporary("Twice", Twice):
+        x = np.random.default_rng(0).random((1, 4, 4, 3), np.float32)
+        np.testing.assert_allclose(vf.build(d)(x), 2 * x)
+        with pytest.raises(vf.ModelDefinitionError, match="no parameter 'factor'"):
+            vf.check(d | {"layer_par": {"factor": 3}})
+
+
+def inner_block(tensors, filters=4):
+    return L.ReLU()(L.Conv2D(filters, 3, padding="same")(tensors[0]))
+
+
+def test_a_function_of_the_calling_module_can_be_a_block():
+    d = {"name": "x", "block": [(0, 1), (1, 2)], "block_sub": "inner_block", "block_par": [None, {"filters": 3}]}
+    model = vf.build(d)
+    assert [layer.name for layer in model.layers[1:]] == ["block_1-conv2d", "block_1-re_lu", "block_2-conv2d", "block_2-re_lu"]
+
+
+def test_a_shared_function_block_has_one_set_of_weights():
+    d = {"name": "x", "conv": [(0, 1), (3, 4)], "conv_par": [{"filters": 4}, {"filters": 3}]}
+    d |= {"block": [(1, 2), (2, 3)], "block_sub": "inner_block", "block_par": {"share": "u"}}
+    assert vf.build(d).count_params() == 112 + 148 + 111
+
+
+def test_an_error_inside_keras_carries_the_links_address():
+    d = {"name": "Net", "conv": [(0, 1)], "conv_par": {"filters": -3}}
+    with pytest.raises(vf.ModelDefinitionError, match=r"Net: conv\[0\] \(0 -> 1\): Conv2D\(filters=-3"):
+        vf.build(d)
+
+
+@pytest.mark.slow
+def test_building_costs_little_beside_hand_written_keras(root):
+    """The ratio itself is printed by benchmarks/build_model.py; here only that it is of that size, on any busy machine."""
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "benchmarks/build_model.py", "--rounds=5"], cwd=root, capture_output=True, text=True, check=True)
+    ratio = float(done.stdout.split("ratio ")[1].split()[0])
+    assert ratio < 1.25

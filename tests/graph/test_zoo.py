@@ -1,0 +1,97 @@
+"""What the language must be able to say: networks with shared blocks, several outputs, attention, a time embedding.
+
+Counts are compared with published code where the paper gives only thousands.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import visionfw as vf
+
+sys.path.insert(0, str(Path(__file__).parent))
+import zoo
+
+PUBLISHED = [
+    # CARN, one scale: nmhkahn/CARN-pytorch, issue 47 (1,112K for x4; 1,592K in the paper is all three scales' upsamplers together)
+    ("carn", {"scale": 4}, 1_111_875),
+    # PAN: 272K in Zhao et al., ECCVW 2020, table 2; zhaohengyuan1/PAN, PAN_arch.py
+    ("pan", {"scale": 4}, 272_419),
+    # IMDN: 694K, 703K, 715K in Hui et al., ACM MM 2019, table 5; Zheng222/IMDN, architecture.py
+    ("imdn", {"scale": 2}, 694_404),
+    ("imdn", {"scale": 3}, 703_059),
+    ("imdn", {"scale": 4}, 715_176),
+    # LapSRN: 812K in Lai et al., CVPR 2017, without biases; phoenix104104/LapSRN, init_LapSRN_model.m with them
+    ("lapsrn", {"levels": 2}, 814_242),
+    # DRRN: 297K in Tai et al., CVPR 2017: convolutions alone, two of 128 x 128 x 9 shared by all units
+    ("drrn", {}, 128 * 9 * 2 + 2 * 128 * 128 * 9 + 2 * 2 * 128),
+    # SwinIR-light as released (the paper's 897K lacks one 3x3 convolution): 929,628
+    ("swinir_light", {"scale": 4}, 929_628),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "count"), PUBLISHED)
+def test_parameters_are_as_published(name, arguments, count):
+    assert vf.cost(getattr(zoo, name)(**arguments)).params == count
+
+
+@pytest.mark.parametrize("name", ["carn", "carn_m", "pan", "imdn", "lapsrn", "drrn", "unet", "swinir_light"])
+def test_each_survives_json_in_its_normal_form(name):
+    normal = vf.normalise(getattr(zoo, name)())
+    assert vf.normalise(json.loads(json.dumps(normal))) == normal
+    vf.check(normal)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("carn", {}), ("carn_m", {}), ("pan", {"blocks": 2}), ("imdn", {"blocks": 2}), ("swinir_light", {"groups": 1, "depth": 2})]
+)
+def test_each_enlarges_any_odd_size(name, arguments):
+    d = getattr(zoo, name)(**arguments)
+    made = vf.build(d)(np.random.default_rng(0).random((1, 11, 13, 3), np.float32))
+    assert made.shape == (1, 44, 52, 3)
+    assert np.isfinite(made).all()
+
+
+def test_carn_m_shares_its_blocks_inside_each_cascade_alone():
+    names = {weight.path for weight in vf.build(zoo.carn_m()).weights}
+    shared = sorted(name for name in names if name.endswith("conv_1/kernel"))
+    assert "block_body-block_b1-block_unit-conv_1/kernel" in shared
+    assert len([name for name in shared if "block_unit" in name]) == 3
+
+
+def test_lapsrn_has_an_output_at_every_level():
+    model = vf.build(zoo.lapsrn(levels=2, depth=2))
+    made = model(np.zeros((1, 9, 7, 1), np.float32))
+    assert {name: tuple(tensor.shape) for name, tensor in made.items()} == {"x2": (1, 18, 14, 1), "sr": (1, 36, 28, 1)}
+
+
+def test_drrn_shares_one_unit():
+    model = vf.build(zoo.drrn(units=3, filters=8), scale=2)
+    assert sum("conv" in layer.name for layer in model.layers) == 4
+    assert model(np.zeros((1, 5, 6, 1), np.float32)).shape == (1, 10, 12, 1)
+
+
+def test_the_unet_takes_two_images_and_a_noise_level():
+    model = vf.build(zoo.unet())
+    assert model.input_names == ["noisy", "lr", "level"] if hasattr(model, "input_names") else True
+    random = np.random.default_rng(0)
+    images = {name: random.random((2, 16, 24, 3), np.float32) for name in ("noisy", "lr")}
+    low, high = (np.asarray(model({**images, "level": np.full((2, 1), level, np.float32)})) for level in (0.1, 0.9))
+    assert low.shape == (2, 16, 24, 3)
+    assert np.abs(low - high).max() > 1e-4
+
+
+def test_window_attention_sees_its_window_and_no_further():
+    d = {"name": "x", "conv": [(0, 1), (2, 3)], "conv_par": [{"filters": 8, "kernel_size": 1}, {"filters": 3, "kernel_size": 1}]}
+    d |= {"layer": [(1, 2)], "layer_sub": "WindowAttention", "layer_par": {"heads": 2, "window": 4}}
+    model = vf.build(d)
+    x = np.random.default_rng(0).random((1, 10, 9, 3)).astype("float32")
+    y = x.copy()
+    y[0, 1, 2] += 1
+    changed = np.abs(np.asarray(model(x)) - np.asarray(model(y))).max(axis=(0, 3)) > 1e-7
+    assert changed[:4, :4].all()
+    assert not changed[4:].any()
+    assert not changed[:, 4:].any()

@@ -1,0 +1,186 @@
+"""What a user is told: a row a mistake, and the row holds the sentence."""
+
+import json
+
+import pytest
+
+import visionfw as vf
+from visionfw.errors import RequestError
+
+RESIDUAL = {"conv": [(0, 1), (2, 3)], "activation": [(1, 2)], "merge": [(0, 3, 4)]}
+GOOD = {
+    "name": "Net",
+    "scale": 2,
+    "conv": [(0, 1), (2, 3), (4, 5)],
+    "conv_par": [None, {"filters": 12}, {"filters": 3}],
+    "block": [(1, 2)],
+    "block_sub": ["residual"],
+    "block_par": [{"repeat": 2}],
+    "layer": [(3, 4)],
+    "layer_sub": ["PixelShuffle"],
+    "layer_par": [{"size": 2}],
+    "blocks": {"residual": RESIDUAL},
+}
+
+
+def test_the_good_dictionary_is_good():
+    vf.check(GOOD)
+
+
+MISTAKES = [
+    ("no name", {"name": None}, "model: a model needs a 'name'"),
+    ("an unknown key", {"convs": []}, "Net: no key 'convs'; did you mean 'conv'?"),
+    ("American spelling", {"color": "y"}, "Net: no key 'color'; did you mean 'colour'?"),
+    ("an unknown colour", {"colour": "yuv"}, "Net: no colour 'yuv'; did you mean 'y'?"),
+    ("an unknown layer", {"layer_sub": ["PixelShufle"]}, "Net: layer[0] (3 -> 4): no layer 'PixelShufle'; did you mean 'PixelShuffle'?"),
+    ("an unknown block", {"block_sub": ["residul"]}, "Net: block[0] (1 -> 2): no block 'residul'; did you mean 'residual'?"),
+    ("an unknown parameter", {"conv_par": [{"filter": 3}, None, None]}, "Net: conv[0] (0 -> 1): Conv2D: no parameter 'filter'; did you mean 'filters'?"),
+    ("a parameter of a block", {"block_par": [{"repeats": 2}]}, "Net: block[0] (1 -> 2): block 'residual': no parameter 'repeats'; did you mean 'repeat'?"),
+    (
+        "a name for a layer",
+        {"layer_par": [{"size": 2, "name": "x"}]},
+        "Net: layer[0] (3 -> 4): parameter 'name' is not taken: a layer's name follows from its link",
+    ),
+    ("lists of unequal length", {"conv_par": [None]}, "Net: 'conv_par' has 1 entries for 3 links"),
+    ("parameters without links", {"norm_par": [{}]}, "Net: 'norm_par' is given without 'norm'"),
+    ("a link that is no tuple", {"conv": [3]}, "Net: conv[0]: a link is (source, ..., target), not int 3"),
+    ("a node that is no name", {"conv": [(0, 1), (2, "a.b"), (4, 5)]}, "Net: conv[1]: the name 'a.b' may hold only letters, digits, '_' and '-'"),
+    ("a negative node", {"conv": [(0, -1), (2, 3), (4, 5)]}, "Net: conv[0]: a node is a number from 0 or a name, not -1"),
+    ("no producer", {"layer": [(9, 4)]}, "Net: layer[0] (9 -> 4): no link makes node 9"),
+    (
+        "two producers",
+        {"merge": [(1, 2, 3)]},
+        "Net: node 3 has 2 producers: conv[1] (2 -> 3) and merge[0] (1, 2 -> 3); a node has one",
+    ),
+    ("the input produced", {"activation": [(1, 0)]}, "Net: node 0 is an input, but activation[0] (1 -> 0) makes it; give the link another target"),
+    ("two loose ends", {"activation": [(1, 8)]}, "Net: nodes 5, 8 are never consumed, so the output is not clear; name it with 'outputs'"),
+    ("a loose end beside the output", {"activation": [(1, 8)], "outputs": 5}, "Net: activation[0] (1 -> 8): node 8 is never consumed and is no output"),
+    ("an output that is not made", {"outputs": {"sr": 5, "extra": 99}}, "Net: outputs: node 99 is not made by any link"),
+    ("no block named", {"block_sub": None}, "Net: block[0] (1 -> 2): which block? name it in 'block_sub'"),
+    (
+        "a class for a name",
+        {"layer_sub": [dict]},
+        "Net: layer[0] (3 -> 4): 'layer_sub' names a layer by a string, not type <class 'dict'>; write its name, 'dict'",
+    ),
+    ("repeat below 1", {"block_par": [{"repeat": 0}]}, "Net: block[0] (1 -> 2): 'repeat' must be a whole number of at least 1, not 0"),
+    (
+        "an object as value",
+        {"conv_par": [{"filters": object}, None, None]},
+        "Net: conv[0] (0 -> 1): parameter 'filters' must be plain data, not type <class 'object'>",
+    ),
+    ("both spellings", {"convo": [(0, 1)]}, "Net: 'convo' is the older spelling of 'conv', and both are given; keep one"),
+    (
+        "Lambda",
+        {"layer_sub": ["Lambda"]},
+        "Net: layer[0] (3 -> 4): layer 'Lambda' cannot stand in a dictionary: it holds code; register a layer class with vf.register_layer",
+    ),
+    ("another scale", {"scale": 4}, "Net: the output has another scale than declared: node 5 is 2H x 2W x 3; scale 4 needs 4H x 4W"),
+    (
+        "other channels",
+        {"conv_par": [None, {"filters": 12}, {"filters": 1}]},
+        "Net: output node 5 has 1 channels, but colour 'rgb' has 3; for a model of luma say 'colour': 'y'",
+    ),
+    ("one source for a merge", {"merge": [(5, 6)]}, "Net: merge[0] (5 -> 6): Add takes two sources or more, not 1"),
+    ("two sources for a convolution", {"conv": [(0, 1), (2, 3), (4, 0, 5)]}, "Net: conv[2] (4, 0 -> 5): Conv2D takes 1 source, not 2"),
+    ("two sources for a block of one", {"block": [(1, 0, 2)]}, "Net: block[0] (1, 0 -> 2): block 'residual' takes 1 source, not 2"),
+    (
+        "channels that no shuffle takes",
+        {"conv_par": [None, {"filters": 10}, {"filters": 3}]},
+        "Net: layer[0] (3 -> 4): PixelShuffle(size=2) on 6720 x 8064 x 10: 10 channels are no multiple of 2 x 2",
+    ),
+    ("a shape for no input", {"shapes": {"hr": [1]}}, "Net: shapes: no input 'hr'; did you mean 'lr'?"),
+    ("scale in a block", {"blocks": {"residual": RESIDUAL | {"scale": 2}}}, "Net: blocks['residual']: 'scale' belongs to the model, not to a block"),
+    (
+        "a mistake inside a repeated block is said once",
+        {"blocks": {"residual": RESIDUAL | {"activation_sub": "Relu6x"}}},
+        "Net: block[0] (1 -> 2): activation[0] (1 -> 2): no layer 'Relu6x'; did you mean 'relu6'?",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
+def test_a_wrong_dictionary_is_told(change, sentence):
+    d = {key: value for key, value in (GOOD | change).items() if value is not None}
+    with pytest.raises(vf.ModelDefinitionError) as caught:
+        vf.check(d)
+    assert sentence in caught.value.problems, caught.value.problems
+
+
+def test_merges_name_each_source_with_its_shape():
+    d = {"name": "Net", "conv": [(0, 1), (0, 2)], "conv_par": [None, {"filters": 32, "strides": 2}], "merge": [(1, 2, 3)]}
+    with pytest.raises(vf.ModelDefinitionError) as caught:
+        vf.check(d)
+    assert caught.value.problems == ["Net: merge[0] (1, 2 -> 3): Add needs equal sizes and channels, but node 1 is H x W x 64, node 2 is H/2 x W/2 x 32"]
+
+
+def test_a_cycle_is_told_as_a_way():
+    d = {"name": "Net", "merge": [(0, 3, 1)], "conv": [(1, 2), (2, 3), (3, 4)]}
+    with pytest.raises(vf.ModelDefinitionError) as caught:
+        vf.check(d)
+    assert len(caught.value.problems) == 1
+    assert "Net: the links form a cycle" in caught.value.problems[0]
+    assert "conv[0] (1 -> 2)" in caught.value.problems[0]
+
+
+def test_a_block_that_contains_itself_is_told():
+    d = {"name": "Net", "block": [(0, 1)], "block_sub": "a", "blocks": {"a": {"block": [(0, 1)], "block_sub": "a"}}}
+    with pytest.raises(vf.ModelDefinitionError, match="block 'a' contains itself"):
+        vf.check(d)
+
+
+def test_all_problems_are_told_at_once():
+    d = GOOD | {"color": "y", "layer_sub": ["PixelShufle"], "conv_par": [{"filter": 3}, None, None], "block_sub": ["residul"]}
+    with pytest.raises(vf.ModelDefinitionError) as caught:
+        vf.check(d)
+    assert len(caught.value.problems) == 4
+
+
+def test_what_is_no_dictionary_is_told():
+    with pytest.raises(vf.ModelDefinitionError, match="a model is a dictionary, not list"):
+        vf.check([1])
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"kernel_initializer": {"class_name": "system", "module": "os", "config": {}}},
+        {"kernel_initializer": {"class_name": "Lambda", "config": {"function": "x"}}},
+        {"kernel_initializer": {"registered_name": "evil", "class_name": "GlorotUniform"}},
+        {"activation": {"class_name": "function", "config": "x", "module": "builtins"}},
+    ],
+)
+def test_json_that_could_run_code_is_refused(parameters):
+    d = json.loads(json.dumps(GOOD | {"conv_par": [parameters, {"filters": 12}, {"filters": 3}]}))
+    with pytest.raises(vf.ModelDefinitionError, match="code is refused"):
+        vf.build(d)
+
+
+def test_a_function_block_cannot_come_from_json():
+    d = json.loads(json.dumps(GOOD | {"blocks": {"residual": {"function": "residual"}}}))
+    with pytest.raises(vf.ModelDefinitionError, match="is a Python function, which JSON can't hold"):
+        vf.build(d)
+
+
+def test_keras_initialisers_and_regularisers_are_plain_data():
+    import keras
+
+    parameters = {"kernel_regularizer": keras.regularizers.L2(1e-4), "kernel_initializer": keras.initializers.RandomNormal(stddev=0.001)}
+    model = vf.build(GOOD | {"conv_par": [parameters, {"filters": 12}, {"filters": 3}]})
+    assert model.get_layer("conv_1").kernel_regularizer.l2 == pytest.approx(1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "sentence"),
+    [
+        ("srresnt", {}, "no model 'srresnt'; did you mean 'srresnet'?"),
+        ("srresnet", {"block": 8}, "model srresnet: no argument 'block'; did you mean 'blocks'?"),
+        ("nowhere.json", {}, "model nowhere.json: no file 'nowhere.json'"),
+        ("model_defs/srresnt.py", {}, "model model_defs/srresnt.py: no file 'srresnt.py'; did you mean 'srresnet.py'? (in model_defs)"),
+        ("model_defs/srresnet.txt", {}, "model model_defs/srresnet.txt: a model's file ends in .py or .json"),
+    ],
+)
+def test_a_wrong_model_is_told(name, arguments, sentence, root, monkeypatch):
+    monkeypatch.chdir(root)
+    with pytest.raises(RequestError) as caught:
+        vf.definition(name, **arguments)
+    assert sentence in str(caught.value)

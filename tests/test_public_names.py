@@ -1,0 +1,22 @@
+"""The names that users rely on."""
+
+import visionfw as vf
+
+NAMES = """
+    ModelDefinitionError VisionfwError __version__ build check cost data definition describe diff draw fold_normalisation imresize load
+    load_weights luma normalise psnr register_block register_layer samplers ssim upscale
+"""
+
+
+def test_the_public_names_are_these():
+    assert vf.__all__ == sorted(NAMES.split())
+
+
+def test_every_public_name_is_there_and_says_what_it_is():
+    for name in vf.__all__:
+        assert getattr(vf, name).__doc__, name
+
+
+def test_vf_data_opens_patches_and_vf_samplers_holds_samplers():
+    assert callable(vf.data.open)
+    assert vf.samplers.Uniform(10).draw(3).shape == (3,)

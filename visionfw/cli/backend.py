@@ -1,0 +1,41 @@
+"""Starting Keras and its backend without their chatter."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what TensorFlow's C++ says while it starts (no GPU found, which instructions it uses) off the terminal.
+
+    It is written to the file descriptor itself, before any log level applies. Where the block fails, all of it is shown.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def start_backend() -> None:
+    """Import Keras and its backend, quietly."""
+    with quiet():
+        import keras  # noqa: F401 - the import is what is to be quiet
+
+        from visionfw.devices import gpu_has_bfloat16
+
+        gpu_has_bfloat16()  # the first look for a GPU
