@@ -31,7 +31,7 @@ def photograph() -> np.ndarray:
     from visionfw.data.datasets import find_sets
     from visionfw.imaging.files import read_image
 
-    return read_image(find_sets("embedded/test")[0].hr[0])
+    return read_image(find_sets("embedded/test")[0].hr[1])
 
 
 @pytest.fixture

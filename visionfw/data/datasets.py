@@ -13,8 +13,8 @@ from visionfw.imaging.files import SUFFIXES
 
 #: Photographs inside scikit-image's wheel, all CC0 or in the public domain (its `skimage.data` says so for each).
 EMBEDDED = {
-    "embedded/train": ("astronaut.png", "brick.png", "camera.png", "grass.png", "gravel.png", "rocket.jpg"),
-    "embedded/test": ("chelsea.png", "coffee.png"),
+    "embedded/train": ("brick.png", "camera.png", "coffee.png", "coins.png", "grass.png", "gravel.png", "moon.png", "rocket.jpg"),
+    "embedded/test": ("astronaut.png", "chelsea.png"),
 }
 
 

@@ -86,18 +86,22 @@ def train(request: TrainRequest, say: Say = print) -> Run:
     twin = model if plan.policy == "float32" else _float32_twin(plan)
     validation = Validation(twin, plan.cases, run, plan.round_steps, plan.steps, say)
     say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {request.batch_size} patches into {run.folder}")
+    history = keras.callbacks.CSVLogger(str(run.history))
     try:
         model.fit(
             feed(plan),
             epochs=-(-plan.steps // plan.round_steps),
             steps_per_epoch=plan.round_steps,
-            callbacks=[validation, *_logs(run)],
+            callbacks=[validation, history, *_tensorboard(run)],
             verbose=1 if sys.stdout.isatty() else 0,
             shuffle=False,
         )
-    except KeyboardInterrupt:
-        save_weights(model, run.last)
-        run.update(state="interrupted")
+    except BaseException as error:
+        history.on_train_end()
+        if isinstance(error, KeyboardInterrupt):
+            save_weights(model, run.last)
+            say(f"interrupted; the last weights are in {run.last}")
+        run.update(state="interrupted" if isinstance(error, KeyboardInterrupt) else "failed", reason=brief(error))
         raise
     run.update(state="done", seconds=round(time.monotonic() - validation.started, 1))
     twin.load_weights(run.best)
@@ -204,11 +208,11 @@ def feed(plan: Plan):
     return as_dataset(batches) if keras.backend.backend() == "tensorflow" else iter(batches)
 
 
-def _logs(run: Run) -> list[keras.callbacks.Callback]:
-    logs: list[keras.callbacks.Callback] = [keras.callbacks.CSVLogger(str(run.history))]
-    if keras.backend.backend() == "tensorflow":
-        logs.append(keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False))
-    return logs
+def _tensorboard(run: Run) -> list[keras.callbacks.Callback]:
+    """Return TensorBoard's callback where TensorFlow, which writes its files, is the backend."""
+    if keras.backend.backend() != "tensorflow":
+        return []
+    return [keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)]
 
 
 def illustrate(run: Run, model: keras.Model, cases: tuple[Case, ...], say: Say) -> None:

@@ -1,0 +1,117 @@
+"""The commands as a user types them: quick help, one line a mistake, an exit status that tells."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def run(root, *arguments, cwd=None, seconds=200):
+    """Run a command; return (status, standard output, standard error)."""
+    command, *rest = arguments
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, str(root / f"{command}.py"), *rest], cwd=cwd or root, env=environment, capture_output=True, text=True, timeout=seconds
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+@pytest.mark.parametrize("flag", ["--help", "--list"])
+def test_help_and_list_answer_at_once(root, command, flag):
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        status, text, errors = run(root, command, flag)
+        times.append(time.perf_counter() - started)
+        assert (status, errors) == (0, "")
+    assert "edsr" in text
+    assert min(times) < 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["train", "--modle=edsr"], "error: no flag '--modle'; did you mean '--model'?"),
+        (["train", "--steps=many"], "error: --steps=many: must be a whole number"),
+        (["train", "--learning_rate=fast"], "error: --learning_rate=fast: must be a number"),
+        (["train", "steps=3"], "error: 'steps=3' is not a flag; did you mean '--steps=3'?"),
+        (["train", "--steps=3", "--steps=4"], "error: --steps is given twice"),
+        (["train", "--steps=3", "--epochs=4"], "error: --steps and --epochs both say how long to train; give one"),
+        (["train", "--steps=0"], "error: --steps must be at least 1, not 0"),
+        (["train", "--loss=l3"], "error: --loss: no loss 'l3'; did you mean 'l1'?"),
+        (["train", "--optimizer=adm"], "error: --optimizer: no optimizer 'adm'; did you mean 'adam'?"),
+        (["train", "--sampler=random"], "error: --sampler: no sampler 'random'; there is uniform"),
+        (["train", "--precision=bf16"], "error: --precision: no precision 'bf16'; did you mean 'mixed_bfloat16'?"),
+        (["train", "--learning_rate=-1"], "error: --learning_rate must be above 0, not -1.0"),
+        (["train", "--model_args=blocks"], "error: --model_args: 'blocks' is not KEY=VALUE (several are joined by commas: blocks=8,filters=32)"),
+        (["train", "--list=modles"], "error: --list: no kind 'modles'; did you mean 'models'?"),
+        (["evaluate"], "error: what is to be evaluated? give --run=DIR, or --model=NAME with --weights=FILE"),
+        (["evaluate", "--run=x", "--report=x.pdf"], "error: --report: a report ends in .md, .csv or .json, not 'x.pdf'"),
+        (["evaluate", "--run=x", "--model=edsr"], "error: --run brings its own model and weights; give --run alone, or --model with --weights"),
+    ],
+)
+def test_a_wrong_flag_is_one_line_and_status_2(root, arguments, sentence):
+    status, text, errors = run(root, *arguments)
+    assert (status, text, errors.strip()) == (2, "", sentence)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["train", "--model=srresnt"], "error: no model 'srresnt'; did you mean 'srresnet'?"),
+        (["train", "--model=edsr", "--model_args=block=3"], "error: model edsr: no argument 'block'; did you mean 'blocks'?"),
+        (["train", "--train_data=embeded/train"], "error: no data set 'embeded/train' under .; did you mean 'embedded/train'?"),
+        (["train", "--model=broken.py"], "error: model broken.py, line 1: SyntaxError: '{' was never closed"),
+        (
+            ["train", "--model=code.json"],
+            "error: code: layer[0] (0 -> 1): layer 'Lambda' cannot stand in a dictionary: it holds code; register a layer class with vf.register_layer",
+        ),
+        (["evaluate", "--run=nowhere"], "error: no run in nowhere"),
+        (["evaluate", "--model=edsr", "--weights=x.weights.h5", "--scale=4"], "error: weights: no file x.weights.h5"),
+        (["evaluate", "--model=edsr", "--weights=no.weights.h5", "--scale=4"], "error: weights no.weights.h5: do not fit EDSR:"),
+    ],
+)
+def test_a_wrong_name_or_file_is_one_line_and_status_2(root, tmp_path, arguments, sentence):
+    (tmp_path / "broken.py").write_text("def broken(): return {'name'")
+    (tmp_path / "code.json").write_text('{"name": "code", "layer": [[0, 1]], "layer_sub": ["Lambda"]}')
+    (tmp_path / "no.weights.h5").write_text("nothing")
+    status, text, errors = run(root, *arguments, cwd=tmp_path)
+    assert status == 2
+    assert errors.count("\n") == 1
+    assert errors.startswith(sentence), errors
+    assert text == ""
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_a_model_dropped_in_trains_by_its_name_and_is_evaluated(root, tmp_path):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "model_defs").mkdir()
+    (tmp_path / "model_defs" / "tiny.py").write_text(readme.partition("```python\ndef tiny")[2].partition("```")[0].join(["def tiny", ""]))
+    status, text, errors = run(root, "train", "--model=tiny", "--model_args=filters=8", "--steps=12", "--patch_size=12", "--batch_size=4", cwd=tmp_path)
+    assert (status, errors) == (0, "")
+    assert "Tiny x4" in text
+    status, text, errors = run(root, "evaluate", "--run=latest", "--report=out.json", cwd=tmp_path)
+    assert (status, errors) == (0, "")
+    assert "| Tiny  | embedded/test |     4 |      2 |" in text
+    status, text, errors = run(
+        root, "evaluate", "--model=tiny", "--model_args=filters=8", "--weights=runs/tiny_x4-1/best.weights.h5", "--scale=4", cwd=tmp_path
+    )
+    assert (status, errors) == (0, "")
+    assert "Tiny" in text
+
+
+def test_the_installed_command_names_its_commands(root):
+    code = "import sys; from visionfw.cli import main; main(sys.argv[1:])"
+    for arguments, status, said in (
+        (["--help"], 0, "train"),
+        (["tran"], 2, "error: no command 'tran'; did you mean 'train'?"),
+        (["train", "--help"], 0, "visionfw train: "),
+    ):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=root, capture_output=True, text=True)
+        assert done.returncode == status
+        assert said in done.stdout + done.stderr

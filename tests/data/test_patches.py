@@ -1,0 +1,86 @@
+"""A patch is a number."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import visionfw as vf
+from visionfw.data.patches import PatchSource
+from visionfw.data.store import Store
+from visionfw.errors import RequestError
+
+
+def store_of(sizes, scale=2):
+    """Make a store whose every pixel tells image, row and column."""
+    lr, hr = [], []
+    for number, (height, width) in enumerate(sizes):
+        for factor, side in ((1, lr), (scale, hr)):
+            row, column = np.mgrid[: height * factor, : width * factor]
+            side.append(np.stack([np.full_like(row, number), row, column], axis=-1).reshape(-1, 3).astype(np.uint8))
+    sizes = np.array(sizes, np.int64)
+    offsets = np.concatenate([[0], np.cumsum(sizes.prod(axis=1))[:-1]])
+    return Store(tuple(map(str, range(len(sizes)))), sizes, offsets, np.concatenate(lr), np.concatenate(hr), scale)
+
+
+@st.composite
+def sources(draw):
+    sizes = draw(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=5))
+    patch = draw(st.integers(1, max(min(size) for size in sizes)))
+    return PatchSource(store_of(sizes, draw(st.integers(1, 4))), patch, draw(st.integers(1, 7)))
+
+
+@given(sources(), st.data())
+@settings(max_examples=60)
+def test_number_to_place_and_back(source, data):
+    ids = np.array(data.draw(st.lists(st.integers(0, len(source) - 1), min_size=1, max_size=20)))
+    image, row, column = source.locate(ids)
+    np.testing.assert_array_equal(source.number(image, row, column), ids)
+    assert (row + source.patch_size <= source.store.sizes[image, 0]).all()
+    assert (column + source.patch_size <= source.store.sizes[image, 1]).all()
+
+
+@given(sources())
+@settings(max_examples=30)
+def test_every_place_on_the_grid_has_one_number(source):
+    places = set(zip(*(part.tolist() for part in source.locate(np.arange(len(source)))), strict=True))
+    expected = {
+        (image, row, column)
+        for image, (height, width) in enumerate(source.store.sizes.tolist())
+        for row in range(0, height - source.patch_size + 1, source.stride)
+        for column in range(0, width - source.patch_size + 1, source.stride)
+    }
+    assert places == expected
+
+
+@given(sources(), st.data())
+@settings(max_examples=60)
+def test_reading_gives_the_pixels_of_the_place_in_both_resolutions(source, data):
+    ids = np.array(data.draw(st.lists(st.integers(0, len(source) - 1), min_size=1, max_size=6)))
+    lr, hr = source.read(ids)
+    for patch, size, factor in ((lr, source.patch_size, 1), (hr, source.patch_size * source.scale, source.scale)):
+        for one, (image, row, column) in zip(patch, zip(*source.locate(ids), strict=True), strict=True):
+            expected = np.stack(np.broadcast_arrays(image, row * factor + np.arange(size)[:, None], column * factor + np.arange(size)), axis=-1)
+            np.testing.assert_array_equal(one, expected.astype(np.uint8))
+
+
+def test_numbers_outside_are_refused():
+    source = PatchSource(store_of([(8, 8)]), 4, 4)
+    for wrong in (-1, len(source)):
+        with pytest.raises(IndexError, match="patch numbers go from 0 to 3"):
+            source.read(np.array([wrong]))
+
+
+def test_a_patch_larger_than_every_image_is_told():
+    with pytest.raises(RequestError, match=r"patch_size 20: no LR image is that large \(the largest are 9 high or 30 wide\)"):
+        PatchSource(store_of([(9, 30), (8, 8)]), 20)
+
+
+def test_opening_a_folder_shrinks_whole_images_and_cuts_aligned_patches(image_folder):
+    source = vf.data.open(str(image_folder), scale=2, patch_size=16, stride=5)
+    lr, hr = source.read(np.arange(0, len(source), 7))
+    assert lr.shape[1:] == (16, 16, 3)
+    assert hr.shape[1:] == (32, 32, 3)
+    for small, large in zip(lr, hr, strict=True):
+        inner = vf.imresize(large, 1 / 2)[3:-3, 3:-3].astype(int)
+        assert np.abs(inner - small[3:-3, 3:-3]).max() <= 1

@@ -1,0 +1,49 @@
+"""The slides' dictionaries, typed in as they stand, build and train."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import visionfw as vf
+from visionfw import models
+from visionfw.config import TrainRequest
+from visionfw.graph.build import compile_model
+from visionfw.graph.check import examine
+
+SLIDES = Path(__file__).with_name("slides.py")
+
+
+@pytest.mark.parametrize("name", ["VDSR", "SRResNet"])
+def test_they_build_from_their_file(name):
+    source = models.load(f"{SLIDES}:{name}")
+    model = compile_model(examine(source.dictionary, 4, source.functions))
+    assert model(np.zeros((1, 9, 7, 3), np.float32)).shape == (1, 36, 28, 3)
+
+
+def test_they_build_in_a_notebook_where_they_are_typed():
+    namespace = {"__name__": "__main__", "vf": vf}
+    exec(compile(SLIDES.read_text(), str(SLIDES), "exec"), namespace)
+    exec("model = vf.build(SRResNet); text = vf.describe(VDSR); normal = vf.normalise(SRResNet)", namespace)
+    assert namespace["model"].get_layer("block_3-conv2d").filters == 64
+    assert "vdsr_last_block" in namespace["text"]
+    assert vf.normalise(json.loads(json.dumps(namespace["normal"]))) == namespace["normal"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["VDSR", "SRResNet"])
+def test_they_train_and_their_run_loads_without_their_code(name, tmp_path, image_folder):
+    from visionfw.training.fit import train
+
+    request = TrainRequest(
+        model=f"{SLIDES}:{name}", train_data=str(image_folder), val_data=str(image_folder), steps=4, batch_size=2, patch_size=8, run_dir=str(tmp_path / "run")
+    )
+    run = train(request, say=lambda line: None)
+    loaded = vf.load(run.folder)
+    assert loaded(np.zeros((1, 8, 8, 3), np.float32)).shape == (1, 32, 32, 3)
+
+
+def test_a_file_of_several_dictionaries_asks_for_one():
+    with pytest.raises(vf.VisionfwError, match=r"holds several \(SRResNet, VDSR\); name one as .*slides\.py:SRResNet"):
+        models.load(str(SLIDES))

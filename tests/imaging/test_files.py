@@ -1,0 +1,54 @@
+"""Image files of many kinds, and files that are none."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from visionfw.imaging.files import ImageError, image_size, read_image, write_image
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "webp"])
+def test_lossless_formats_return_what_was_written(tmp_path, photograph, suffix):
+    path = tmp_path / f"x.{suffix}"
+    if suffix == "webp":
+        Image.fromarray(photograph).save(path, lossless=True)
+    else:
+        write_image(path, photograph)
+    np.testing.assert_array_equal(read_image(path), photograph)
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"), [("L", (9, 9, 9)), ("RGBA", (9, 9, 9)), ("P", (9, 9, 9)), ("LA", (9, 9, 9)), ("1", (255, 255, 255)), ("I;16", (9, 9, 9))]
+)
+def test_every_mode_becomes_rgb(tmp_path, mode, expected):
+    value = {"L": 9, "RGBA": (9, 9, 9, 100), "P": 0, "LA": (9, 100), "1": 1, "I;16": 9 * 257}[mode]
+    image = Image.new(mode, (5, 4), value)
+    if mode == "P":
+        image.putpalette([9, 9, 9])
+    image.save(tmp_path / "x.png")
+    made = read_image(tmp_path / "x.png")
+    assert made.shape == (4, 5, 3)
+    assert tuple(made[2, 2]) == expected
+
+
+def test_exif_orientation_is_applied(tmp_path, photograph):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(photograph).save(tmp_path / "x.png", exif=exif)
+    np.testing.assert_array_equal(read_image(tmp_path / "x.png"), np.rot90(photograph, -1))
+    assert image_size(tmp_path / "x.png") == photograph.shape[1::-1]
+
+
+def test_what_cannot_be_read_is_told_with_the_files_name(tmp_path, photograph):
+    write_image(tmp_path / "whole.png", photograph)
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:5000])
+    (tmp_path / "text.png").write_text("no image")
+    (tmp_path / "empty.png").touch()
+    for name, sentence in (("cut", "cannot be read"), ("text", "not an image"), ("empty", "not an image"), ("nowhere", "no such file")):
+        with pytest.raises(ImageError, match=rf"{name}\.png: {sentence}"):
+            read_image(tmp_path / f"{name}.png")
+
+
+def test_what_cannot_be_written_is_told(tmp_path, photograph):
+    with pytest.raises(ImageError, match="cannot be written"):
+        write_image(tmp_path / "no" / "x.png", photograph)

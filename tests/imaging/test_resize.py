@@ -1,0 +1,62 @@
+"""MATLAB's imresize, to the bit."""
+
+import numpy as np
+import pytest
+
+from visionfw.errors import RequestError
+from visionfw.imaging.files import read_image
+from visionfw.imaging.resize import imresize
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_set5s_matlab_images_are_met_bit_for_bit(benchmark_data, scale):
+    folder = benchmark_data / "Set5"
+    for path in sorted((folder / "HR").glob("*.png")):
+        hr = read_image(path)
+        hr = hr[: hr.shape[0] // scale * scale, : hr.shape[1] // scale * scale]
+        theirs = read_image(folder / "LR_bicubic" / f"X{scale}" / f"{path.stem}x{scale}.png")
+        np.testing.assert_array_equal(imresize(hr, 1 / scale), theirs, err_msg=path.name)
+
+
+def test_a_constant_stays_constant():
+    for value in (0, 7, 255):
+        assert (imresize(np.full((9, 12, 3), value, np.uint8), 1 / 3) == value).all()
+
+
+def test_floats_are_not_rounded_and_keep_their_precision(photograph):
+    for dtype in (np.float32, np.float64):
+        made = imresize(photograph.astype(dtype), 1 / 2)
+        assert made.dtype == dtype
+        assert (made != made.round()).any()
+
+
+def test_shrinking_a_ramp_gives_its_middle():
+    ramp = np.arange(40, dtype=np.float64)[None].repeat(8, axis=0)
+    np.testing.assert_allclose(imresize(ramp, 1 / 2)[2, 4:-4], np.arange(8, 32, 2) + 0.5)
+
+
+def test_enlarging_then_reading_every_sample_keeps_a_smooth_image(photograph):
+    image = imresize(photograph.astype(np.float64), 1 / 4)
+    assert np.abs(imresize(imresize(image, 2), 1 / 2) - image).mean() < 2
+
+
+def test_sizes_are_rounded_up():
+    assert imresize(np.zeros((10, 11), np.uint8), 1 / 3).shape == (4, 4)
+    assert imresize(np.zeros((10, 11), np.uint8), 1.5).shape == (15, 17)
+
+
+def test_grey_and_colour_agree(photograph):
+    np.testing.assert_array_equal(imresize(photograph[..., 1], 1 / 3), imresize(photograph, 1 / 3)[..., 1])
+
+
+@pytest.mark.parametrize(
+    ("image", "scale", "sentence"),
+    [
+        (np.zeros((4, 4), np.uint8), 0, "scale must be above 0, not 0"),
+        (np.zeros((4, 4), np.int32), 2, "an image is uint8 or float, not int32"),
+        (np.zeros(4, np.uint8), 2, r"not of shape \(4,\)"),
+    ],
+)
+def test_what_is_no_image_is_told(image, scale, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        imresize(image, scale)

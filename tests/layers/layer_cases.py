@@ -1,0 +1,41 @@
+"""Every layer of ours on fixed inputs. Run as a script: computes outputs and gradients on the backend in use, into an .npz file."""
+
+import sys
+
+import numpy as np
+
+CASES = {
+    "PixelShuffle": ({"size": 2}, (2, 3, 5, 12)),
+    "Bicubic": ({"scale": 3}, (2, 5, 4, 3)),
+    "Nearest": ({"scale": 2}, (2, 3, 5, 3)),
+    "MeanShift": ({"mean": [0.1, 0.2, 0.3], "sign": 1}, (2, 4, 4, 3)),
+    "ChannelSlice": ({"start": 1, "stop": 3}, (2, 4, 4, 5)),
+    "ReplicatePadding": ({"padding": ((1, 2), (0, 3))}, (2, 4, 5, 2)),
+    "ReflectPadding": ({"padding": 3}, (2, 4, 5, 2)),
+    "SelfAttention": ({"heads": 2}, (2, 4, 3, 8)),
+    "WindowAttention": ({"heads": 2, "window": 4, "shift": 2}, (2, 7, 10, 8)),
+    "SinusoidalEmbedding": ({"features": 8, "scale": 100.0}, (3, 1)),
+}
+
+
+def example(name: str):
+    """Return a layer, built with fixed weights, and an input for it."""
+    from visionfw.layers import LAYERS
+
+    parameters, shape = CASES[name]
+    layer = LAYERS[name](**parameters)
+    random = np.random.default_rng(7)
+    x = random.random(shape).astype("float32")
+    layer.build((None, *shape[1:]))
+    layer.set_weights([random.normal(0, 0.5, weight.shape) for weight in layer.weights])
+    return layer, x
+
+
+if __name__ == "__main__":
+    import keras
+
+    results = {}
+    for name in CASES:
+        layer, x = example(name)
+        results[name] = keras.ops.convert_to_numpy(layer(keras.ops.convert_to_tensor(x)))
+    np.savez(sys.argv[1], backend=keras.backend.backend(), **results)

@@ -1,0 +1,150 @@
+"""Each layer computes what an independent formula says, equally on every backend, and saves and loads without Lambda."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from visionfw.imaging.resize import imresize
+from visionfw.layers import LAYERS
+
+sys.path.insert(0, str(Path(__file__).parent))
+from layer_cases import CASES, example
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def by_formula(name, x, weights):
+    """Compute a layer's output in plain NumPy, pixel by pixel where that is plainest."""
+    parameters = CASES[name][0]
+    if name == "PixelShuffle":
+        n, h, w, _ = x.shape
+        r, out = parameters["size"], np.empty((n, 2 * h, 2 * w, 3), x.dtype)
+        for c in range(3):
+            for i in range(r):
+                for j in range(r):
+                    out[:, i::r, j::r, c] = x[..., c * r * r + i * r + j]
+        return out
+    if name == "Bicubic":
+        return np.stack([imresize(image, parameters["scale"]) for image in x])
+    if name == "Nearest":
+        return x.repeat(2, axis=1).repeat(2, axis=2)
+    if name == "MeanShift":
+        return x + np.array([0.1, 0.2, 0.3], np.float32)
+    if name == "ChannelSlice":
+        return x[..., 1:3]
+    if name == "ReplicatePadding":
+        return np.pad(x, ((0, 0), (1, 2), (0, 3), (0, 0)), mode="edge")
+    if name == "ReflectPadding":
+        return np.pad(x, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="reflect")
+    if name == "SinusoidalEmbedding":
+        angles = x * 100.0 * 10_000.0 ** (-np.arange(4) / 4)
+        return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
+    if name == "SelfAttention":
+        return attention(x, weights, lambda p, q: True, lambda p, q, head: 0.0)
+    bias = weights[4].reshape(7, 7, 2)
+
+    def same_window(p, q):
+        rolled = [((place[0] - 2) // 4, (place[1] - 2) // 4) for place in (p, q)]
+        return rolled[0] == rolled[1]
+
+    return attention(x, weights, same_window, lambda p, q, head: bias[p[0] - q[0] + 3, p[1] - q[1] + 3, head])
+
+
+def attention(x, weights, sees, bias, heads=2):
+    """Attend pixel by pixel: `sees(p, q)` says whether pixel p attends to q, `bias(p, q, head)` what is added."""
+    kernel, offset, projection, shift = weights[:4]
+    n, h, w, c = x.shape
+    out = np.zeros_like(x)
+    places = [(i, j) for i in range(h) for j in range(w)]
+    depth = c // heads
+    for b in range(n):
+        qkv = x[b] @ kernel + offset
+        q, k, v = (qkv[..., s * c : (s + 1) * c].reshape(h, w, heads, depth) for s in range(3))
+        for p in places:
+            seen = [place for place in places if sees(p, place)]
+            mixed = []
+            for head in range(heads):
+                logits = np.array([q[p][head] @ k[s][head] / np.sqrt(depth) + bias(p, s, head) for s in seen])
+                mixed.append(sum(weight * v[s][head] for weight, s in zip(softmax(logits), seen, strict=True)))
+            out[b][p] = np.concatenate(mixed) @ projection + shift
+    return out
+
+
+def test_every_layer_has_a_case():
+    assert sorted(CASES) == sorted(LAYERS)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_layer_computes_its_formula(name):
+    layer, x = example(name)
+    expected = by_formula(name, x.astype(np.float64), [np.asarray(weight, np.float64) for weight in layer.get_weights()])
+    np.testing.assert_allclose(layer(x), expected, atol=2e-5)
+    assert tuple(layer.compute_output_shape((None, *x.shape[1:])))[1:] == expected.shape[1:]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_layer_saves_and_loads(name, tmp_path):
+    layer, x = example(name)
+    entry = keras.Input(x.shape[1:])
+    model = keras.Model(entry, layer(entry))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_allclose(loaded(x), model(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name, (_, shape) in CASES.items() if len(shape) == 4])
+def test_the_layer_takes_images_of_any_size(name):
+    layer, x = example(name)
+    entry = keras.Input((None, None, x.shape[-1]))
+    model = keras.Model(entry, layer(entry))
+    np.testing.assert_allclose(model.predict_on_batch(x), layer(x), atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_computes_the_same(backend, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    script = Path(__file__).with_name("layer_cases.py")
+    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(Path(__file__).parents[2]), "CUDA_VISIBLE_DEVICES": ""}
+    subprocess.run([sys.executable, str(script), str(tmp_path / "out.npz")], env=environment, check=True, capture_output=True, timeout=300)
+    with np.load(tmp_path / "out.npz") as results:
+        assert str(results["backend"]) == backend
+        for name in CASES:
+            layer, x = example(name)
+            np.testing.assert_allclose(results[name], layer(x), atol=2e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_padding_and_bicubic_take_the_smallest_images(size):
+    x = np.random.default_rng(0).random((1, size, size, 2)).astype("float32")
+    np.testing.assert_allclose(LAYERS["ReplicatePadding"](2)(x), np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge"))
+    np.testing.assert_allclose(LAYERS["Bicubic"](2)(x)[0], imresize(x[0], 2), atol=1e-6)
+    assert LAYERS["ReflectPadding"](1)(x).shape == (1, size + 2, size + 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "shape", "sentence"),
+    [
+        ("PixelShuffle", {"size": 0}, None, "size must be a whole number of at least 1, not 0"),
+        ("PixelShuffle", {"size": 2}, (None, 4, 4, 6), "6 channels are no multiple of 2 x 2"),
+        ("MeanShift", {"sign": 2}, None, "sign must be 1 or -1, not 2"),
+        ("MeanShift", {}, (None, 4, 4, 1), "mean has 3 values for 1 channels"),
+        ("ChannelSlice", {"start": 2, "stop": 9}, (None, 4, 4, 5), "channels 2 to 9 of 5 cannot be kept"),
+        ("ReplicatePadding", {"padding": -1}, None, "padding must be a number"),
+        ("WindowAttention", {"heads": 2, "window": 4, "shift": 4}, None, "shift from 0 to window - 1"),
+        ("SelfAttention", {"heads": 3}, (None, 4, 4, 8), "8 channels cannot be split among 3 heads"),
+        ("SinusoidalEmbedding", {"features": 7}, None, "features must be even, not 7"),
+    ],
+)
+def test_wrong_parameters_are_told(name, parameters, shape, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        LAYERS[name](**parameters).compute_output_shape(shape)

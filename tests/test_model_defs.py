@@ -1,0 +1,134 @@
+"""The contract of every architecture in model_defs: one table, one test a promise. A new file is found by itself."""
+
+import ast
+import inspect
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+
+import visionfw as vf
+from visionfw import models
+from visionfw.graph.check import examine
+
+NAMES = models.names()
+ENLARGING = [name for name in NAMES if name != "srgan_discriminator"]
+#: Arguments that make an architecture small, for tests that run it.
+SMALL = {
+    "edsr": {"blocks": 1, "filters": 8},
+    "edsr_small": {"blocks": 1, "filters": 8},
+    "fsrcnn": {"filters": 8, "shrunk": 4},
+    "rcan": {"groups": 1, "blocks": 1, "filters": 16},
+    "rdn": {"blocks": 2, "layers": 2, "growth": 8, "filters": 8},
+    "srgan_discriminator": {"patch_size": 32, "filters": 4, "dense": 8},
+    "srresnet": {"blocks": 1, "filters": 8},
+    "vdsr": {"layers": 3, "filters": 8},
+}
+#: name, arguments, published count, what is counted, source.
+PUBLISHED = [
+    ("srcnn", {"kernels": (9, 1, 5)}, 8_032, "weights", "Dong et al., TPAMI 2016, section 4.3.2: 8,032 without biases"),
+    ("srcnn", {"kernels": (9, 3, 5)}, 24_416, "weights", "the same: 24,416"),
+    ("srcnn", {"kernels": (9, 5, 5)}, 57_184, "weights", "the same: 57,184"),
+    ("srcnn", {"kernels": (9, 1, 7)}, 8_800, "weights", "arithmetic, 81*64 + 64*32 + 49*32: no figure is published"),
+    ("srcnn", {"colour": "rgb", "enlarge": "last"}, 69_251, "all", "arithmetic, 243*64+64 + 1600*32+32 + 800*3+3: no figure is published"),
+    ("fsrcnn", {}, 12_464, "weights", "Dong et al., ECCV 2016, table 1: 12,464 without biases and PReLU"),
+    ("espcn", {"scale": 2}, 21_184, "weights", "Zhang et al. (ECBSR), ACM MM 2021, table 2: 21.18K"),
+    ("espcn", {"scale": 4}, 24_640, "weights", "the same: 24.64K"),
+    ("vdsr", {}, 664_704, "weights", "Kim et al., CVPR 2016; 665K in Lai et al. (LapSRN), CVPR 2017"),
+    # Ledig et al. give no count; EDSR's table 1 says 1.5M. With all biases and a PReLU a channel, as Keras' shared_axes makes it:
+    ("srresnet", {}, 1_550_659, "all", "arithmetic: 16 x (2 x 36,928 + 2 x 128 + 64) + head, tail and two stages; 1.5M in Lim et al., CVPRW 2017, table 1"),
+    ("edsr", {"scale": 2}, 1_369_859, "all", "sanghyun-son/EDSR-PyTorch, edsr.py, baseline"),
+    ("edsr", {"scale": 3}, 1_554_499, "all", "the same"),
+    ("edsr", {"scale": 4}, 1_517_571, "all", "the same; 1.5M in Lim et al., CVPRW 2017, table 1"),
+    ("edsr", {"scale": 2, "blocks": 32, "filters": 256, "residual_scale": 0.1}, 40_729_603, "all", "sanghyun-son/EDSR-PyTorch, edsr.py"),
+    ("edsr", {"scale": 4, "blocks": 32, "filters": 256, "residual_scale": 0.1}, 43_089_923, "all", "the same; 43M in table 1"),
+    ("rcan", {"scale": 2}, 15_444_643, "all", "15.44M: yulunzhang/RCAN, issue 56"),
+    ("rcan", {"scale": 3}, 15_629_283, "all", "15.63M: the same"),
+    ("rcan", {"scale": 4}, 15_592_355, "all", "15.59M: the same"),
+    ("rdn", {"scale": 2}, 22_123_395, "all", "sanghyun-son/EDSR-PyTorch, rdn.py, configuration B"),
+    ("rdn", {"scale": 4}, 22_271_107, "all", "the same; 22.3M in Dai et al. (SAN), CVPR 2019"),
+    # No count is published; the biases of all convolutions, 6x6x512 -> 1024 -> 1:
+    ("srgan_discriminator", {}, 23_565_505, "all", "arithmetic over Ledig et al., CVPR 2017, figure 4"),
+]
+
+
+def weights_alone(d):
+    """Count kernels: what the older papers call parameters."""
+    return sum(math.prod(weight.shape) for weight in vf.build(d).trainable_weights if len(weight.shape) == 4)
+
+
+@pytest.mark.parametrize(("name", "arguments", "count", "what", "source"), PUBLISHED)
+def test_parameters_are_as_published(name, arguments, count, what, source):
+    d = vf.definition(name, **arguments)
+    assert (vf.cost(d).params if what == "all" else weights_alone(d)) == count, source
+
+
+def test_every_architecture_has_a_published_count():
+    assert {row[0] for row in PUBLISHED} | {"edsr_small"} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_file_is_one_function_with_keyword_arguments_and_a_docstring(name, root):
+    path = root / "model_defs" / f"{name}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert imported <= {"math"}
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert [function.name for function in functions] == [name]
+    assert not functions[0].args.args
+    docstring = ast.get_docstring(tree)
+    assert "https://" in docstring or "CVPRW 2017" in docstring
+    assert "python train.py" in docstring or "Not trained by itself" in docstring
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_normal_form_is_idempotent_and_survives_json(name):
+    normal = vf.normalise(vf.definition(name))
+    assert vf.normalise(normal) == normal
+    assert vf.normalise(json.loads(json.dumps(normal))) == normal
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_checks_clean_at_every_scale(name):
+    function = inspect.signature(models._pick(models._run(models._find(name)), models._find(name), "")).parameters
+    for scale in (2, 3, 4, 8) if "scale" in function else (None,):
+        vf.check(models.load(name, scale=scale).dictionary)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("name", ENLARGING)
+def test_it_enlarges_images_of_any_odd_size(name, scale):
+    d = vf.definition(name, **SMALL.get(name, {}), scale=scale)
+    channels = examine(d).definition.channels
+    made = vf.build(d)(np.random.default_rng(0).random((1, 11, 17, channels), np.float32))
+    assert made.shape == (1, 11 * scale, 17 * scale, channels)
+
+
+@pytest.mark.parametrize("name", ENLARGING)
+def test_a_few_steps_lower_the_loss(name, photograph):
+    d = vf.definition(name, **SMALL.get(name, {}), scale=2)
+    channels = examine(d).definition.channels
+    hr = photograph[None, 100:148, 100:148, :channels].astype("float32") / 255
+    lr = vf.imresize(hr[0], 1 / 2)[None]
+    keras.utils.set_random_seed(0)
+    model = vf.build(d)
+    model.compile(keras.optimizers.Adam(1e-3), loss="mse", jit_compile=False)
+    losses = [float(np.ravel(model.train_on_batch(lr, hr))[0]) for _ in range(12)]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_saves_and_loads(name, tmp_path):
+    model = vf.build(vf.definition(name, **SMALL.get(name, {})))
+    model.save(tmp_path / "model.keras")
+    loaded = vf.load(tmp_path / "model.keras")
+    shape = [size or 12 for size in model.input_shape[1:]]
+    x = np.random.default_rng(0).random((1, *shape), np.float32)
+    np.testing.assert_allclose(loaded(x, training=False), model(x, training=False), atol=1e-6)
+
+
+def test_the_discriminator_tells_one_probability():
+    model = vf.build(vf.definition("srgan_discriminator"))
+    assert model(np.random.default_rng(0).random((2, 96, 96, 3), np.float32)).shape == (2, 1)

@@ -1,0 +1,169 @@
+"""A run from request to directory: it learns, is recorded whole, and evaluates to the figure it was validated with."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import visionfw as vf
+from visionfw import runs
+from visionfw.config import TrainRequest
+from visionfw.data.datasets import find_sets
+from visionfw.errors import RequestError
+from visionfw.evaluation.benchmark import benchmark
+from visionfw.evaluation.protocol import Protocol
+from visionfw.inference import super_resolve
+from visionfw.training.fit import check_first_step, train
+
+SMALL = {"model_args": (("blocks", 1), ("filters", 8)), "batch_size": 4, "patch_size": 12, "steps": 30, "validate_every": 10}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished small run on the embedded photographs, and what was said."""
+    said = []
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    run = train(TrainRequest(**SMALL, run_dir=str(folder)), said.append)
+    return run, said
+
+
+def test_the_directory_holds_everything(finished):
+    run, _ = finished
+    record = run.read()
+    assert record["state"] == "done"
+    assert record["request"]["model_args"] == {"blocks": 1, "filters": 8}
+    assert record["data"]["patches"] > 100
+    assert len(record["data"]["fingerprint"]) == 16
+    assert {"visionfw", "keras", "python", "backend"} <= set(record["versions"]) | {"visionfw"}
+    assert vf.normalise(run.read_model()) == run.read_model()
+    assert all(path.exists() for path in (run.best, run.last, run.history, run.tensorboard, run.curve, run.comparison))
+
+
+def test_the_history_has_a_line_a_validation(finished):
+    run, _ = finished
+    with run.history.open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert [int(row["step"]) for row in rows] == [10, 20, 30]
+    assert {"loss", "psnr", "val_psnr", "val_gain", "seconds"} <= set(rows[0])
+
+
+def test_what_is_said_has_figures_and_the_time_left(finished):
+    _, said = finished
+    assert any("step 10/30: validation" in line and "over bicubic" in line and "left" in line for line in said)
+    assert "best validation" in said[-1]
+
+
+def test_the_best_weights_evaluate_to_the_best_validation(finished):
+    run, _ = finished
+    model = vf.load(run.folder)
+    (score,) = benchmark(lambda lr: super_resolve(model, lr), find_sets("embedded/test"), Protocol("rgb", 4))
+    assert score.mean("psnr") == pytest.approx(run.read()["best"]["val_psnr"], abs=0.001)
+
+
+def test_the_picture_shows_three_images_and_their_details(finished):
+    run, _ = finished
+    with Image.open(run.comparison) as picture:
+        assert picture.width > 3 * 448
+        assert picture.height > 300
+
+
+def test_a_loaded_run_enlarges_images(finished, photograph):
+    run, _ = finished
+    model = vf.load(run.folder)
+    made = vf.upscale(model, photograph[:30, :41])
+    assert (made.shape, made.dtype) == ((120, 164, 3), np.uint8)
+    assert vf.upscale(model, photograph[:30, :41, 0]).shape == (120, 164)
+
+
+def test_equal_seeds_train_to_equal_weights(tmp_path):
+    short = SMALL | {"steps": 3, "precision": "float32"}
+    models = [vf.load(train(TrainRequest(**short, seed=5, run_dir=str(tmp_path / name)), lambda line: None).folder) for name in "ab"]
+    for first, again in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(first, again)
+
+
+def test_a_luma_model_trains_and_is_pictured_in_colour(tmp_path, image_folder):
+    request = TrainRequest(
+        model="espcn", train_data=str(image_folder), val_data=str(image_folder), steps=4, batch_size=2, patch_size=8, scale=2, run_dir=str(tmp_path / "y")
+    )
+    run = train(request, lambda line: None)
+    with Image.open(run.comparison) as picture:
+        assert picture.mode == "RGB"
+    image = vf.upscale(vf.load(run.folder), np.full((10, 12, 3), 77, np.uint8))
+    assert image.shape == (20, 24, 3)
+
+
+def test_mixed_precision_validates_in_float32(tmp_path, image_folder):
+    request = TrainRequest(
+        **SMALL | {"steps": 2, "validate_every": 0},
+        precision="mixed_bfloat16",
+        train_data=str(image_folder),
+        val_data=str(image_folder),
+        run_dir=str(tmp_path / "run"),
+    )
+    run = train(request, lambda line: None)
+    (score,) = benchmark(lambda lr: super_resolve(vf.load(run.folder), lr), find_sets(str(image_folder)), Protocol("rgb", 4))
+    assert score.mean("psnr") == pytest.approx(run.read()["best"]["val_psnr"], abs=0.001)
+
+
+def test_epochs_are_passes_over_the_patches(tmp_path, image_folder):
+    request = TrainRequest(
+        model_args=SMALL["model_args"], epochs=1, train_data=str(image_folder), val_data=str(image_folder), patch_size=24, run_dir=str(tmp_path / "run")
+    )
+    run = train(request, lambda line: None)
+    assert run.read()["steps"] == max(1, run.read()["data"]["patches"] // 16)
+
+
+def test_check_writes_nothing(tmp_path, monkeypatch, root):
+    monkeypatch.chdir(tmp_path)
+    said = []
+    check_first_step(TrainRequest(**SMALL), said.append)
+    assert list(tmp_path.iterdir()) == []
+    assert any("ms a step" in line and "GiB" in line for line in said)
+    assert any("min for 30 steps" in line for line in said)
+
+
+def test_a_run_directory_is_not_overwritten(finished):
+    run, _ = finished
+    with pytest.raises(RequestError, match="holds a run already"):
+        train(TrainRequest(**SMALL, run_dir=str(run.folder)), lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"model": "srgan_discriminator", "model_args": ()}, "its output is no image"),
+        ({"train_data": "nowhere"}, "no data set 'nowhere'"),
+        ({"patch_size": 1000}, "patch_size 1000: no LR image is that large"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_before_anything_is_written(tmp_path, change, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        train(TrainRequest(**SMALL | change | {"run_dir": str(tmp_path / "run")}), lambda line: None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_exploding_loss_stops_the_run_with_one_line(tmp_path, image_folder):
+    request = TrainRequest(
+        **SMALL | {"steps": 20},
+        learning_rate=1e30,
+        optimizer="sgd",
+        loss="mse",
+        train_data=str(image_folder),
+        val_data=str(image_folder),
+        run_dir=str(tmp_path / "run"),
+    )
+    with pytest.raises(vf.VisionfwError, match="the loss is not finite at step"):
+        train(request, lambda line: None)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["state"] == "failed"
+
+
+def test_the_newest_run_can_be_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for number in (1, 2):
+        assert runs.create(None, "x").folder.name == f"x-{number}"
+    assert runs.find("latest").folder.name == "x-2"
+    with pytest.raises(RequestError, match="no run in runs/x-3; did you mean 'runs/x-"):
+        runs.find("runs/x-3")
