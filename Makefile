@@ -16,7 +16,7 @@ $(READY): setup.py pyproject.toml
 	touch $(READY)
 
 demo: $(READY)
-	$(BIN)/python train.py --run_dir= --steps=500
+	$(BIN)/python train.py --steps=500
 	$(BIN)/python evaluate.py --run=latest
 
 test: $(READY)
@@ -24,7 +24,7 @@ test: $(READY)
 
 lint: $(READY)
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check --diff . || true
+	$(BIN)/ruff format --check .
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -44,7 +44,7 @@ def test_help_and_list_answer_at_once(root, command, flag):
         (["train", "--loss=l3"], "error: --loss: no loss 'l3'; did you mean 'l1'?"),
         (["train", "--optimizer=adm"], "error: --optimizer: no optimizer 'adm'; did you mean 'adam'?"),
         (["train", "--sampler=random"], "error: --sampler: no sampler 'random'; there is uniform"),
-        (["train", "--precision=bf16"], "error: --precision: no precision 'bf16'; did you mean 'mixed_bfloat16'?"),
+        (["train", "--precision=bf16"], "error: --precision: no precision 'bf16'; there is auto, float32, mixed_bfloat16"),
         (["train", "--learning_rate=-1"], "error: --learning_rate must be above 0, not -1.0"),
         (["train", "--model_args=blocks"], "error: --model_args: 'blocks' is not KEY=VALUE (several are joined by commas: blocks=8,filters=32)"),
         (["train", "--list=modles"], "error: --list: no kind 'modles'; did you mean 'models'?"),

@@ -23,7 +23,7 @@ def test_the_table_has_every_link_with_shape_and_cost():
     assert lines[4].split() == ["conv", "0", "->", "1", "Conv2D(filters=8,", "kernel_size=3,", "padding='same')", "H", "x", "W", "x", "8", "224", "49.77", "M"]
     assert lines[5].split()[:6] == ["block", "1", "->", "2", "b", "x3"]
     assert lines[6].startswith("  conv 0 -> 1")
-    assert lines[-1] == "2,852 parameters, 646.9 M multiply-adds for a 1280x720 output, receptive field 11 x 11 pixels"
+    assert lines[-1] == "2,852 parameters, 647 M multiply-adds for a 1280x720 output, receptive field 11 x 11 pixels"
 
 
 def test_equal_meaning_has_no_difference():

@@ -56,7 +56,7 @@ def test_with_several_sources_the_first_runs_through_the_copies():
     d = {"name": "x", "inputs": {"a": 0, "b": 1}, "block": [(0, 1, 2)], "block_sub": "b", "block_par": {"repeat": 2}, "blocks": {"b": block}}
     definition, _ = parse(d)
     expanded, _ = expand(definition, {}, {})
-    assert [call.sources for call in expanded.calls] == [("0", "1"), ("block_2-0-merge_z", "1")]
+    assert [call.sources for call in expanded.calls] == [("input a", "input b"), ("block_2-0-merge_z", "input b")]
 
 
 def test_links_that_share_must_be_the_same_layer():

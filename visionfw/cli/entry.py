@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -37,12 +38,13 @@ def command(name: str, arguments: Sequence[str] | None = None, shown: str | None
         room.run(shown, arguments)
     except VisionfwError as error:
         _end(error)
+    except BrokenPipeError:  # `| head` has seen enough
+        os._exit(1)
+    except OSError as error:  # a disk that is full, a folder that may not be read
+        _end(VisionfwError(f"{error.filename or name}: {error.strerror or error}"))
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
 
 
 def _end(error: VisionfwError) -> None:

@@ -63,9 +63,9 @@ def expand(definition: Definition, functions: Mapping[str, Callable], registered
         that share weights and differ.
     """
     expander = _Expander(definition.name, functions, registered)
-    nodes = {node: str(node) for _, node in definition.graph.inputs}
+    nodes = {node: f"input {name}" for name, node in definition.graph.inputs}
     tensors = expander.run(definition.graph, ("", ""), nodes, ({**definition.graph.blocks},), definition.name, ())
-    inputs = {name: str(node) for name, node in definition.graph.inputs}
+    inputs = {name: f"input {name}" for name, _ in definition.graph.inputs}
     outputs = {name: tensors[node] for name, node in definition.graph.outputs if node in tensors}
     problems = list(dict.fromkeys(expander.problems + _sharing_problems(definition.name, expander.calls)))
     return Expanded(tuple(expander.calls), inputs, outputs), problems

@@ -25,23 +25,28 @@ class Validation(keras.callbacks.Callback):
         twin: the float32 model that is validated; it is given the trained model's weights.
         cases: the validation images.
         run: where weights are kept.
-        round_steps: steps a round.
         steps: steps of the whole run.
         say: called with one line a validation.
     """
 
-    def __init__(self, twin: keras.Model, cases: Sequence[Case], run: Run, round_steps: int, steps: int, say: Callable[[str], None]):
+    def __init__(self, twin: keras.Model, cases: Sequence[Case], run: Run, steps: int, say: Callable[[str], None]):
         super().__init__()
         self.twin, self.cases, self.run = twin, cases, run
-        self.round_steps, self.steps, self.say = round_steps, steps, say
+        self.steps, self.say = steps, say
         self.best: dict[str, Any] = {}
+        self.step = 0
         self.started = time.monotonic()
 
     def on_train_begin(self, logs=None) -> None:
         self.started = time.monotonic()
 
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        self.step += 1
+        if self.step == self.steps:  # the last round may be a short one
+            self.model.stop_training = True
+
     def on_epoch_end(self, epoch: int, logs=None) -> None:
-        step = min((epoch + 1) * self.round_steps, self.steps)
+        step = self.step
         if not np.isfinite((logs or {}).get("loss", 0.0)):
             advice = "a lower --learning_rate or --clip_norm=1 mostly helps"
             raise VisionfwError(f"the loss is not finite at step {step}; the best weights so far are kept, and {advice}")

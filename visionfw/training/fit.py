@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import sys
 import time
@@ -21,7 +22,7 @@ from visionfw.data.patches import PatchSource
 from visionfw.data.pipeline import Feed, as_dataset
 from visionfw.data.store import fill_store
 from visionfw.devices import choose_precision, jit_compile, keep_freed_memory
-from visionfw.errors import RequestError, brief
+from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.evaluation.benchmark import prepare_set
 from visionfw.evaluation.protocol import Case, Protocol
 from visionfw.graph.build import compile_model
@@ -37,7 +38,7 @@ from visionfw.training.callbacks import Validation
 from visionfw.training.losses import LOSSES
 from visionfw.training.schedules import learning_rate, optimizer
 
-_DEFAULT_STEPS = 1200
+_DEFAULT_STEPS = 1000
 Say = Callable[[str], None]
 
 
@@ -84,7 +85,7 @@ def train(request: TrainRequest, say: Say = print) -> Run:
     keras.utils.set_random_seed(request.seed)
     model = compile_for_training(plan)
     twin = model if plan.policy == "float32" else _float32_twin(plan)
-    validation = Validation(twin, plan.cases, run, plan.round_steps, plan.steps, say)
+    validation = Validation(twin, plan.cases, run, plan.steps, say)
     say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {request.batch_size} patches into {run.folder}")
     history = keras.callbacks.CSVLogger(str(run.history))
     try:
@@ -98,10 +99,7 @@ def train(request: TrainRequest, say: Say = print) -> Run:
         )
     except BaseException as error:
         history.on_train_end()
-        if isinstance(error, KeyboardInterrupt):
-            save_weights(model, run.last)
-            say(f"interrupted; the last weights are in {run.last}")
-        run.update(state="interrupted" if isinstance(error, KeyboardInterrupt) else "failed", reason=brief(error))
+        _note_end(run, model, error, say)
         raise
     run.update(state="done", seconds=round(time.monotonic() - validation.started, 1))
     twin.load_weights(run.best)
@@ -109,6 +107,16 @@ def train(request: TrainRequest, say: Say = print) -> Run:
     best = validation.best
     say(f"best validation {best['val_psnr']:.3f} dB, {best['val_gain']:+.3f} over bicubic, at step {best['step']}; run: {run.folder}")
     return run
+
+
+def _note_end(run: Run, model: keras.Model, error: BaseException, say: Say) -> None:
+    """Keep what can be kept of a run that ends early; a disk that refuses is told by the error that is under way."""
+    interrupted = isinstance(error, KeyboardInterrupt)
+    with contextlib.suppress(VisionfwError):
+        if interrupted:
+            save_weights(model, run.last)
+            say(f"interrupted; the last weights are in {run.last}")
+        run.update(state="interrupted" if interrupted else "failed", reason=brief(error))
 
 
 def prepare(request: TrainRequest, say: Say) -> Plan:
