@@ -54,11 +54,11 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
 
 
 def short(number: float) -> str:
-    """Write a large number briefly: 1.52 M, 114.2 G.
+    """Write a large number briefly: 1.518 M, 114.2 G.
 
     Example:
         >>> short(1517571)
-        '1.52 M'
+        '1.518 M'
     """
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= size:
