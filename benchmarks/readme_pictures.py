@@ -1,6 +1,6 @@
 """Make the README's pictures: the newest run's comparison and curve, and SRResNet's graph.
 
-    make demo && .venv/bin/python benchmarks/readme_pictures.py
+make demo && .venv/bin/python benchmarks/readme_pictures.py
 """
 
 import os

@@ -13,7 +13,8 @@ from typing import Any
 from visionfw.errors import ModelDefinitionError, unknown
 from visionfw.graph.order import find_problems, sort_links, unconsumed
 from visionfw.graph.records import Definition, Function, Graph, Link, Node, as_json, link_text
-from visionfw.graph.values import ValueProblem, plain, read_count, read_node
+from visionfw.graph.statements import read_block_inputs, read_choice, read_model_inputs, read_outputs, read_scale, read_shapes, read_text
+from visionfw.graph.values import ValueProblem, kind_of, plain, read_count, read_node
 
 #: Each group's default layer and default parameters.
 GROUPS: dict[str, tuple[str | None, dict[str, Any]]] = {
@@ -78,7 +79,7 @@ def parse(dictionary: Any) -> tuple[Definition | None, list[str]]:
     if isinstance(dictionary, Definition):
         return dictionary, []
     if not isinstance(dictionary, Mapping):
-        return None, [f"a model is a dictionary, not {_kind(dictionary)}"]
+        return None, [f"a model is a dictionary, not {kind_of(dictionary)}"]
     name = dictionary.get("name")
     reader = _Reader(name if isinstance(name, str) and name else "model")
     if not isinstance(name, str) or not name:
@@ -87,11 +88,11 @@ def parse(dictionary: Any) -> tuple[Definition | None, list[str]]:
     definition = Definition(
         name=reader.title,
         graph=graph,
-        paper=reader.text(dictionary, "paper"),
-        scale=reader.scale(dictionary.get("scale")),
-        colour=reader.choice(dictionary, "colour", COLOURS) or "rgb",
-        pre_upsample=reader.choice(dictionary, "pre_upsample", PRE_UPSAMPLERS),
-        shapes=reader.shapes(dictionary.get("shapes"), [name for name, _ in graph.inputs]),
+        paper=read_text(dictionary, "paper", reader.say),
+        scale=read_scale(dictionary.get("scale"), reader.say),
+        colour=read_choice(dictionary, "colour", COLOURS, reader.say) or "rgb",
+        pre_upsample=read_choice(dictionary, "pre_upsample", PRE_UPSAMPLERS, reader.say),
+        shapes=read_shapes(dictionary.get("shapes"), [name for name, _ in graph.inputs], reader.say),
     )
     if definition.pre_upsample and len(graph.inputs) > 1 and "lr" not in dict(graph.inputs):
         reader.say("pre_upsample enlarges the input named 'lr', and none of the inputs is; name one 'lr'")
@@ -102,10 +103,6 @@ def parse_block(name: str, dictionary: Mapping[str, Any]) -> tuple[Graph, list[s
     """Read a block's dictionary that stands outside a model: what a registered block returns."""
     reader = _Reader(f"block '{name}'")
     return reader.graph(dictionary, _BLOCK_KEYS, {}, is_block=True), reader.problems
-
-
-def _kind(value: Any) -> str:
-    return f"{type(value).__name__} {value!r}"[:60]
 
 
 class _Reader:
@@ -128,8 +125,9 @@ class _Reader:
         blocks = self._blocks(spelled.get("blocks"), defaults)
         links = [link for group in GROUPS for link in self._group(group, spelled, defaults, blocks)]
         links += self._normal_links(spelled.get("links"), defaults)
-        inputs = self._block_inputs(spelled.get("inputs")) if is_block else self._model_inputs(spelled.get("inputs"))
-        outputs = self._outputs(spelled.get("outputs"), links, is_block)
+        read_inputs = read_block_inputs if is_block else read_model_inputs
+        inputs = read_inputs(spelled.get("inputs"), self.say)
+        outputs = read_outputs(spelled.get("outputs"), is_block, self.say)
         input_nodes = [node for _, node in inputs]
         written = any(spelled.get(key) for key in (*GROUPS, "links"))
         problems = find_problems(links, input_nodes, [node for _, node in outputs]) if links else []
@@ -167,14 +165,14 @@ class _Reader:
         if given is None:
             return defaults
         if not isinstance(given, Mapping):
-            self.say(f"'defaults' must be {{group: {{parameter: value}}}}, not {_kind(given)}")
+            self.say(f"'defaults' must be {{group: {{parameter: value}}}}, not {kind_of(given)}")
             return defaults
         for spelled, parameters in given.items():
             group = OLDER_SPELLING.get(spelled, spelled)
             if group not in GROUPS:
                 self.say(f"defaults: {unknown('group', spelled, GROUPS)}")
             elif group == "block" or not isinstance(parameters, Mapping):
-                reason = "takes no defaults" if group == "block" else f"must be a dictionary, not {_kind(parameters)}"
+                reason = "takes no defaults" if group == "block" else f"must be a dictionary, not {kind_of(parameters)}"
                 self.say(f"defaults: '{spelled}' {reason}")
             else:
                 defaults[group] = defaults.get(group, {}) | self._values(parameters, f"defaults: {spelled}")
@@ -184,7 +182,7 @@ class _Reader:
         if given is None:
             return {}
         if not isinstance(given, Mapping):
-            self.say(f"'blocks' must be {{name: dictionary or function}}, not {_kind(given)}")
+            self.say(f"'blocks' must be {{name: dictionary or function}}, not {kind_of(given)}")
             return {}
         blocks: dict[str, Graph | Function] = {}
         for name, block in given.items():
@@ -199,7 +197,7 @@ class _Reader:
             elif callable(block):
                 blocks[name] = Function(name, block)
             else:
-                self.say(f"blocks['{name}'] must be a dictionary or a Python function, not {_kind(block)}")
+                self.say(f"blocks['{name}'] must be a dictionary or a Python function, not {kind_of(block)}")
         return blocks
 
     # --- links ---------------------------------------------------------------------------------------------------
@@ -212,7 +210,7 @@ class _Reader:
                     self.say(f"'{group}{part}' is given without '{group}'")
             return []
         if not isinstance(links, list | tuple):
-            self.say(f"'{group}' must be a list of links (source, ..., target), not {_kind(links)}")
+            self.say(f"'{group}' must be a list of links (source, ..., target), not {kind_of(links)}")
             return []
         layers = self._one_or_each(f"{group}_sub", spelled.get(f"{group}_sub"), len(links), (str,))
         parameters = self._one_or_each(f"{group}_par", spelled.get(f"{group}_par"), len(links), (Mapping,))
@@ -228,7 +226,7 @@ class _Reader:
         if isinstance(given, single) or callable(given):
             return [given] * count
         if not isinstance(given, list | tuple):
-            self.say(f"'{key}' must be one value for all links or a list of one each, not {_kind(given)}")
+            self.say(f"'{key}' must be one value for all links or a list of one each, not {kind_of(given)}")
             return [None] * count
         if len(given) != count:
             self.say(f"'{key}' has {len(given)} entries for {count} links")
@@ -239,12 +237,12 @@ class _Reader:
         if given is None:
             return []
         if not isinstance(given, list | tuple):
-            self.say(f"'links' must be a list, not {_kind(given)}")
+            self.say(f"'links' must be a list, not {kind_of(given)}")
             return []
         made, counts = [], dict.fromkeys(GROUPS, 0)
         for index, entry in enumerate(given):
             if not isinstance(entry, list | tuple) or len(entry) != 5 or not isinstance(entry[1], list | tuple):
-                self.say(f"links[{index}]: an entry is [group, [sources], target, layer, {{parameters}}], not {_kind(entry)}")
+                self.say(f"links[{index}]: an entry is [group, [sources], target, layer, {{parameters}}], not {kind_of(entry)}")
             elif entry[0] not in GROUPS:
                 self.say(f"links[{index}]: {unknown('group', entry[0], GROUPS)}")
             else:
@@ -256,7 +254,7 @@ class _Reader:
 
     def _link(self, group: str, nodes: Any, layer: Any, given: Any, at: str, defaults: dict, blocks: dict) -> Link | None:
         if not isinstance(nodes, list | tuple) or len(nodes) < 2:
-            self.say(f"{at}: a link is (source, ..., target), not {_kind(nodes)}")
+            self.say(f"{at}: a link is (source, ..., target), not {kind_of(nodes)}")
             return None
         read = []
         for node in nodes:
@@ -288,12 +286,12 @@ class _Reader:
         if isinstance(layer, str) and layer:
             return layer
         hint = f"; write its name, {layer.__name__!r}" if hasattr(layer, "__name__") else ""
-        self.say(f"{where}: '{group}_sub' names a {'block' if group == 'block' else 'layer'} by a string, not {_kind(layer)}{hint}")
+        self.say(f"{where}: '{group}_sub' names a {'block' if group == 'block' else 'layer'} by a string, not {kind_of(layer)}{hint}")
         return None
 
     def _parametrised(self, group: str, sources: tuple[Node, ...], target: Node, layer: str, given: Any, where: str, defaults: dict) -> Link | None:
         if given is not None and not isinstance(given, Mapping):
-            self.say(f"{where}: parameters must be a dictionary or None, not {_kind(given)}")
+            self.say(f"{where}: parameters must be a dictionary or None, not {kind_of(given)}")
             given = None
         inherited = GROUPS[group][1] | {key: value for key, value in defaults.get(group, {}).items() if key != "layer"}
         takes = _TAKES.get(layer, lambda key: group != "activation" or not layer.islower())
@@ -312,89 +310,10 @@ class _Reader:
         values = {}
         for key, value in given.items():
             if not isinstance(key, str):
-                self.say(f"{where}: a parameter's name must be a string, not {_kind(key)}")
+                self.say(f"{where}: a parameter's name must be a string, not {kind_of(key)}")
                 continue
             try:
                 values[key] = plain(value)
             except ValueProblem as problem:
                 self.say(f"{where}: parameter '{key}' {problem}")
         return values
-
-    # --- inputs and outputs --------------------------------------------------------------------------------------
-
-    def _model_inputs(self, given: Any) -> tuple[tuple[str, Node], ...]:
-        if given is None:
-            return (("lr", 0),)
-        if not isinstance(given, Mapping) or not given:
-            self.say(f"'inputs' must be {{input name: node}}, not {_kind(given)}")
-            return (("lr", 0),)
-        return self._named_nodes("inputs", given)
-
-    def _block_inputs(self, given: Any) -> tuple[tuple[str, Node], ...]:
-        if given is None:
-            return (("", 0),)
-        if not isinstance(given, list | tuple) or not given:
-            self.say(f"a block's 'inputs' is a list of nodes, not {_kind(given)}")
-            return (("", 0),)
-        return self._named_nodes("inputs", {str(index): node for index, node in enumerate(given)}, named=False)
-
-    def _outputs(self, given: Any, links: list[Link], is_block: bool) -> tuple[tuple[str, Node], ...]:
-        if given is None:
-            return ()
-        if not isinstance(given, Mapping):
-            return self._named_nodes("outputs", {"sr": given})
-        if is_block and len(given) != 1:
-            self.say("a block has one output")
-        return self._named_nodes("outputs", given)
-
-    def _named_nodes(self, key: str, given: Mapping, named: bool = True) -> tuple[tuple[str, Node], ...]:
-        pairs = []
-        for name, node in given.items():
-            try:
-                pairs.append((str(read_node(name)) if named else "", read_node(node)))
-            except ValueProblem as problem:
-                self.say(f"{key}: {problem}")
-        nodes = [node for _, node in pairs]
-        for node in sorted({str(node) for node in nodes if nodes.count(node) > 1}):
-            self.say(f"{key}: node {node} stands twice")
-        return tuple(pairs)
-
-    # --- what a dictionary says about the whole -------------------------------------------------------------------
-
-    def text(self, spelled: Mapping, key: str) -> str | None:
-        value = spelled.get(key)
-        if value is not None and not isinstance(value, str):
-            self.say(f"'{key}' must be a string, not {_kind(value)}")
-            return None
-        return value
-
-    def choice(self, spelled: Mapping, key: str, choices: tuple[str, ...]) -> str | None:
-        value = self.text(spelled, key)
-        if value is not None and value not in choices:
-            self.say(unknown(key, value, choices))
-            return None
-        return value
-
-    def scale(self, given: Any) -> int | None:
-        try:
-            return None if given is None else read_count(given, "scale")
-        except ValueProblem as problem:
-            self.say(str(problem))
-            return None
-
-    def shapes(self, given: Any, inputs: list[str]) -> dict[str, tuple[int | None, ...]]:
-        if given is None:
-            return {}
-        if not isinstance(given, Mapping):
-            self.say(f"'shapes' must be {{input name: shape without the batch}}, not {_kind(given)}")
-            return {}
-        shapes = {}
-        for name, shape in given.items():
-            whole = isinstance(shape, list | tuple) and all(size is None or (isinstance(size, int) and size > 0) for size in shape)
-            if name not in inputs:
-                self.say(f"shapes: {unknown('input', name, inputs)}")
-            elif not whole or not shape:
-                self.say(f"shapes: '{name}' must be a list of sizes such as [None, None, 3], not {_kind(shape)}")
-            else:
-                shapes[name] = tuple(shape)
-        return shapes

@@ -16,6 +16,11 @@ class ValueProblem(ValueError):
     """A value that the language does not have; its message continues a sentence that names the place."""
 
 
+def kind_of(value: Any) -> str:
+    """Write a wrong value with its type, briefly, for messages."""
+    return f"{type(value).__name__} {value!r}"[:60]
+
+
 def read_node(value: Any) -> Node:
     """Return a node: an int, or a string of letters, digits, '_' and '-' (it becomes part of a layer's name)."""
     if isinstance(value, str):

@@ -30,6 +30,7 @@ from visionfw.graph.check import Checked, examine
 from visionfw.graph.cost import measure
 from visionfw.graph.describe import short
 from visionfw.graph.records import as_json
+from visionfw.imaging.resize import imresize
 from visionfw.inference import super_resolve, upscale
 from visionfw.metrics.tensors import psnr_per_image
 from visionfw.runs import Run
@@ -229,8 +230,6 @@ def illustrate(run: Run, model: keras.Model, cases: tuple[Case, ...], say: Say) 
     made = case.finish(super_resolve(model, case.lr))
     score = case.score(lambda lr: super_resolve(model, lr))
     if case.protocol.colour == "y":
-        from visionfw.imaging.resize import imresize
-
         small = imresize(case.hr, 1 / case.protocol.scale)
         made, bicubic = upscale(model, small), imresize(small, case.protocol.scale)
     else:
