@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,10 +48,25 @@ def load_weights(model: keras.Model, file: str | Path) -> None:
         raise RequestError(f"weights: no file {path}")
     if not path.name.endswith(SUFFIXES):
         raise RequestError(f"weights {path}: a weight file ends in {' or '.join(SUFFIXES)}")
+    before = model.get_weights()
     try:
-        model.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        raise RequestError(f"weights {path}: do not fit {model.name}: {brief(error)}") from error
+        with warnings.catch_warnings(record=True) as skipped:
+            warnings.simplefilter("always")
+            model.load_weights(path)
+        for warning in skipped:  # Keras warns, and goes on, where a part of the file does not fit
+            raise warning.message
+    except (ValueError, OSError, KeyError, UserWarning) as error:
+        model.set_weights(before)
+        raise RequestError(f"weights {path}: do not fit {model.name}: {_misfit(error)}") from error
+
+
+def _misfit(error: BaseException) -> str:
+    """Say briefly which layer does not fit, out of Keras' long account of it."""
+    layer = re.search(r"object <\S+ name=([^,]+)", str(error))
+    shapes = re.search(r"variable\.shape=(\([^)]*\)), Received: value\.shape=(\([^)]*\))", str(error))
+    if shapes:
+        return f"{layer.group(1) if layer else 'a layer'} has a weight of shape {shapes.group(1)}, the file {shapes.group(2)}"
+    return f"the file has no weights for {layer.group(1)}" if layer else brief(error)
 
 
 def load(source: str | Path) -> keras.Model:

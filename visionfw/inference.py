@@ -34,7 +34,7 @@ def channels_of(model: keras.Model) -> int:
     """Return how many channels a model's image has: 1 for a model of luma, else 3."""
     shape = model.input_shape
     if isinstance(shape, dict | list):
-        raise RequestError(f"a model with several inputs ({', '.join(model.input_names)}) cannot enlarge a single image")
+        raise RequestError(f"a model with several inputs ({', '.join(tensor.name for tensor in model.inputs)}) cannot enlarge a single image")
     return shape[-1]
 
 
