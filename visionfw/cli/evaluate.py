@@ -65,7 +65,8 @@ def _measure(request: config.EvaluateRequest) -> str:
     rows = [score.row(subject.name) for score in scores]
     if request.report:
         reports.write_report(Path(request.report), protocol.record(), rows, [row for score in scores for row in score.image_rows()])
-    return reports.as_table(rows) + (f"\nreport: {request.report}" if request.report else "")
+    said = ", ".join(f"{key} {value}" for key, value in protocol.record().items())
+    return f"{reports.as_table(rows)}\nprotocol: {said}" + (f"\nreport: {request.report}" if request.report else "")
 
 
 def _progress(line: str) -> None:

@@ -71,6 +71,24 @@ class Validation(keras.callbacks.Callback):
         return float(np.mean([score.psnr for score in scores])), float(np.mean([score.gain for score in scores]))
 
 
+class Progress(keras.callbacks.Callback):
+    """Keras' progress bar over the whole run, so that its ETA is the run's and not a round's."""
+
+    def __init__(self, steps: int):
+        super().__init__()
+        self.bar = keras.utils.Progbar(steps, stateful_metrics=["loss", "psnr"], unit_name="step")
+        self.step = 0
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        self.step += 1
+        self.bar.update(self.step, list((logs or {}).items()), finalize=False)
+
+    @staticmethod
+    def say(line: str) -> None:
+        """Print a line in place of the bar, which comes back below it with the next step."""
+        print(f"\r\x1b[K{line}", flush=True)
+
+
 def _span(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -35,7 +35,7 @@ from visionfw.inference import super_resolve, upscale
 from visionfw.metrics.tensors import psnr_per_image
 from visionfw.runs import Run
 from visionfw.samplers import SAMPLERS
-from visionfw.training.callbacks import Validation
+from visionfw.training.callbacks import Progress, Validation
 from visionfw.training.losses import LOSSES
 from visionfw.training.schedules import learning_rate, optimizer
 
@@ -86,6 +86,8 @@ def train(request: TrainRequest, say: Say = print) -> Run:
     keras.utils.set_random_seed(request.seed)
     model = compile_for_training(plan)
     twin = model if plan.policy == "float32" else _float32_twin(plan)
+    on_terminal = say is print and sys.stdout.isatty()
+    say = Progress.say if on_terminal else say
     validation = Validation(twin, plan.cases, run, plan.steps, say)
     say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {request.batch_size} patches into {run.folder}")
     history = keras.callbacks.CSVLogger(str(run.history))
@@ -94,8 +96,8 @@ def train(request: TrainRequest, say: Say = print) -> Run:
             feed(plan),
             epochs=-(-plan.steps // plan.round_steps),
             steps_per_epoch=plan.round_steps,
-            callbacks=[validation, history, *_tensorboard(run)],
-            verbose=1 if sys.stdout.isatty() else 0,
+            callbacks=[*([Progress(plan.steps)] if on_terminal else []), validation, history, *_tensorboard(run)],
+            verbose=0,
             shuffle=False,
         )
     except BaseException as error:
