@@ -1,5 +1,6 @@
 """The commands as a user types them: quick help, one line a mistake, an exit status that tells."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -8,10 +9,10 @@ import time
 import pytest
 
 
-def run(root, *arguments, cwd=None, seconds=200):
+def run(root, *arguments, cwd=None, seconds=200, backend="tensorflow"):
     """Run a command; return (status, standard output, standard error)."""
     command, *rest = arguments
-    environment = os.environ | {"PYTHONPATH": str(root)}
+    environment = os.environ | {"PYTHONPATH": str(root), "KERAS_BACKEND": backend}
     done = subprocess.run(
         [sys.executable, str(root / f"{command}.py"), *rest], cwd=cwd or root, env=environment, capture_output=True, text=True, timeout=seconds
     )
@@ -103,6 +104,19 @@ def test_a_model_dropped_in_trains_by_its_name_and_is_evaluated(root, tmp_path):
     )
     assert (status, errors) == (0, "")
     assert "Tiny" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_train_and_evaluate_too(root, tmp_path, backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    small = ("--model_args=blocks=1,filters=4", "--steps=2", "--patch_size=8", "--batch_size=2")
+    status, _, errors = run(root, "train", *small, cwd=tmp_path, backend=backend)
+    assert status == 0, errors
+    status, text, errors = run(root, "evaluate", "--run=latest", cwd=tmp_path, backend=backend)
+    assert status == 0, errors
+    assert "| EDSR-small | embedded/test |" in text
 
 
 def test_the_installed_command_names_its_commands(root):
