@@ -86,10 +86,39 @@ MISTAKES = [
     (
         "channels that no shuffle takes",
         {"conv_par": [None, {"filters": 10}, {"filters": 3}]},
-        "Net: layer[0] (3 -> 4): PixelShuffle(size=2) on 6720 x 8064 x 10: 10 channels are no multiple of 2 x 2",
+        "Net: layer[0] (3 -> 4): PixelShuffle(size=2) on H x W x 10: 10 channels are no multiple of 2 x 2",
     ),
     ("a shape for no input", {"shapes": {"hr": [1]}}, "Net: shapes: no input 'hr'; did you mean 'lr'?"),
     ("scale in a block", {"blocks": {"residual": RESIDUAL | {"scale": 2}}}, "Net: blocks['residual']: 'scale' belongs to the model, not to a block"),
+    (
+        "PReLU with a weight a pixel",
+        {"activation": [(5, 6)], "activation_sub": "PReLU"},
+        "Net: activation[0] (5 -> 6): PReLU: has a weight a pixel, and the image may have any size; say 'shared_axes': [1, 2] for one a channel",
+    ),
+    (
+        "groups that do not divide",
+        {"conv_par": [None, {"filters": 12, "groups": 5}, {"filters": 3}]},
+        "Net: conv[1] (2 -> 3): Conv2D: 64 channels cannot be split into 5 groups",
+    ),
+    (
+        "normalisation groups",
+        {"norm": [(5, 6)], "norm_sub": "GroupNormalization"},
+        "Net: norm[0] (5 -> 6): GroupNormalization: 3 channels cannot be split into 32 groups",
+    ),
+    (
+        "a count that is a fraction",
+        {"conv_par": [{"filters": 64.0}, {"filters": 12}, {"filters": 3}]},
+        "Net: conv[0] (0 -> 1): Conv2D: 'filters' must be a whole number, not 64.0",
+    ),
+    ("an input named like a layer", {"inputs": {"conv_1": 0}}, "Net: inputs: 'conv_1' is also a layer's name; rename the input"),
+    ("outputs as a list", {"outputs": [5]}, "Net: 'outputs' is a node or {output name: node}, not list [5]"),
+    ("share that is no tag", {"block_par": [{"share": True}]}, "Net: block[0] (1 -> 2): share: a node is a number from 0 or a name, not True"),
+    (
+        "a registered object's name",
+        {"conv_par": [{"kernel_initializer": "visionfw>PixelShuffle"}, {"filters": 12}, {"filters": 3}]},
+        "Net: conv[0] (0 -> 1): Conv2D: parameter 'kernel_initializer': 'visionfw>PixelShuffle' names a registered object; code is refused",
+    ),
+    ("a block whose output is not made", {"blocks": {"residual": {"conv": [(5, 6)]}}}, "Net: blocks['residual']: conv[0] (5 -> 6): no link makes node 5"),
     (
         "a mistake inside a repeated block is said once",
         {"blocks": {"residual": RESIDUAL | {"activation_sub": "Relu6x"}}},
@@ -153,6 +182,59 @@ def test_json_that_could_run_code_is_refused(parameters):
     d = json.loads(json.dumps(GOOD | {"conv_par": [parameters, {"filters": 12}, {"filters": 3}]}))
     with pytest.raises(vf.ModelDefinitionError, match="code is refused"):
         vf.build(d)
+
+
+def features_by_size(tensors, target="x"):
+    raise AssertionError("JSON reached a function of this module")
+
+
+def test_json_does_not_reach_the_functions_of_the_calling_module():
+    for text in (
+        '{"name": "x", "block": [[0, 1]], "block_sub": "features_by_size"}',
+        '{"name": "x", "block": [[0, 1]], "block_sub": "b", "blocks": {"b": {"function": "features_by_size"}}}',
+    ):
+        for client in (vf.check, vf.build, vf.describe, vf.cost):
+            with pytest.raises(vf.ModelDefinitionError):
+                client(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    ("d", "sentence"),
+    [
+        ({"conv": [(0, 1), (1, 2)], "conv_par": {"share": "a"}}, "shares weights with Net: conv[0] (0 -> 1), which reads 3 channels, but reads 64"),
+        (
+            {"layer": [(0, 1), (1, 2)], "layer_sub": ["Flatten", "Dense"], "layer_par": [None, {"units": 1}]},
+            "the number of features depends on the image's size",
+        ),
+        ({"layer": [(0, 1)], "layer_sub": "Reshape", "layer_par": {"target_shape": [26880, 32256, 3]}}, "Net: layer[0] (0 -> 1): Reshape"),
+        ({"conv": [(0, 1)], "conv_par": {"kernel_size": 9, "padding": "valid"}, "scale": 1}, "node 1 is H-8 x W-8 x 64; scale 1 needs 1H x 1W"),
+        ({"shapes": {"lr": [16, 16, 3]}, "conv": [(0, 1)], "conv_par": {"filters": 3}, "scale": 4}, "the output has another scale than declared"),
+    ],
+)
+def test_what_keras_would_find_while_building_is_told_before(d, sentence):
+    with pytest.raises(vf.ModelDefinitionError) as caught:
+        vf.check({"name": "Net", **d})
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("scale", [0, 2.5, "4"])
+def test_a_runs_scale_that_is_none_is_told(scale):
+    with pytest.raises(vf.ModelDefinitionError, match="Net: the run's 'scale' must be a whole number of at least 1"):
+        vf.check({"name": "Net", "conv": [(0, 1)]}, scale)
+
+
+def test_a_block_that_holds_itself_literally_is_told():
+    block = {"block": [(0, 1)], "block_sub": "b"}
+    block["blocks"] = {"b": block}
+    with pytest.raises(vf.ModelDefinitionError, match="contains itself"):
+        vf.check({"name": "Net", "block": [(0, 1)], "block_sub": "b", "blocks": {"b": block}})
+
+
+def test_problems_of_names_and_of_shapes_are_told_together():
+    d = {"name": "Net", "conv": [(0, 1), (0, 2), (3, 4)], "conv_par": [None, {"filters": 8}, {"filtres": 3}], "merge": [(1, 2, 3)]}
+    with pytest.raises(vf.ModelDefinitionError) as caught:
+        vf.check(d)
+    assert len(caught.value.problems) == 2
 
 
 def test_a_function_block_cannot_come_from_json():

@@ -70,7 +70,12 @@ def definition(name: str, **arguments: Any) -> dict[str, Any]:
     Raises:
         RequestError: no such model, file or argument; the nearest is named.
     """
-    return dict(load(name, arguments).dictionary)
+    source = load(name, arguments)
+    dictionary = dict(source.dictionary)
+    named = dictionary.get("block_sub") or []
+    named = {named} if isinstance(named, str) else {entry for entry in named if isinstance(entry, str)}
+    own = {entry: function for entry, function in source.functions.items() if entry in named}
+    return dictionary | {"blocks": own | dict(dictionary.get("blocks") or {})} if own else dictionary
 
 
 def load(name: str, arguments: Mapping[str, Any] | None = None, scale: int | None = None) -> Source:

@@ -129,6 +129,28 @@ def test_a_shared_function_block_has_one_set_of_weights():
     assert vf.build(d).count_params() == 112 + 148 + 111
 
 
+def test_a_function_block_inside_a_shared_block_is_shared():
+    d = {"name": "x", "conv": [(0, 1), (3, 4)], "conv_par": [{"filters": 4}, {"filters": 3}]}
+    d |= {"block": [(1, 2), (2, 3)], "block_sub": "b", "block_par": {"share": "u"}, "blocks": {"b": {"block": [(0, 1)], "block_sub": "inner_block"}}}
+    assert vf.build(d).count_params() == 112 + 148 + 111 == vf.cost(d).params
+
+
+def test_a_shared_layer_without_weights_can_be_the_output_in_bfloat16():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = vf.build({"name": "x", "activation": [(0, 1)], "activation_par": {"share": "m", "repeat": 2}})
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert model.output.dtype == "float32"
+
+
+def test_folding_keeps_the_enlargement_of_the_run():
+    d = {"name": "x", "conv": [(0, 1)], "conv_par": {"filters": 3}, "norm": [(1, 2)]}
+    _, folded = vf.fold_normalisation(d, vf.build(d, scale=2))
+    assert folded(np.zeros((1, 8, 8, 3), np.float32)).shape == (1, 16, 16, 3)
+
+
 def test_an_error_inside_keras_carries_the_links_address():
     d = {"name": "Net", "conv": [(0, 1)], "conv_par": {"filters": -3}}
     with pytest.raises(vf.ModelDefinitionError, match=r"Net: conv\[0\] \(0 -> 1\): Conv2D\(filters=-3"):

@@ -63,3 +63,55 @@ def conv_block(tensors):
 def test_a_function_block_is_counted_too():
     d = {"name": "x", "block": [(0, 1), (1, 2)], "block_sub": "conv_block"}
     assert vf.cost(d, output=(10, 10)) == (2 * 228, 2 * 225 * 100, 9)
+
+
+def mixed_block(tensors):
+    shared = keras.layers.Conv2D(3, 3, padding="same")
+    return keras.ops.relu(shared(shared(tensors[0]))) + tensors[0]
+
+
+def test_a_function_block_may_use_operations_and_a_layer_twice():
+    d = {"name": "x", "block": [(0, 1)], "block_sub": "mixed_block"}
+    assert vf.cost(d, output=(10, 10)) == (84, 2 * 81 * 100, 5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "parameters", "field"),
+    [
+        ("AdaptiveAveragePooling2D", {"output_size": 1}, math.inf),
+        ("Softmax", {"axis": [1, 2]}, math.inf),
+        ("Softmax", {}, 1),
+        ("Permute", {"dims": [2, 1, 3]}, math.inf),
+        ("LayerNormalization", {}, 1),
+        ("UpSampling2D", {"interpolation": "lanczos3"}, 6),
+        ("MaxPooling2D", {"pool_size": 3, "strides": 1, "padding": "same"}, 3),
+    ],
+)
+def test_a_layers_receptive_field_is_never_said_too_small(layer, parameters, field):
+    d = {"name": "x", "layer": [(0, 1)], "layer_sub": layer, "layer_par": parameters}
+    assert vf.cost(d).receptive_field == field
+
+
+def test_each_axis_has_its_own_receptive_field():
+    d = {"name": "x", "conv": [(0, 1), (1, 2)], "conv_par": [{"kernel_size": [5, 1]}, {"filters": 3, "kernel_size": [1, 3]}]}
+    assert vf.cost(d).receptive_field == 5
+
+
+def test_attention_is_counted():
+    d = {"name": "x", "shapes": {"lr": [4, 4, 8]}, "layer": [(0, 1), (1, 1, 2)], "layer_sub": ["Reshape", "MultiHeadAttention"]}
+    d |= {"layer_par": [{"target_shape": [16, 8]}, {"num_heads": 2, "key_dim": 4}]}
+    assert vf.cost(d).multiply_adds == 4 * 16 * 8 * 8 + 2 * 16 * 16 * 8
+
+
+def test_an_output_pixel_depends_on_just_its_receptive_field():
+    """Brute force: change the input row by row, and see which rows one output pixel depends on."""
+    import numpy as np
+
+    d = vf.definition("edsr", blocks=1, filters=4, scale=2)
+    model = vf.build(d)
+    x = np.random.default_rng(0).random((1, 21, 21, 3)).astype("float32")
+    rows = np.repeat(x, 22, axis=0)
+    for row in range(21):
+        rows[row, row] += 1
+    pixel = np.asarray(model(rows))[:, 21, 21]
+    assert (np.abs(pixel[:21] - pixel[21]).max(axis=1) > 0).sum() == vf.cost(d).receptive_field

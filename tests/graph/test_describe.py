@@ -26,6 +26,13 @@ def test_the_table_has_every_link_with_shape_and_cost():
     assert lines[-1] == "2,852 parameters, 647 M multiply-adds for a 1280x720 output, receptive field 11 x 11 pixels"
 
 
+def test_each_row_has_its_own_figures():
+    d = {"name": "x", "conv": [(number, number + 1) for number in range(11)], "conv_par": {"filters": 3}}
+    assert [line.split()[-3] for line in vf.describe(d).splitlines()[4:-2]] == ["84"] * 11
+    shared = {"name": "x", "conv": [(number, number + 1) for number in range(4)], "conv_par": {"filters": 3, "share": "u"}}
+    assert [line.split()[-3] for line in vf.describe(shared).splitlines()[4:-2]] == ["84", "shared", "shared", "shared"]
+
+
 def test_equal_meaning_has_no_difference():
     other = {"name": "Small", "convo": [(2, 3), (0, 1)], "convo_par": [{"filters": 12, "kernel_size": 3}, {"filters": 8}]}
     other |= {key: SMALL[key] for key in SMALL if not key.startswith(("conv", "name"))}

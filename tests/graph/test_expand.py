@@ -56,7 +56,8 @@ def test_with_several_sources_the_first_runs_through_the_copies():
     d = {"name": "x", "inputs": {"a": 0, "b": 1}, "block": [(0, 1, 2)], "block_sub": "b", "block_par": {"repeat": 2}, "blocks": {"b": block}}
     definition, _ = parse(d)
     expanded, _ = expand(definition, {}, {})
-    assert [call.sources for call in expanded.calls] == [("input a", "input b"), ("block_2-0-merge_z", "input b")]
+    a, b = (("input", "a", None),), (("input", "b", None),)
+    assert [call.sources for call in expanded.calls] == [(a, b), ((("block", 2, 0), ("merge", "z", None)), b)]
 
 
 def test_links_that_share_must_be_the_same_layer():
@@ -64,11 +65,30 @@ def test_links_that_share_must_be_the_same_layer():
     definition, _ = parse(d)
     _, problems = expand(definition, {}, {})
     assert len(problems) == 1
-    assert "shares weights with conv[0] (0 -> 1), but is Conv2D(filters=3" in problems[0]
+    assert "shares weights with x: conv[0] (0 -> 1), but is Conv2D(filters=3" in problems[0]
+
+
+def problems_of(d):
+    definition, _ = parse(d)
+    return expand(definition, {}, {})[1]
 
 
 def test_a_tag_that_is_also_a_node_is_refused():
     d = {"name": "x", "conv": [(0, 1), (1, "u"), ("u", 3)], "conv_par": [{"share": "u"}, None, None]}
-    definition, _ = parse(d)
-    _, problems = expand(definition, {}, {})
-    assert any("choose another tag" in problem for problem in problems)
+    assert problems_of(d) == ["x: conv[1] (1 -> u): its layer would be called 'conv_u', as that of x: conv[0] (0 -> 1); give a node or a tag another name"]
+
+
+def test_a_node_that_reads_like_a_copy_is_refused():
+    d = {"name": "x", "conv": [(0, "a"), ("a", "a-0")], "conv_par": [{"repeat": 2}, None]}
+    assert len(problems_of(d)) == 1
+    assert "its layer would be called 'conv_a-0'" in problems_of(d)[0]
+
+
+def test_links_that_share_must_be_the_same_block():
+    blocks = {"p": {"conv": [(0, 1)]}, "q": {"conv": [(0, 1)], "activation": [(1, 2)]}}
+    d = {"name": "x", "block": [(0, 1), (1, 2)], "block_sub": ["p", "q"], "block_par": {"share": "s"}, "blocks": blocks}
+    assert problems_of(d) == ["links that share 's' stand for different blocks; give one of them another tag"]
+
+
+def test_a_repeat_that_no_memory_holds_is_refused():
+    assert problems_of({"name": "x", "conv": [(0, 1)], "conv_par": {"repeat": 10**9}}) == ["x: conv[0] (0 -> 1): the model would have more than 100,000 layers"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from visionfw.errors import brief
-from visionfw.graph.check import Checked, examine, functions_of
-from visionfw.graph.expand import Call, layer_text
+from visionfw.graph.check import Checked, examine
+from visionfw.graph.expand import Call, layer_text, place_name
+from visionfw.graph.functions import functions_of, operations_between
 from visionfw.graph.vocabulary import call_layer, make_layer
 from visionfw.layers import Bicubic
 
@@ -31,7 +34,7 @@ def build(dictionary: Mapping[str, Any], scale: int | None = None) -> keras.Mode
     Raises:
         ModelDefinitionError: the dictionary is wrong; `.problems` lists why.
     """
-    return compile_model(examine(dictionary, scale, functions_of(sys._getframe(1))))
+    return compile_model(examine(dictionary, scale, functions_of(sys._getframe(1), dictionary)))
 
 
 def compile_model(checked: Checked) -> keras.Model:
@@ -43,10 +46,11 @@ def compile_model(checked: Checked) -> keras.Model:
     if enlarged is not None and definition.scale > 1:
         tensors[expanded.inputs[enlarged]] = Bicubic(definition.scale, name="pre_upsample")(inputs[enlarged])
     outputs = set(expanded.outputs.values())
+    uses = Counter(call.name for call in expanded.calls)
     layers: dict[str, keras.layers.Layer] = {}
     for call in expanded.calls:
         try:
-            tensors[call.target] = _apply(call, [tensors[source] for source in call.sources], layers, call.target in outputs)
+            tensors[call.target] = _apply(call, [tensors[source] for source in call.sources], layers, uses[call.name] > 1, call.target in outputs)
         except Exception as error:
             error.args = (f"{call.where}, {layer_text(call.link)}: {brief(error)}",)
             raise
@@ -59,25 +63,25 @@ def compile_model(checked: Checked) -> keras.Model:
     )
 
 
-def _apply(call: Call, sources: list, layers: dict[str, keras.layers.Layer], is_output: bool):
+def _apply(call: Call, sources: list, layers: dict[str, keras.layers.Layer], is_shared: bool, is_output: bool):
     """Put one layer on its sources; an output's last step is float32."""
     if call.function is not None:
-        made = _apply_function(call, sources, layers)
+        made = _apply_function(call, sources, layers, is_shared)
     else:
         if call.name not in layers:
             layers[call.name] = make_layer(call.link, call.name)
         made = call_layer(layers[call.name], sources)
-        if is_output and made.dtype != "float32" and not layers[call.name].weights:
+        if is_output and made.dtype != "float32" and not is_shared and not layers[call.name].weights:
             layers[call.name] = make_layer(call.link, call.name, dtype="float32")
             made = call_layer(layers[call.name], sources)
     if is_output and made.dtype != "float32":
-        made = keras.layers.Activation("linear", dtype="float32", name=f"{call.name}-float32")(made)
+        made = keras.layers.Activation("linear", dtype="float32", name=f"{place_name(call.target)}-float32")(made)
     return made
 
 
-def _apply_function(call: Call, sources: list, layers: dict):
+def _apply_function(call: Call, sources: list, layers: dict, is_shared: bool):
     """Call a block's function and name the layers it made after its link; a shared one is called once, as a model of its own."""
-    if call.link.share is None:
+    if not is_shared:
         made = call.function(sources, **call.link.parameters)
         _rename_layers(made, sources, call.name)
         return made
@@ -89,23 +93,10 @@ def _apply_function(call: Call, sources: list, layers: dict):
 
 def _rename_layers(made, sources: list, prefix: str) -> None:
     """Name the layers between `sources` and `made` by the order in which the data reaches them: PREFIX-conv2d, PREFIX-conv2d-1."""
-    stop = {id(source) for source in sources}
-    order, seen = [], set()
-
-    def visit(tensor) -> None:
-        if id(tensor) in stop or id(tensor) in seen:
-            return
-        seen.add(id(tensor))
-        operation, node_index = tensor._keras_history[:2]
-        for source in operation._inbound_nodes[node_index].input_tensors:
-            visit(source)
-        if operation not in order:
-            order.append(operation)
-
-    visit(made)
+    operations = dict.fromkeys(operation for operation, _, _ in operations_between(sources, made))
     counts: dict[str, int] = {}
-    for operation in order:
-        kind = keras.src.utils.naming.to_snake_case(type(operation).__name__)
+    for operation in operations:
+        kind = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(operation).__name__)).lower()
         number = counts.get(kind, 0)
         counts[kind] = number + 1
         operation.name = f"{prefix}-{kind}" + (f"-{number}" if number else "")

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import keras
 
-from visionfw.graph.check import Checked, examine, functions_of
-from visionfw.graph.expand import Call
+from visionfw.graph.check import Checked, examine
+from visionfw.graph.expand import Call, Place
+from visionfw.graph.functions import functions_of, operations_between
 from visionfw.graph.shapes import Shape, infer_shapes, input_shapes
 from visionfw.graph.vocabulary import call_layer, make_layer
 
@@ -34,10 +35,19 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True)
 class Unit:
-    """One Keras layer at its place: what costs are counted from."""
+    """One layer, or one operation inside a function block, at its place: what costs are counted from.
+
+    Attributes:
+        name: whose weights it uses.
+        place: where it stands.
+        layer: the built Keras layer or operation.
+        sources, target: identifiers of the tensors it reads and makes.
+        source_shapes, shape: theirs, without the batch.
+    """
 
     name: str
-    layer: keras.layers.Layer
+    place: Place
+    layer: Any
     sources: tuple[Any, ...]
     target: Any
     source_shapes: tuple[Shape, ...]
@@ -45,11 +55,11 @@ class Unit:
 
     @property
     def params(self) -> int:
-        return sum(math.prod(weight.shape) for weight in self.layer.trainable_weights)
+        return sum(math.prod(weight.shape) for weight in getattr(self.layer, "trainable_weights", ()))
 
     @property
     def multiply_adds(self) -> int:
-        return _multiply_adds(self.layer, self.source_shapes[0], self.shape)
+        return _multiply_adds(self.layer, self.source_shapes, self.shape)
 
 
 def cost(dictionary: Mapping[str, Any], output: tuple[int, int] = (720, 1280), scale: int | None = None) -> Cost:
@@ -63,12 +73,16 @@ def cost(dictionary: Mapping[str, Any], output: tuple[int, int] = (720, 1280), s
     Raises:
         ModelDefinitionError: the dictionary is wrong.
     """
-    return measure(examine(dictionary, scale, functions_of(sys._getframe(1))), output)
+    return measure(examine(dictionary, scale, functions_of(sys._getframe(1), dictionary)), output)
 
 
 def measure(checked: Checked, output: tuple[int, int] = (720, 1280)) -> Cost:
     """Count the cost of a checked dictionary for one output image of height and width `output`."""
-    found, exact = units(checked, output)
+    return total_cost(checked, *units(checked, output))
+
+
+def total_cost(checked: Checked, found: list[Unit], exact: float) -> Cost:
+    """Add up what `units` returned."""
     by_name = {unit.name: unit.params for unit in found}
     multiply_adds = sum(unit.multiply_adds for unit in found)
     return Cost(sum(by_name.values()), round(multiply_adds * exact), receptive_field(checked, found))
@@ -90,72 +104,130 @@ def units(checked: Checked, output: tuple[int, int]) -> tuple[list[Unit], float]
     return found, (output[0] * output[1] / (height * width * step**2) if free else 1.0)
 
 
-def _call_units(call: Call, shapes: Mapping[str, Shape], made: dict[tuple, keras.layers.Layer]) -> Iterator[Unit]:
+def _call_units(call: Call, shapes: Mapping[Place, Shape], made: dict[tuple, Any]) -> Iterator[Unit]:
     sources = tuple(shapes[source] for source in call.sources)
     if call.function is not None:
-        yield from _function_units(call, sources, shapes[call.target])
+        yield from _function_units(call, sources)
         return
     key = (id(call.link), sources)
     if key not in made:
         made[key] = make_layer(call.link)
         call_layer(made[key], [keras.KerasTensor((None, *shape)) for shape in sources])
-    yield Unit(call.name, made[key], call.sources, call.target, sources, shapes[call.target])
+    yield Unit(call.name, call.target, made[key], call.sources, call.target, sources, shapes[call.target])
 
 
-def _function_units(call: Call, sources: tuple[Shape, ...], shape: Shape) -> Iterator[Unit]:
-    """Yield the layers inside a block that is a Python function."""
+def _function_units(call: Call, sources: tuple[Shape, ...]) -> Iterator[Unit]:
+    """Yield the operations inside a block that is a Python function; a layer used twice counts its weights once."""
     inputs = [keras.Input(source) for source in sources]
-    model = keras.Model(inputs, call.function(inputs, **call.link.parameters))
-    names = {id(tensor): source for tensor, source in zip(inputs, call.sources, strict=True)} | {id(model.outputs[0]): call.target}
-    for number, layer in enumerate(layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)):
-        given = layer.input if isinstance(layer.input, list) else [layer.input]
-        reads = tuple(names.get(id(tensor), id(tensor)) for tensor in given)
-        target = names.get(id(layer.output), id(layer.output))
-        yield Unit(f"{call.name}-{number}", layer, reads, target, tuple(tuple(tensor.shape[1:]) for tensor in given), tuple(layer.output.shape[1:]))
+    made = call.function(inputs, **call.link.parameters)
+    names: dict[int, Any] = {id(tensor): source for tensor, source in zip(inputs, call.sources, strict=True)}
+    numbers: dict[int, int] = {}
+    for operation, given, tensor in operations_between(inputs, made):
+        number = numbers.setdefault(id(operation), len(numbers))
+        target = call.target if tensor is made else (*call.target, ("inside", len(names), None))
+        names[id(tensor)] = target
+        reads = tuple(names[id(source)] for source in given)
+        yield Unit(f"{call.name}-{number}", call.target, operation, reads, target, tuple(tuple(s.shape[1:]) for s in given), tuple(tensor.shape[1:]))
 
 
-def _multiply_adds(layer: keras.layers.Layer, source: Shape, shape: Shape) -> int:
+def _multiply_adds(layer: Any, sources: tuple[Shape, ...], shape: Shape) -> int:
+    kinds = keras.layers
+    source = sources[0] if sources else ()
     if hasattr(layer, "multiply_adds"):
         return layer.multiply_adds((None, *source), (None, *shape))
-    if isinstance(layer, keras.layers.Conv2DTranspose):
+    if isinstance(layer, kinds.Conv2DTranspose):
         return math.prod(source[:-1]) * math.prod(layer.kernel.shape)
-    if isinstance(layer, keras.layers.SeparableConv2D):
+    if isinstance(layer, kinds.SeparableConv2D):
         return math.prod(shape[:-1]) * (math.prod(layer.depthwise_kernel.shape) + math.prod(layer.pointwise_kernel.shape))
-    if isinstance(layer, keras.layers.Conv1D | keras.layers.Conv2D | keras.layers.Conv3D | keras.layers.DepthwiseConv2D | keras.layers.Dense):
+    if isinstance(layer, kinds.Conv1D | kinds.Conv2D | kinds.Conv3D | kinds.DepthwiseConv2D | kinds.Dense):
         return math.prod(shape[:-1]) * math.prod(layer.kernel.shape)
+    if isinstance(layer, kinds.MultiHeadAttention):
+        return _attention_multiply_adds(layer, sources, shape)
     return 0
 
 
+def _attention_multiply_adds(layer: keras.layers.MultiHeadAttention, sources: tuple[Shape, ...], shape: Shape) -> int:
+    """Count a MultiHeadAttention's projections and its two products of tokens."""
+    config = layer.get_config()
+    heads, key_depth = config["num_heads"], config["key_dim"]
+    value_depth = config["value_dim"] or key_depth
+    query, value = sources[0], sources[1]
+    key = sources[2] if len(sources) > 2 else value
+    ours, theirs = math.prod(query[:-1]), math.prod(value[:-1])
+    projections = ours * query[-1] * heads * key_depth + theirs * heads * (key[-1] * key_depth + value[-1] * value_depth)
+    return projections + ours * theirs * heads * (key_depth + value_depth) + ours * heads * value_depth * shape[-1]
+
+
 def receptive_field(checked: Checked, found: list[Unit]) -> float:
-    """Follow the receptive field from the inputs to the outputs; side in input pixels, math.inf for the whole image."""
+    """Follow the receptive field from the inputs to the outputs; side in input pixels, math.inf for the whole image.
+
+    An upper bound: where branches of different reach meet the larger one counts, and a layer that is not known reads everything.
+    """
     expanded = checked.expanded
-    reach: dict[Any, tuple[float, Fraction]] = {tensor: (1, Fraction(1)) for tensor in expanded.inputs.values()}
+    start = ((1.0, Fraction(1)), (1.0, Fraction(1)))
+    reach: dict[Any, tuple] = {tensor: start for tensor in expanded.inputs.values()}
     for unit in found:
-        taps, stride = _step(unit.layer, unit.source_shapes[0])
-        side, jump = max((reach[source] for source in unit.sources), key=lambda pair: pair[0])
-        grown = math.inf if math.inf in (taps, side) else side + (taps - 1) * jump
-        reach[unit.target] = (grown, jump * stride)
-    side = max(reach[tensor][0] for tensor in expanded.outputs.values())
+        read = [reach[source] for source in unit.sources] or [start]
+        sides = [max((each[axis] for each in read), key=lambda pair: pair[0]) for axis in (0, 1)]
+        reach[unit.target] = tuple(_grown(*sides[axis], *_step(unit.layer, unit.source_shapes, axis)) for axis in (0, 1))
+    side = max(pair[0] for tensor in expanded.outputs.values() for pair in reach[tensor])
     return side if math.isinf(side) else math.ceil(side)
 
 
-def _step(layer: keras.layers.Layer, source: Shape) -> tuple[float, Fraction]:
-    """Return how many input samples an output sample reads along one dimension, and how many lie between two output samples."""
-    kinds = keras.layers
+def _grown(side: float, jump: Fraction, taps: float, stride: Fraction) -> tuple[float, Fraction]:
+    return (math.inf if math.inf in (taps, side) else side + (taps - 1) * jump), jump * stride
+
+
+#: Keras' layers whose every output pixel reads the one input pixel at its own place.
+_POINTWISE = [
+    "Activation",
+    "ReLU",
+    "PReLU",
+    "LeakyReLU",
+    "ELU",
+    "Identity",
+    "Dropout",
+    "SpatialDropout2D",
+    "GaussianNoise",
+    "GaussianDropout",
+    "AlphaDropout",
+    "Rescaling",
+    "Dense",
+    "Add",
+    "Subtract",
+    "Multiply",
+    "Average",
+    "Maximum",
+    "Minimum",
+    "Concatenate",
+    "BatchNormalization",
+    "ActivityRegularization",
+    "ZeroPadding2D",
+    "Cropping2D",
+    "Masking",
+]
+_BY_AXIS = ("Softmax", "LayerNormalization", "UnitNormalization", "RMSNormalization")
+
+
+def _step(layer: Any, sources: tuple[Shape, ...], axis: int) -> tuple[float, Fraction]:
+    """Return how many input samples an output sample reads along an axis, and how many lie between two output samples."""
+    kinds, kind = keras.layers, type(layer).__name__
     if hasattr(layer, "receptive_step"):
         taps, stride = layer.receptive_step()
         return taps, Fraction(stride).limit_denominator(64)
+    if not sources or len(sources[0]) != 3 or sources[0][axis] == 1 or kind in _POINTWISE or not isinstance(layer, kinds.Layer):
+        return 1, Fraction(1)
+    if kind in _BY_AXIS:
+        axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
+        return (1 if set(axes) <= {-1, 3} else math.inf), Fraction(1)
     if isinstance(layer, kinds.Conv2DTranspose):
-        return max(-(-kernel // stride) for kernel, stride in zip(layer.kernel_size, layer.strides, strict=True)), Fraction(1, layer.strides[0])
-    if isinstance(layer, kinds.Conv2D | kinds.SeparableConv2D | kinds.DepthwiseConv2D):
-        dilation = layer.dilation_rate
-        dilation = dilation if isinstance(dilation, int) else max(dilation)
-        return (max(layer.kernel_size) - 1) * dilation + 1, Fraction(layer.strides[0])
-    if isinstance(layer, kinds.MaxPooling2D | kinds.AveragePooling2D):
-        return max(layer.pool_size), Fraction(layer.strides[0])
-    if isinstance(layer, kinds.UpSampling2D):
-        return {"nearest": 1, "bilinear": 2}.get(layer.interpolation, 4), Fraction(1, layer.size[0])
-    whole = (kinds.GlobalAveragePooling2D, kinds.GlobalMaxPooling2D, kinds.Flatten, kinds.GroupNormalization, kinds.MultiHeadAttention, kinds.Attention)
-    if isinstance(layer, whole) and len(source) == 3 and source[:2] != (1, 1):
-        return math.inf, Fraction(1)
-    return 1, Fraction(1)
+        return -(-layer.kernel_size[axis] // layer.strides[axis]), Fraction(1, layer.strides[axis])
+    if kind in ("Conv2D", "SeparableConv2D", "DepthwiseConv2D"):
+        dilation = layer.dilation_rate if isinstance(layer.dilation_rate, int) else layer.dilation_rate[axis]
+        return (layer.kernel_size[axis] - 1) * dilation + 1, Fraction(layer.strides[axis])
+    if kind in ("MaxPooling2D", "AveragePooling2D"):
+        return layer.pool_size[axis], Fraction(layer.strides[axis])
+    if kind == "UpSampling2D":
+        taps = {"nearest": 1, "bilinear": 2, "bicubic": 4, "lanczos3": 6, "lanczos5": 10}.get(layer.interpolation, math.inf)
+        return taps, Fraction(1, layer.size[axis])
+    return math.inf, Fraction(1)

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from visionfw.graph.check import Checked, examine, functions_of
-from visionfw.graph.cost import Unit, measure, units
-from visionfw.graph.expand import layer_text, link_name
+from visionfw.graph.check import Checked, examine
+from visionfw.graph.cost import Unit, total_cost, units
+from visionfw.graph.expand import Place, Scopes, find_block, layer_text
+from visionfw.graph.functions import functions_of
 from visionfw.graph.records import Graph, Link, link_text
 from visionfw.graph.schema import normalise
 from visionfw.graph.shapes import SymbolicShape
@@ -28,13 +29,13 @@ def describe(dictionary: Mapping[str, Any], scale: int | None = None) -> str:
     Raises:
         ModelDefinitionError: the dictionary is wrong.
     """
-    return table(examine(dictionary, scale, functions_of(sys._getframe(1))))
+    return table(examine(dictionary, scale, functions_of(sys._getframe(1), dictionary)))
 
 
 def table(checked: Checked) -> str:
     """Return `describe`'s table of a checked dictionary."""
     found, exact = units(checked, _OUTPUT)
-    total = measure(checked, _OUTPUT)
+    total = total_cost(checked, found, exact)
     rows = [("link", "layer", "output", "parameters", "multiply-adds"), *_rows(checked, found, exact)]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
@@ -69,37 +70,39 @@ def short(number: float) -> str:
 def _rows(checked: Checked, found: list[Unit], exact: float) -> Iterator[tuple[str, ...]]:
     counted: set[str] = set()
 
-    def figures(prefix: str, link: Link) -> tuple[str, str]:
-        copies = [prefix + link_name(link, copy) for copy in range(link.repeat or 1)]
-        inside = [unit for unit in found if any(unit.name == name or unit.name.startswith(name + "-") for name in copies)]
-        params = {unit.name: unit.params for unit in inside if unit.name not in counted}
-        shared = bool(inside) and not params and link.share is not None
+    def figures(place: Place, link: Link) -> tuple[str, str]:
+        """Sum up all copies of a link at a place."""
+        copies = [(*place, (link.group, link.target, copy)) for copy in copies_of(link)]
+        inside = [unit for unit in found if unit.place[: len(place) + 1] in copies]
+        params = {unit.name: unit.params for unit in inside}
+        new = sum(count for name, count in params.items() if name not in counted)
         multiply_adds = round(sum(unit.multiply_adds for unit in inside) * exact)
-        return ("shared" if shared else f"{sum(params.values()):,}" if sum(params.values()) else ""), (short(multiply_adds) if multiply_adds else "")
+        shared = bool(sum(params.values())) and not new
+        return ("shared" if shared else f"{new:,}" if new else ""), (short(multiply_adds) if multiply_adds else "")
 
-    def walk(graph: Graph, layer_prefix: str, tensor_prefix: str, depth: int, scopes: tuple) -> Iterator[tuple[str, ...]]:
+    def walk(graph: Graph, place: Place, scopes: Scopes) -> Iterator[tuple[str, ...]]:
         for link in graph.links:
-            last = "" if link.repeat is None else f"-{link.repeat - 1}"
-            tensor = f"{tensor_prefix}{link.group}_{link.target}{last}"
-            block = next((scope[link.layer] for scope in scopes if link.layer in scope), None) if link.group == "block" else None
-            shape = shape_behind(checked, tensor)
             times = f" x{link.repeat}" if link.repeat else ""
             text = layer_text(link) if link.parameters else link.layer
-            yield ("  " * depth + f"{link.group} {link_text(link.sources, link.target)}", text + times, str(shape or ""), *figures(layer_prefix, link))
+            shape = shape_behind(checked, (*place, (link.group, link.target, copies_of(link)[-1])))
+            yield ("  " * len(place) + f"{link.group} {link_text(link.sources, link.target)}", text + times, str(shape or ""), *figures(place, link))
+            block, inner = find_block(link.layer, scopes) if link.group == "block" else (None, scopes)
             if isinstance(block, Graph):
-                first = "" if link.repeat is None else "-0"
-                inner = (layer_prefix + link_name(link) + "-", f"{tensor_prefix}{link.group}_{link.target}{first}-")
-                yield from walk(block, *inner, depth + 1, (block.blocks, *scopes))
-            counted.update(unit.name for unit in found if unit.name.startswith(layer_prefix + link_name(link)) and depth == 0)
+                yield from walk(block, (*place, (link.group, link.target, copies_of(link)[0])), inner)
+            if not place:
+                counted.update(unit.name for unit in found if unit.place[0][:2] == (link.group, link.target))
 
-    yield from walk(checked.definition.graph, "", "", 0, (checked.definition.graph.blocks,))
+    yield from walk(checked.definition.graph, (), (checked.definition.graph.blocks,))
 
 
-def shape_behind(checked: Checked, place: str) -> SymbolicShape | None:
+def copies_of(link: Link) -> list[int | None]:
+    """Return the numbers of a link's copies; [None] for a link that is not repeated."""
+    return [None] if link.repeat is None else list(range(link.repeat))
+
+
+def shape_behind(checked: Checked, place: Place) -> SymbolicShape | None:
     """Return the shape behind a link by its place: its tensor's, or that of the last tensor made inside its block."""
-    if place in checked.shapes:
-        return checked.shapes[place]
-    inside = [call.target for call in checked.expanded.calls if call.target.startswith(f"{place}-")]
+    inside = [call.target for call in checked.expanded.calls if call.target[: len(place)] == place]
     return checked.shapes.get(inside[-1]) if inside else None
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from visionfw.errors import RequestError
-from visionfw.graph.check import Checked, examine, functions_of
-from visionfw.graph.describe import shape_behind
+from visionfw.graph.check import Checked, examine
+from visionfw.graph.describe import copies_of, shape_behind
+from visionfw.graph.expand import Place, Scopes, find_block
+from visionfw.graph.functions import functions_of
 from visionfw.graph.records import Graph, Link, Node
 from visionfw.reports import pyplot
 
@@ -84,7 +86,7 @@ def draw(dictionary: Mapping[str, Any], path: str | Path, scale: int | None = No
     path = Path(path)
     if path.suffix not in (".svg", ".png"):
         raise RequestError(f"a model is drawn as .svg or .png, not {path.name!r}")
-    checked = examine(dictionary, scale, functions_of(sys._getframe(1)))
+    checked = examine(dictionary, scale, functions_of(sys._getframe(1), dictionary))
     plot = pyplot()
     panels = [_laid_out(panel) for panel in _panels(checked)]
     width = sum(panel.width for panel in panels)
@@ -106,28 +108,26 @@ def _panels(checked: Checked) -> Iterator[Panel]:
     definition = checked.definition
     seen: list[int] = []
 
-    def walk(graph: Graph, title: str, layer_prefix: str, ends: dict[Node, str], scopes: tuple) -> Iterator[Panel]:
+    def walk(graph: Graph, title: str, place: Place, ends: dict[Node, str], scopes: Scopes) -> Iterator[Panel]:
         boxes = {node: Box((text,), "end", ()) for node, text in ends.items()}
         inner = []
         for link in graph.links:
-            place = f"{layer_prefix}{link.group}_{link.target}"
-            shape = shape_behind(checked, place if link.repeat is None else f"{place}-{link.repeat - 1}")
-            boxes[link.target] = Box(_lines(link, shape), link.group, link.sources, copies=link.repeat is not None)
-            block = next((scope[link.layer] for scope in scopes if link.layer in scope), None) if link.group == "block" else None
+            first, last = ((*place, (link.group, link.target, copies_of(link)[end])) for end in (0, -1))
+            boxes[link.target] = Box(_lines(link, shape_behind(checked, last)), link.group, link.sources, copies=link.repeat is not None)
+            block, around = find_block(link.layer, scopes) if link.group == "block" else (None, scopes)
             if isinstance(block, Graph) and id(block) not in seen:
                 seen.append(id(block))
-                inner.append((block, link, f"{place}{'' if link.repeat is None else '-0'}-"))
-        names = dict(graph.outputs)
-        for name, node in names.items():
-            boxes[f"{name} (output)"] = Box((name if title == definition.name else "output",), "end", (node,))
+                inner.append((block, link.layer, first, around))
+        for name, node in graph.outputs:
+            boxes[f"{name} (output)"] = Box((name if not place else "output",), "end", (node,))
         yield Panel(title, boxes)
-        for block, link, prefix in inner:
+        for block, name, first, around in inner:
             inputs = {node: "input" if len(block.inputs) == 1 else f"input {number + 1}" for number, (_, node) in enumerate(block.inputs)}
-            yield from walk(block, link.layer, prefix, inputs, (block.blocks, *scopes))
+            yield from walk(block, name, first, inputs, around)
 
     enlarged = definition.enlarged_input()
     ends = {node: f"{name}, enlarged by bicubic" if name == enlarged else name for name, node in definition.graph.inputs}
-    yield from walk(definition.graph, definition.name, "", ends, (definition.graph.blocks,))
+    yield from walk(definition.graph, definition.name, (), ends, (definition.graph.blocks,))
 
 
 def _lines(link: Link, shape: Any) -> tuple[str, ...]:

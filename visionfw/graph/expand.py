@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionfw.errors import brief, unknown
-from visionfw.graph.records import Definition, Function, Graph, Link
+from visionfw.graph.records import Definition, Function, Graph, Link, Node
 from visionfw.graph.schema import parse_block
 
 Scopes = tuple[Mapping[str, Graph | Function], ...]
+#: A tensor: the way to it through links, as (group, target, copy) steps; an input is (("input", its name, None),).
+Place = tuple[tuple[str, Node, int | None], ...]
+#: More calls than any network has: a repeat that large is a mistake.
+_MOST_CALLS = 100_000
 
 
 @dataclass(frozen=True)
@@ -25,20 +29,22 @@ class Call:
     """One application of one layer, or of one block that is a Python function.
 
     Attributes:
-        name: the layer's name in the Keras model; calls with the same name use the same weights.
+        name: the layer's name in the Keras model; calls with the same name use the same weights. '' where the block is not known.
         link: the link it comes from.
-        sources: identifiers of the tensors it reads.
-        target: identifier of the tensor it makes.
+        sources: the tensors it reads.
+        target: the tensor it makes.
         where: its address for messages.
         function: the Python function, where the link is a block of that kind.
+        weights: whose weights it uses: its place, with a shared link's tag for the target.
     """
 
     name: str
     link: Link
-    sources: tuple[str, ...]
-    target: str
+    sources: tuple[Place, ...]
+    target: Place
     where: str
     function: Callable | None = None
+    weights: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,8 @@ class Expanded:
     """A definition's calls in graph order, and the tensors that are its inputs and outputs by name."""
 
     calls: tuple[Call, ...]
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
+    inputs: Mapping[str, Place]
+    outputs: Mapping[str, Place]
 
 
 def expand(definition: Definition, functions: Mapping[str, Callable], registered: Mapping[str, Callable]) -> tuple[Expanded, list[str]]:
@@ -62,62 +68,100 @@ def expand(definition: Definition, functions: Mapping[str, Callable], registered
         The expanded graph and the problems found: unknown blocks, a block that contains itself, wrong numbers of sources, links
         that share weights and differ.
     """
-    expander = _Expander(definition.name, functions, registered)
-    nodes = {node: f"input {name}" for name, node in definition.graph.inputs}
-    tensors = expander.run(definition.graph, ("", ""), nodes, ({**definition.graph.blocks},), definition.name, ())
-    inputs = {name: f"input {name}" for name, _ in definition.graph.inputs}
+    expander = _Expander(functions, registered)
+    inputs: dict[str, Place] = {name: (("input", name, None),) for name, _ in definition.graph.inputs}
+    tensors = {node: inputs[name] for name, node in definition.graph.inputs}
+    tensors = expander.run(definition.graph, _Position((), (), definition.name), tensors, (definition.graph.blocks,), ())
     outputs = {name: tensors[node] for name, node in definition.graph.outputs if node in tensors}
-    problems = list(dict.fromkeys(expander.problems + _sharing_problems(definition.name, expander.calls)))
+    problems = list(dict.fromkeys(expander.problems + _sharing_problems(expander.calls)))
     return Expanded(tuple(expander.calls), inputs, outputs), problems
 
 
+@dataclass(frozen=True)
+class _Position:
+    """Where in the graph the expander stands: the place, whose weights are used there, and the address."""
+
+    place: Place
+    weights: tuple
+    path: str
+
+    def step(self, link: Link, copy: int, where: str) -> _Position:
+        """Go into one copy of a link."""
+        number = None if link.repeat is None else copy
+        own = (link.group, "share", link.share) if link.share is not None else (link.group, link.target, number)
+        return _Position((*self.place, (link.group, link.target, number)), (*self.weights, own), where)
+
+    @property
+    def name(self) -> str:
+        """The name of the layer here."""
+        return "-".join(_step_name(*step) for step in self.weights)
+
+
+def _step_name(group: str, target: Node, copy: Any) -> str:
+    if target == "share" and isinstance(copy, str):
+        return f"{group}_{copy}"
+    return f"{group}_{target}" + ("" if copy is None else f"-{copy}")
+
+
+def place_name(place: Place) -> str:
+    """Write a place as a name: 'block_body-3-conv_q'."""
+    return "-".join(_step_name(*step) for step in place)
+
+
+def find_block(name: str, scopes: Scopes) -> tuple[Graph | Function | None, Scopes]:
+    """Look a block up among those defined here and around; return it and the scopes that its own links see."""
+    for depth, scope in enumerate(scopes):
+        if name in scope:
+            block = scope[name]
+            return block, (block.blocks, *scopes[depth:]) if isinstance(block, Graph) else scopes
+    return None, scopes
+
+
 class _Expander:
-    def __init__(self, title: str, functions: Mapping[str, Callable], registered: Mapping[str, Callable]):
-        self.title = title
+    def __init__(self, functions: Mapping[str, Callable], registered: Mapping[str, Callable]):
         self.functions = functions
         self.registered = registered
         self.calls: list[Call] = []
         self.problems: list[str] = []
         self.built: dict[tuple, Graph | None] = {}
 
-    def run(self, graph: Graph, prefixes: tuple[str, str], tensors: dict, scopes: Scopes, path: str, inside: tuple[int, ...]) -> dict:
-        """Write out one graph whose input nodes are bound in `tensors`; return the tensors of all its nodes.
-
-        `prefixes` stand before its layers' names, which shared blocks have in common, and before its tensors, which nothing shares.
-        """
-        layer_prefix, tensor_prefix = prefixes
+    def run(self, graph: Graph, at: _Position, tensors: dict[Node, Place], scopes: Scopes, inside: tuple[int, ...]) -> dict[Node, Place]:
+        """Write out one graph whose input nodes are bound in `tensors`; return the tensors of all its nodes."""
         for link in graph.links:
-            where = f"{path}: {link.where}"
+            where = f"{at.path}: {link.where}"
             block, inner = self._block(link, scopes, where) if link.group == "block" else (None, scopes)
-            if link.group == "block" and (block is None or not self._fits(block, link, where, inside)):
-                tensors[link.target] = f"{tensor_prefix}{link.target}"
-                self.calls.append(Call("", link, (), tensors[link.target], where))
+            missing = link.group == "block" and (block is None or not self._fits(block, link, where, inside))
+            if missing or not self._few(link, where):
+                place = at.step(link, 0, where).place
+                tensors[link.target] = place
+                self.calls.append(Call("", link, (), place, where))
                 continue
             current, others = tensors[link.sources[0]], [tensors[node] for node in link.sources[1:]]
             for copy in range(link.repeat or 1):
-                name = layer_prefix + link_name(link, copy)
-                place = f"{tensor_prefix}{link.group}_{link.target}" + ("" if link.repeat is None else f"-{copy}")
+                here = at.step(link, copy, where)
                 if isinstance(block, Graph):
                     bound = dict(zip((node for _, node in block.inputs), [current, *others], strict=True))
-                    made = self.run(block, (f"{name}-", f"{place}-"), bound, inner, where, (*inside, id(block)))
-                    current = made[block.outputs[0][1]]
+                    current = self.run(block, here, bound, inner, (*inside, id(block)))[block.outputs[0][1]]
                 else:
                     function = block.call if isinstance(block, Function) else None
-                    self.calls.append(Call(name, link, (current, *others), place, where, function))
-                    current = place
+                    self.calls.append(Call(here.name, link, (current, *others), here.place, where, function, here.weights))
+                    current = here.place
             tensors[link.target] = current
         return tensors
 
+    def _few(self, link: Link, where: str) -> bool:
+        if len(self.calls) + (link.repeat or 1) <= _MOST_CALLS:
+            return True
+        self.problems.append(f"{where}: the model would have more than {_MOST_CALLS:,} layers")
+        return False
+
     def _block(self, link: Link, scopes: Scopes, where: str) -> tuple[Graph | Function | None, Scopes]:
-        for depth, scope in enumerate(scopes):
-            if link.layer in scope:
-                block = scope[link.layer]
-                if isinstance(block, Function):
-                    return self._function(block, link, where), scopes
-                inner = scopes[depth:]
-                if set(link.parameters):
-                    self._unknown_parameters(link, where, ())
-                return block, ({**block.blocks}, *inner)
+        block, inner = find_block(link.layer, scopes)
+        if isinstance(block, Function):
+            return self._function(block, link, where), scopes
+        if isinstance(block, Graph):
+            self._unknown_parameters(link, where, ())
+            return block, inner
         if link.layer in self.registered:
             return self._registered(link, where)
         if link.layer in self.functions:
@@ -131,7 +175,8 @@ class _Expander:
         if call is None:
             self.problems.append(f"{where}: block '{block.name}' is a Python function, which JSON can't hold; build it from the Python file that defines it")
             return None
-        self._unknown_parameters(link, where, list(inspect.signature(call).parameters)[1:])
+        if not any(argument.kind is argument.VAR_KEYWORD for argument in inspect.signature(call).parameters.values()):
+            self._unknown_parameters(link, where, list(inspect.signature(call).parameters)[1:])
         return Function(block.name, call)
 
     def _registered(self, link: Link, where: str) -> tuple[Graph | Function | None, Scopes]:
@@ -146,13 +191,16 @@ class _Expander:
         if key not in self.built:
             self.built[key] = self._read_registered(link, entry, where)
         graph = self.built[key]
-        return graph, ({**graph.blocks},) if graph else ()
+        return graph, (graph.blocks,) if graph else ()
 
     def _read_registered(self, link: Link, entry: Callable, where: str) -> Graph | None:
         try:
             dictionary = entry(**link.parameters)
         except Exception as error:
             self.problems.append(f"{where}: block '{link.layer}' failed: {brief(error)}")
+            return None
+        if not isinstance(dictionary, Mapping):
+            self.problems.append(f"{where}: block '{link.layer}' returned {type(dictionary).__name__}, not a dictionary of links")
             return None
         graph, problems = parse_block(link.layer, dictionary)
         self.problems += [f"{where}: {problem}" for problem in problems]
@@ -172,21 +220,20 @@ class _Expander:
         if len(block.inputs) != len(link.sources):
             self.problems.append(f"{where}: block '{link.layer}' takes {_count(len(block.inputs))}, not {len(link.sources)}")
             return False
-        return bool(block.outputs)
+        made = {inner.target for inner in block.links} | {node for _, node in block.inputs}
+        return bool(block.outputs) and block.outputs[0][1] in made  # else the schema has said why not
 
 
 def link_name(link: Link, copy: int = 0) -> str:
     """Return the name of a link's layer, or of one copy of it, inside its own graph."""
-    if link.share is not None:
-        return f"{link.group}_{link.share}"
-    return f"{link.group}_{link.target}" + ("" if link.repeat is None else f"-{copy}")
+    return _Position((), (), "").step(link, copy, "").name
 
 
 def _count(number: int) -> str:
     return "1 source" if number == 1 else f"{number} sources"
 
 
-def _sharing_problems(title: str, calls: Sequence[Call]) -> list[str]:
+def _sharing_problems(calls: Sequence[Call]) -> list[str]:
     """Find calls of one name that are not meant to share, or that share and are not the same layer."""
     problems = []
     first: dict[str, Call] = {}
@@ -194,10 +241,25 @@ def _sharing_problems(title: str, calls: Sequence[Call]) -> list[str]:
         other = first.setdefault(call.name, call)
         if not call.name or other is call:
             continue
-        if (other.link.layer, other.link.parameters) != (call.link.layer, call.link.parameters):
-            problems.append(f"{call.where}: shares weights with {other.link.where}, but is {layer_text(call.link)} and that is {layer_text(other.link)}")
-        elif other.link is not call.link and (other.link.share, call.link.share).count(None) == 1:
-            problems.append(f"{call.where}: the tag {other.link.share or call.link.share!r} is also a node's name; choose another tag")
+        if other.weights != call.weights:
+            problems.append(f"{call.where}: its layer would be called {call.name!r}, as that of {other.where}; give a node or a tag another name")
+        elif (other.link.layer, other.link.parameters) != (call.link.layer, call.link.parameters) or other.function is not call.function:
+            problems.append(f"{call.where}: shares weights with {other.where}, but is {layer_text(call.link)} and that is {layer_text(other.link)}")
+    return problems + _sharing_blocks(calls)
+
+
+def _sharing_blocks(calls: Sequence[Call]) -> list[str]:
+    """Find links that share a tag and stand for different blocks: their layers differ in number or in kind."""
+    uses: dict[tuple, dict[Place, list[tuple]]] = {}
+    for call in calls:
+        for depth, (group, *rest) in enumerate(call.weights[:-1], 1):
+            if group == "block" and rest[0] == "share":
+                inner = uses.setdefault(call.weights[:depth], {}).setdefault(call.target[:depth], [])
+                inner.append((call.weights[depth:], call.link.layer))
+    problems = []
+    for shared, places in uses.items():
+        if len({tuple(inner) for inner in places.values()}) > 1:
+            problems.append(f"links that share {shared[-1][2]!r} stand for different blocks; give one of them another tag")
     return problems
 
 

@@ -11,8 +11,9 @@ import keras
 import numpy as np
 
 from visionfw.graph.build import compile_model
-from visionfw.graph.check import examine, functions_of
+from visionfw.graph.check import examine
 from visionfw.graph.expand import link_name
+from visionfw.graph.functions import functions_of
 from visionfw.graph.order import sort_links
 from visionfw.graph.records import Function, Graph, Link, as_json
 
@@ -35,9 +36,10 @@ def fold_normalisation(dictionary: Mapping[str, Any], model: keras.Model) -> tup
         ModelDefinitionError: the dictionary is wrong.
         ValueError: the model is not of this dictionary.
     """
-    functions = functions_of(sys._getframe(1))
+    functions = functions_of(sys._getframe(1), dictionary)
     pairs: Pairs = {}
-    definition = examine(dictionary, None, functions).definition
+    enlarged = next((layer.scale for layer in model.layers if layer.name == "pre_upsample"), None)
+    definition = examine(dictionary, enlarged, functions).definition
     folded = replace(definition, graph=_fold_graph(definition.graph, pairs))
     checked = examine(folded, None, functions)
     made = compile_model(checked)
@@ -60,9 +62,12 @@ def _fold_graph(graph: Graph, pairs: Pairs) -> Graph:
     blocks = {name: block if isinstance(block, Function) else _fold_graph(block, pairs) for name, block in graph.blocks.items()}
     by_target = {link.target: link for link in graph.links}
     uses = [source for link in graph.links for source in link.sources] + [node for _, node in graph.outputs]
+    tags = {link.share for link in graph.links}
     links = list(graph.links)
     for norm in graph.links:
         convolution = by_target.get(norm.sources[0])
+        if str(norm.target) in tags:  # the convolution's new name would be that of a shared one
+            continue
         if convolution is None or uses.count(convolution.target) != 1 or not _can_fold(convolution, norm):
             continue
         merged = replace(convolution, target=norm.target, parameters={**convolution.parameters, "use_bias": True})

@@ -112,8 +112,8 @@ def as_json(definition: Definition) -> dict[str, Any]:
     for key in ("paper", "scale", "colour", "pre_upsample"):
         if getattr(definition, key) is not None:
             normal[key] = getattr(definition, key)
-    normal["inputs"] = dict(definition.graph.inputs)
-    normal["outputs"] = dict(definition.graph.outputs)
+    normal["inputs"] = dict(sorted(definition.graph.inputs))
+    normal["outputs"] = dict(sorted(definition.graph.outputs))
     if definition.shapes:
         normal["shapes"] = {name: list(shape) for name, shape in sorted(definition.shapes.items())}
     normal |= _graph_json(definition.graph)

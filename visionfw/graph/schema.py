@@ -11,38 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from visionfw.errors import ModelDefinitionError, unknown
+from visionfw.graph.groups import COLOURS, GROUPS, LINK_PARAMETERS, OLDER_SPELLING, PRE_UPSAMPLERS, TAKES
 from visionfw.graph.order import find_problems, sort_links, unconsumed
 from visionfw.graph.records import Definition, Function, Graph, Link, Node, as_json, link_text
 from visionfw.graph.statements import read_block_inputs, read_choice, read_model_inputs, read_outputs, read_scale, read_shapes, read_text
 from visionfw.graph.values import ValueProblem, kind_of, plain, read_count, read_node
 
-#: Each group's default layer and default parameters.
-GROUPS: dict[str, tuple[str | None, dict[str, Any]]] = {
-    "conv": ("Conv2D", {"filters": 64, "kernel_size": 3, "padding": "same"}),
-    "activation": ("ReLU", {}),
-    "norm": ("BatchNormalization", {}),
-    "merge": ("Add", {}),
-    "block": (None, {}),
-    "layer": (None, {}),
-}
-OLDER_SPELLING = {"convo": "conv", "aactv": "activation", "btnrm": "norm"}
-LINK_PARAMETERS = ("repeat", "share")
-COLOURS = ("rgb", "y")
-PRE_UPSAMPLERS = ("bicubic",)
-
-_NO_PARAMETERS = frozenset()
-#: What layers take, where a group's defaults could meet one that does not take them all. Other layers take whatever is given.
-_TAKES = {
-    "DepthwiseConv2D": lambda key: key != "filters",
-    **dict.fromkeys(("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"), _NO_PARAMETERS.__contains__),
-    "Concatenate": {"axis"}.__contains__,
-    "ReLU": {"max_value", "negative_slope", "threshold"}.__contains__,
-    "PReLU": {"alpha_initializer", "alpha_regularizer", "alpha_constraint", "shared_axes"}.__contains__,
-    "LeakyReLU": {"negative_slope"}.__contains__,
-    "ELU": {"alpha"}.__contains__,
-    "Softmax": {"axis"}.__contains__,
-    "Activation": {"activation"}.__contains__,
-}
 _BLOCK_KEYS = ("name", "paper", "inputs", "outputs", "blocks", "defaults", "links")
 _MODEL_KEYS = (*_BLOCK_KEYS, "scale", "colour", "pre_upsample", "shapes")
 
@@ -81,6 +55,13 @@ def parse(dictionary: Any) -> tuple[Definition | None, list[str]]:
     if not isinstance(dictionary, Mapping):
         return None, [f"a model is a dictionary, not {kind_of(dictionary)}"]
     name = dictionary.get("name")
+    try:
+        return _read(dictionary, name)
+    except RecursionError:
+        return None, [f"{name}: blocks are nested too deeply, or a block's dictionary contains itself"]
+
+
+def _read(dictionary: Mapping[str, Any], name: Any) -> tuple[Definition, list[str]]:
     reader = _Reader(name if isinstance(name, str) and name else "model")
     if not isinstance(name, str) or not name:
         reader.say("a model needs a 'name'" if name is None else f"'name' must be a non-empty string, not {name!r}")
@@ -129,7 +110,7 @@ class _Reader:
         inputs = read_inputs(spelled.get("inputs"), self.say)
         outputs = read_outputs(spelled.get("outputs"), is_block, self.say)
         input_nodes = [node for _, node in inputs]
-        written = any(spelled.get(key) for key in (*GROUPS, "links"))
+        written = any(len(spelled.get(key) or ()) for key in (*GROUPS, "links"))
         problems = find_problems(links, input_nodes, [node for _, node in outputs]) if links else []
         for problem in problems if written else ["there are no links"]:
             self.say(problem)
@@ -149,7 +130,7 @@ class _Reader:
                 self.say(unknown("key", key, known, most=len(_MODEL_KEYS)))
 
     def _present_spelling(self, spelled: Mapping) -> dict:
-        present = dict(spelled)
+        present = {key: value.tolist() if hasattr(value, "tolist") else value for key, value in spelled.items()}
         for older, group in OLDER_SPELLING.items():
             for part in ("", "_sub", "_par"):
                 if older + part not in present:
@@ -204,6 +185,8 @@ class _Reader:
 
     def _group(self, group: str, spelled: dict, defaults: dict, blocks: dict) -> list[Link]:
         links = spelled.get(group)
+        if isinstance(links, list | tuple):
+            links = [nodes.tolist() if hasattr(nodes, "tolist") else nodes for nodes in links]
         if links is None:
             for part in ("_sub", "_par"):
                 if spelled.get(group + part):
@@ -277,7 +260,7 @@ class _Reader:
             if layer is None:
                 self.say(f"{where}: which {group}? name it in '{group}_sub'")
             return layer
-        if group == "block" and callable(layer) and not isinstance(layer, type):
+        if group == "block" and callable(layer) and not isinstance(layer, type) and hasattr(layer, "__name__"):
             name = layer.__name__
             if name in blocks and blocks[name] != Function(name, layer):
                 self.say(f"{where}: two blocks are called {name!r}")
@@ -294,15 +277,17 @@ class _Reader:
             self.say(f"{where}: parameters must be a dictionary or None, not {kind_of(given)}")
             given = None
         inherited = GROUPS[group][1] | {key: value for key, value in defaults.get(group, {}).items() if key != "layer"}
-        takes = _TAKES.get(layer, lambda key: group != "activation" or not layer.islower())
-        values = {key: value for key, value in inherited.items() if key in LINK_PARAMETERS or takes(key)}
+        if layer in TAKES or (group == "activation" and layer.islower()):  # an activation function takes nothing
+            known = {*TAKES.get(layer, ()), *LINK_PARAMETERS, "dtype", "trainable"}
+            inherited = {key: value for key, value in inherited.items() if key in known}
+        values = dict(inherited)
         values |= self._values(given or {}, where)
         repeat, share = values.pop("repeat", None), values.pop("share", None)
         try:
             repeat = None if repeat is None else read_count(repeat, "repeat")
             share = None if share is None else str(read_node(share))
         except ValueProblem as problem:
-            self.say(f"{where}: {problem}")
+            self.say(f"{where}: {problem if 'repeat' in str(problem) else f'share: {problem}'}")
             repeat = share = None
         return Link(group, sources, target, layer, values, repeat, share, where)
 

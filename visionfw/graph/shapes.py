@@ -5,7 +5,7 @@ An image input of any size is tried at two sizes; two sizes make a line, so shap
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -13,14 +13,15 @@ from typing import Any
 import keras
 
 from visionfw.errors import brief
-from visionfw.graph.expand import Call, Expanded, layer_text
+from visionfw.graph.expand import Call, Expanded, Place
 from visionfw.graph.records import Definition
-from visionfw.graph.vocabulary import make_layer, takes_separate_tensors
+from visionfw.graph.vocabulary import call_layer, make_layer, takes_separate_tensors
 
 Shape = tuple[int, ...]
-#: Heights and widths tried: multiples of 2^6 and of 3, 5, 7 (9 for widths), so that strided and windowed networks fit.
-PROBES = ((6720, 8064), (13440, 16128))
-_ELEMENTWISE = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"}
+#: Heights and widths tried: multiples of 2^8 and of 3, 5, 7 (9 for widths), so that strided and windowed networks fit.
+PROBES = ((26880, 32256), (53760, 64512))
+MERGES = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"}
+ELEMENTWISE = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"}
 
 
 @dataclass(frozen=True)
@@ -66,24 +67,27 @@ def input_shapes(definition: Definition, height: int, width: int) -> dict[str, S
 Layers = dict[int, keras.layers.Layer]
 
 
-def infer_shapes(expanded: Expanded, inputs: Mapping[str, Shape], layers: Layers | None = None) -> tuple[dict[str, Shape | None], list[tuple[Call, str]]]:
+def infer_shapes(
+    expanded: Expanded, inputs: Mapping[str, Shape], layers: Layers | None = None, skipped: Container[int] = ()
+) -> tuple[dict[Place, Shape | None], list[tuple[Call, str]]]:
     """Follow shapes from the inputs to every tensor.
 
     Args:
         expanded: the layer calls.
         inputs: shape of every input without its batch.
         layers: unbuilt layers by their link's id, kept from one call to the next (making one is most of the work).
+        skipped: ids of links that have problems already.
 
     Returns:
         Shape without the batch by tensor (None behind a problem), and the problems: the call and what Keras says of it.
     """
-    shapes: dict[str, Shape | None] = {expanded.inputs[name]: shape for name, shape in inputs.items()}
+    shapes: dict[Place, Shape | None] = {expanded.inputs[name]: shape for name, shape in inputs.items()}
     known: dict[tuple, Any] = {}
     layers = {} if layers is None else layers
     problems = []
     for call in expanded.calls:
         sources = tuple(shapes.get(source) for source in call.sources)
-        if not call.name or None in sources:
+        if not call.name or None in sources or id(call.link) in skipped:
             shapes[call.target] = None
             continue
         key = (id(call.link), sources)
@@ -92,7 +96,7 @@ def infer_shapes(expanded: Expanded, inputs: Mapping[str, Shape], layers: Layers
                 known[key] = _output_shape(call, sources, layers)
             except Exception as error:
                 known[key] = None
-                problems.append((call, f"{layer_text(call.link)} on {' and '.join(' x '.join(map(str, shape)) for shape in sources)}: {brief(error)}"))
+                problems.append((call, brief(error)))
         shapes[call.target] = known[key]
     return shapes, problems
 
@@ -115,17 +119,17 @@ def _output_shape(call: Call, sources: tuple[Shape, ...], layers: Layers) -> Sha
             shape = layer.compute_output_shape(batched if several else batched[0])
     except NotImplementedError:
         tensors = [keras.KerasTensor(shape) for shape in batched]
-        shape = make_layer(call.link)(tensors if several else tensors[0]).shape
+        shape = call_layer(make_layer(call.link), tensors).shape
     shape = tuple(shape)[1:]
     if any(size is None or size < 1 for size in shape):
-        raise ValueError(f"nothing is left of the image: the output would be {' x '.join(map(str, shape))}")
+        raise ValueError("nothing is left of the image")
     return shape
 
 
-def merge_problem(call: Call, shapes: Mapping[str, SymbolicShape]) -> str | None:
+def merge_problem(call: Call, shapes: Mapping[Place, SymbolicShape]) -> str | None:
     """Say why a merge's sources do not fit together, with each source's node and shape."""
     sources = [shapes[source] for source in call.sources]
-    if call.link.layer in _ELEMENTWISE:
+    if call.link.layer in ELEMENTWISE:
         fits = _broadcast(sources, channels=call.link.layer == "Multiply")
         needs = "equal sizes and channels"
     elif call.link.layer == "Concatenate" and call.link.parameters.get("axis", -1) in (-1, 3):

@@ -10,7 +10,7 @@ from typing import Any
 
 from visionfw.errors import unknown
 from visionfw.graph.records import Node
-from visionfw.graph.values import ValueProblem, kind_of, read_count, read_node
+from visionfw.graph.values import ValueProblem, item, kind_of, read_count, read_node
 
 Say = Callable[[str], None]
 Ends = tuple[tuple[str, Node], ...]
@@ -39,6 +39,9 @@ def read_block_inputs(given: Any, say: Say) -> Ends:
 def read_outputs(given: Any, is_block: bool, say: Say) -> Ends:
     """Read outputs: a node, which is called 'sr', or {name: node}; () where they are not given."""
     if given is None:
+        return ()
+    if isinstance(given, list | tuple | set):
+        say(f"'outputs' is a node or {{output name: node}}, not {kind_of(given)}")
         return ()
     if not isinstance(given, Mapping):
         return _pairs("outputs", (("sr", given),), say)
@@ -96,7 +99,8 @@ def read_shapes(given: Any, inputs: Sequence[str], say: Say) -> dict[str, tuple[
         return {}
     shapes = {}
     for name, shape in given.items():
-        whole = isinstance(shape, list | tuple) and all(size is None or (isinstance(size, int) and size > 0) for size in shape)
+        shape = [item(size) for size in shape] if isinstance(shape, list | tuple) else shape
+        whole = isinstance(shape, list) and all(size is None or (isinstance(size, int) and size > 0) for size in shape)
         if name not in inputs:
             say(f"shapes: {unknown('input', name, inputs)}")
         elif not whole or not shape:

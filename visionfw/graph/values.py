@@ -27,7 +27,7 @@ def read_node(value: Any) -> Node:
         if _NODE_NAME.fullmatch(value):
             return value
         raise ValueProblem(f"the name {value!r} may hold only letters, digits, '_' and '-'")
-    number = _item(value)
+    number = item(value)
     if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
         return number
     raise ValueProblem(f"a node is a number from 0 or a name, not {value!r}")
@@ -35,7 +35,7 @@ def read_node(value: Any) -> Node:
 
 def read_count(value: Any, name: str) -> int:
     """Return a whole number of at least 1."""
-    number = _item(value)
+    number = item(value)
     if isinstance(number, float) and number.is_integer():
         number = int(number)
     if isinstance(number, int) and not isinstance(number, bool) and number >= 1:
@@ -48,7 +48,7 @@ def plain(value: Any) -> Any:
 
     Keras' initialisers, regularisers and the like become {"class_name": .., "config": ..}; Keras' functions their names.
     """
-    value = _item(value)
+    value = item(value)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
@@ -70,13 +70,15 @@ def plain(value: Any) -> Any:
     raise ValueProblem(f"must be plain data, not {type(value).__name__} {value!r}"[:120])
 
 
-def _item(value: Any) -> Any:
+def item(value: Any) -> Any:
     """Turn NumPy's scalars into Python's."""
     return value.item() if hasattr(value, "item") and getattr(value, "shape", None) == () else value
 
 
 def _unquoted(text: str) -> str:
-    return text[1:-1] if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"" else text
+    while len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]
+    return text
 
 
 def _key(key: Any) -> str:

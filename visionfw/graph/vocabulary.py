@@ -100,6 +100,8 @@ def _code_in(value: Any) -> list[str]:
     """Find what could run code when Keras reads it: objects that are not Keras' initialisers, regularisers and constraints."""
     if isinstance(value, list):
         return [reason for entry in value for reason in _code_in(entry)]
+    if isinstance(value, str) and ">" in value:
+        return [f"{value!r} names a registered object; code is refused"]
     if not isinstance(value, Mapping):
         return []
     reasons = [reason for entry in value.values() for reason in _code_in(entry)]
