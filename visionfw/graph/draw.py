@@ -204,6 +204,12 @@ def _draw_link(axes: Any, panel: Panel, source: Box, target: Box, centre: float,
     if not between:
         axes.annotate("", (end_x, end_y - target.height / 2 - 0.02), (start_x, start_y + source.height / 2), arrowprops=style, zorder=2)
         return
+    below = [box for box in panel.boxes.values() if source.rank < box.rank <= target.rank and abs(box.x - source.x) < _WIDTH]
+    if not below:  # its own column is free: straight down, then across
+        side = 1 if source.x > target.x else -1
+        axes.plot([start_x, start_x], [start_y, end_y], color="#444444", linewidth=1.1, zorder=2)
+        axes.annotate("", (end_x + side * target.width / 2, end_y), (start_x, end_y), arrowprops=style, zorder=2)
+        return
     right = max(box.x for box in between) + _WIDTH / 2
     way = centre + right + min(panel.margin - 0.2, 0.13 * (target.rank - source.rank) + 0.05)
     start_y, end_y = start_y + 0.08, end_y - 0.08  # a box's own links leave below where others arrive
