@@ -22,6 +22,8 @@ def rcan(*, scale=4, groups=10, blocks=20, filters=64, reduction=16):
         filters: features.
         reduction: the attention's features are filters / reduction.
     """
+    if scale not in (2, 3, 4, 8):
+        raise ValueError(f"scale must be 2, 3, 4 or 8, not {scale}")
     stages = [3] if scale == 3 else [2] * round(math.log2(scale))
     ups = [(f"up_{stage}", f"shuffled_{stage}", f"up_{stage + 1}") for stage in range(len(stages))]
     attended = {

@@ -22,6 +22,8 @@ def rdn(*, scale=4, blocks=16, layers=8, growth=64, filters=64):
         growth: G, features that each convolution adds.
         filters: G0, features between blocks.
     """
+    if scale not in (2, 3, 4, 8):
+        raise ValueError(f"scale must be 2, 3, 4 or 8, not {scale}")
     stages = [3] if scale == 3 else [2] * round(math.log2(scale))
     ups = [(f"up_{stage}", f"shuffled_{stage}", f"up_{stage + 1}") for stage in range(len(stages))]
     dense = {

@@ -20,6 +20,8 @@ def srresnet(*, scale=4, blocks=16, filters=64):
         blocks: number of residual blocks.
         filters: features.
     """
+    if scale not in (2, 3, 4, 8):
+        raise ValueError(f"scale must be 2, 3, 4 or 8, not {scale}")
     stages = [3] if scale == 3 else [2] * round(math.log2(scale))
     ups = [("summed" if number == 0 else f"up_{number}", f"up_{number + 1}") for number in range(len(stages))]
     return {

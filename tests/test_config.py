@@ -23,7 +23,7 @@ def test_all_problems_are_told_at_once():
     assert str(caught.value).splitlines() == [
         "--loss: no loss 'l3'; did you mean 'l1'?",
         "--batch_size must be at least 1, not 0",
-        "--learning_rate must be above 0, not 0.0",
+        "--learning_rate must be a number above 0, not 0.0",
         "--steps and --epochs both say how long to train; give one",
     ]
 

@@ -33,6 +33,16 @@ def test_an_unknown_name_is_refused_with_the_nearest():
         registry.get("swril")
 
 
+def test_a_layer_of_keras_keeps_its_name():
+    import keras
+
+    from visionfw.registry import register_layer
+
+    for wrong in (type("Conv2D", (keras.layers.Layer,), {}), 5):
+        with pytest.raises(RequestError, match=r"Keras has a layer 'Conv2D'|takes a layer's class or a name"):
+            register_layer(wrong)
+
+
 def test_a_temporary_entry_goes_away():
     registry = Registry("layer")
     with registry.temporary("a", 1):

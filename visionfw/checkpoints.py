@@ -18,6 +18,7 @@ from visionfw.devices import choose_precision
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.build import compile_model
 from visionfw.graph.check import examine
+from visionfw.graph.schema import parse
 
 SUFFIXES = (".weights.h5", ".keras")
 
@@ -106,6 +107,8 @@ def open_subject(request: EvaluateRequest) -> Subject:
     source = models.load(request.model, dict(request.model_args), request.scale)
     checked = examine(source.dictionary, request.scale, source.functions)
     definition = checked.definition
+    if definition.scale is None or checked.scale is None:
+        raise RequestError(f"{definition.name}: its output is no image of a known scale, so it cannot be measured")
     with precision(request.precision):
         model = compile_model(checked)
     load_weights(model, request.weights)
@@ -113,12 +116,14 @@ def open_subject(request: EvaluateRequest) -> Subject:
 
 
 def _run_subject(run: runs.Run, request: EvaluateRequest) -> Subject:
-    said = run.read_model()
-    if request.scale not in (None, said["scale"]):
-        raise RequestError(f"--scale={request.scale}: run {run.folder} is of scale {said['scale']}")
+    definition, problems = parse(run.read_model())
+    if problems or definition.scale is None:
+        raise VisionfwError(f"{run.model}: is damaged: {problems[0] if problems else 'it says no scale'}")
+    if request.scale not in (None, definition.scale):
+        raise RequestError(f"--scale={request.scale}: run {run.folder} is of scale {definition.scale}")
     with precision(request.precision):
         model = load_run(run)
-    return Subject(model, said["name"], said["colour"], said["scale"])
+    return Subject(model, definition.name, definition.colour, definition.scale)
 
 
 @contextmanager
@@ -134,12 +139,13 @@ def precision(asked: str) -> Iterator[str]:
 
 def load_run(run: runs.Run) -> keras.Model:
     """Load a run's best model. Runs no code: a model of Python functions was stored compiled."""
+    if not run.best.is_file():
+        last = f"; its last weights are in {run.last}" if run.last.is_file() else ""
+        raise VisionfwError(f"run {run.folder}: was never validated, so it has no best weights{last}")
     if run.architecture.exists():
         model = keras.models.model_from_json(run.architecture.read_text(encoding="utf-8"), custom_objects=_registered())
     else:
         model = compile_model(examine(run.read_model()))
-    if not run.best.is_file():
-        raise VisionfwError(f"run {run.folder}: has no weights yet ({run.best.name})")
     load_weights(model, run.best)
     return model
 

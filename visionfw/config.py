@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -77,10 +78,16 @@ class TrainRequest:
 
     def __post_init__(self) -> None:
         problems = _choices(self, {"loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "sampler": SAMPLERS, "precision": PRECISIONS})
-        problems += _at_least(self, 1, ("scale", "batch_size", "patch_size", "steps", "epochs"))
+        problems += _at_least(self, 2, ("scale",)) + _at_least(self, 1, ("batch_size", "patch_size", "steps", "epochs"))
         problems += _at_least(self, 0, ("validate_every", "seed", "clip_norm"))
-        if self.learning_rate <= 0:
-            problems.append(f"--learning_rate must be above 0, not {self.learning_rate}")
+        if not 0 < self.learning_rate < math.inf:
+            problems.append(f"--learning_rate must be a number above 0, not {self.learning_rate}")
+        if not self.clip_norm < math.inf:
+            problems.append(f"--clip_norm must be a finite number, not {self.clip_norm}")
+        if self.seed >= 2**32:
+            problems.append(f"--seed must be below {2**32}, not {self.seed}")
+        if self.run_dir == "":
+            problems.append("--run_dir is empty; name a folder, or leave the flag out")
         if self.steps is not None and self.epochs is not None:
             problems.append("--steps and --epochs both say how long to train; give one")
         _refuse(problems)
@@ -117,12 +124,12 @@ class EvaluateRequest:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        problems = _choices(self, {"precision": PRECISIONS}) + _at_least(self, 1, ("scale",))
+        problems = _choices(self, {"precision": PRECISIONS}) + _at_least(self, 2, ("scale",))
         if self.run is not None and (self.model is not None or self.weights is not None or self.model_args):
             problems.append("--run brings its own model and weights; give --run alone, or --model with --weights")
         if self.run is None and (self.model is None or self.weights is None):
             problems.append("what is to be evaluated? give --run=DIR, or --model=NAME with --weights=FILE")
-        if self.report is not None and not self.report.endswith((".md", ".csv", ".json")):
+        if self.report is not None and not self.report.lower().endswith((".md", ".csv", ".json")):
             problems.append(f"--report: a report ends in .md, .csv or .json, not {self.report!r}")
         _refuse(problems)
 

@@ -54,7 +54,7 @@ def upscale(model: keras.Model, image: np.ndarray) -> np.ndarray:
         RequestError: the array is no such image, or the model takes several inputs.
     """
     image = np.asarray(image)
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3) or not image.size:
         raise RequestError(f"an image is (height, width) or (height, width, 3) uint8, not {image.shape} {image.dtype}")
     rgb = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
     made = _upscale_luma(model, rgb) if channels_of(model) == 1 else super_resolve(model, rgb / np.float32(255)) * 255.0

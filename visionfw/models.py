@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 import json
 import re
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,7 +103,7 @@ def load(name: str, arguments: Mapping[str, Any] | None = None, scale: int | Non
         if given:
             raise RequestError(f"model {name}: {path.name} holds a plain dictionary, which takes no arguments, but {', '.join(given)} is given")
         return Source(made, path, functions)
-    return Source(_call(made, name, given, scale), path, functions)
+    return Source(_call(made, name, given, scale, path), path, functions)
 
 
 def parse_arguments(text: str) -> dict[str, Any]:
@@ -168,11 +169,17 @@ def _run(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # a user's file may raise anything
-        line = next((frame.lineno for frame in reversed(inspect.getinnerframes(error.__traceback__)) if frame.filename == str(path)), None)
-        line = getattr(error, "lineno", None) or line
-        raise RequestError(f"model {path}{f', line {line}' if line else ''}: {type(error).__name__}: {brief(error)}") from error
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
+        raise RequestError(f"model {path}{_told(path, error)}") from error
     return module
+
+
+def _told(path: Path, error: BaseException) -> str:
+    """Say what a user's file raised, and in which of its lines."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == path.name]
+    line = getattr(error, "lineno", None) or (lines[-1] if lines else None)
+    reason = error.msg if isinstance(error, SyntaxError) else brief(error)
+    return f"{f', line {line}' if line else ''}: {type(error).__name__}: {reason}"
 
 
 def _pick(module: ModuleType, path: Path, entry: str) -> Callable | Mapping:
@@ -195,7 +202,7 @@ def _pick(module: ModuleType, path: Path, entry: str) -> Callable | Mapping:
     raise RequestError(f"model {path}: holds several ({', '.join(sorted(choices))}); name one as {path}:{min(choices)}")
 
 
-def _call(make: Callable, name: str, given: dict[str, Any], scale: int | None) -> Mapping[str, Any]:
+def _call(make: Callable, name: str, given: dict[str, Any], scale: int | None, path: Path) -> Mapping[str, Any]:
     taken = inspect.signature(make).parameters
     for key in given:
         if key not in taken:
@@ -203,13 +210,15 @@ def _call(make: Callable, name: str, given: dict[str, Any], scale: int | None) -
     if scale is not None and "scale" in taken:
         if given.setdefault("scale", scale) != scale:
             raise RequestError(f"model {name}: --model_args says scale={given['scale']}, --scale says {scale}")
-    missing = [key for key, argument in taken.items() if argument.default is argument.empty and key not in given]
+    free = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    missing = [key for key, argument in taken.items() if argument.default is argument.empty and argument.kind not in free and key not in given]
     if missing:
         raise RequestError(f"model {name}: needs {', '.join(missing)}; give it in --model_args")
     try:
         dictionary = make(**given)
-    except Exception as error:  # a user's function may raise anything
-        raise RequestError(f"model {name}({', '.join(f'{key}={value!r}' for key, value in given.items())}): {brief(error)}") from error
+    except (Exception, SystemExit) as error:  # a user's function may raise anything
+        said = f": {brief(error)}" if isinstance(error, ValueError) else _told(path, error)
+        raise RequestError(f"model {name}({', '.join(f'{key}={value!r}' for key, value in given.items())}){said}") from error
     if not isinstance(dictionary, Mapping):
         raise RequestError(f"model {name}: {make.__name__}() returned {type(dictionary).__name__}, not a dictionary")
     return dictionary

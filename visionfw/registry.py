@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -83,6 +84,11 @@ def register_layer(given: type | str | None = None) -> Callable:
         @vf.register_layer
         class Swirl(keras.layers.Layer): ...
     """
+    if not isinstance(given, type | str | None):
+        raise RequestError(f"register_layer takes a layer's class or a name, not {given!r}")
+    name = given.__name__ if isinstance(given, type) else given
+    if name is not None and hasattr(getattr(sys.modules.get("keras"), "layers", None), name):
+        raise RequestError(f"Keras has a layer {name!r}; register yours under another name")
     return layers.decorator(given)
 
 

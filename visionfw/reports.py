@@ -47,9 +47,9 @@ def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) ->
 
 def write_report(path: Path, protocol: Row, rows: Sequence[Row], per_image: Sequence[Row]) -> None:
     """Write a benchmark as .json, .csv (the rows) or .md (rows and images). Raises VisionfwError where the disk refuses."""
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         text = json.dumps(_finite({"protocol": dict(protocol), "rows": list(rows), "per_image": list(per_image)}), indent=2) + "\n"
-    elif path.suffix == ".csv":
+    elif path.suffix.lower() == ".csv":
         text = _csv(rows)
     else:
         said = ", ".join(f"{key} {value}" for key, value in protocol.items())

@@ -66,9 +66,7 @@ def create(folder: str | None, name: str) -> Run:
         path = Path("runs", f"{name}-{number}")
     else:
         path = Path(folder).expanduser()
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        what = "holds a run already" if (path / "run.json").exists() else "exists and is not empty"
-        raise RequestError(f"--run_dir: {path} {what}; name another folder, or remove it")
+    refuse_taken(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -76,6 +74,14 @@ def create(folder: str | None, name: str) -> Run:
     run = Run(path)
     run.update(state="started", started=time.strftime("%Y-%m-%d %H:%M:%S"))
     return run
+
+
+def refuse_taken(path: Path) -> None:
+    """Raise RequestError where a folder cannot become a run directory: it is a file, or holds a run or anything else already."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    what = "is a file" if not path.is_dir() else "holds a run already" if (path / "run.json").exists() else "exists and is not empty"
+    raise RequestError(f"--run_dir: {path} {what}; name another folder, or remove it")
 
 
 def find(folder: str | Path) -> Run:
@@ -103,6 +109,9 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise VisionfwError(f"{path}: cannot be read: {brief(error)}") from error
+    if not isinstance(values, dict):
+        raise VisionfwError(f"{path}: is damaged: holds {type(values).__name__}, not a dictionary")
+    return values

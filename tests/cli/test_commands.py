@@ -46,7 +46,12 @@ def test_help_and_list_answer_at_once(root, command, flag):
         (["train", "--optimizer=adm"], "error: --optimizer: no optimizer 'adm'; did you mean 'adam'?"),
         (["train", "--sampler=random"], "error: --sampler: no sampler 'random'; there is uniform"),
         (["train", "--precision=bf16"], "error: --precision: no precision 'bf16'; there is auto, float32, mixed_bfloat16"),
-        (["train", "--learning_rate=-1"], "error: --learning_rate must be above 0, not -1.0"),
+        (["train", "--learning_rate=-1"], "error: --learning_rate must be a number above 0, not -1.0"),
+        (["train", "--learning_rate=nan"], "error: --learning_rate must be a number above 0, not nan"),
+        (["train", "--seed=99999999999"], "error: --seed must be below 4294967296, not 99999999999"),
+        (["train", "--scale=1"], "error: --scale must be at least 2, not 1"),
+        (["train", "--check=maybe"], "error: --check: takes no value"),
+        (["train", "--run_dir="], "error: --run_dir is empty; name a folder, or leave the flag out"),
         (["train", "--model_args=blocks"], "error: --model_args: 'blocks' is not KEY=VALUE (several are joined by commas: blocks=8,filters=32)"),
         (["train", "--list=modles"], "error: --list: no kind 'modles'; did you mean 'models'?"),
         (["evaluate"], "error: what is to be evaluated? give --run=DIR, or --model=NAME with --weights=FILE"),
@@ -67,6 +72,17 @@ def test_a_wrong_flag_is_one_line_and_status_2(root, arguments, sentence):
         (["train", "--model=edsr", "--model_args=block=3"], "error: model edsr: no argument 'block'; did you mean 'blocks'?"),
         (["train", "--train_data=embeded/train"], "error: no data set 'embeded/train' under .; did you mean 'embedded/train'?"),
         (["train", "--model=broken.py"], "error: model broken.py, line 1: SyntaxError: '{' was never closed"),
+        (["train", "--model=leaving.py"], "error: model leaving.py, line 2: SystemExit: 3"),
+        (["train", "--model=edsr", "--scale=5"], "error: model edsr(scale=5): scale must be 2, 3, 4 or 8, not 5"),
+        (
+            ["train", "--model=edsr", "--model_args=residual_scale=abc"],
+            "error: EDSR cannot be built: EDSR: block[0] (head -> residuals): layer[0] (3 -> 4), Rescaling(scale='abc')",
+        ),
+        (["train", "--model=edsr", "--model_args=filters=8.0"], "error: EDSR: conv[0] (shifted -> head): Conv2D: 'filters' must be a whole number, not 8.0"),
+        (["train", "--batch_size=100000000"], "error: --batch_size=100000000: there are only"),
+        (["train", "--data_root=nowhere"], "error: --data_root: no folder nowhere"),
+        (["train", "--run_dir=broken.py"], "error: --run_dir: broken.py is a file; name another folder, or remove it"),
+        (["evaluate", "--run=damaged"], "error: damaged/model.json: is damaged: model: a model needs a 'name'"),
         (
             ["train", "--model=code.json"],
             "error: code: layer[0] (0 -> 1): layer 'Lambda' cannot stand in a dictionary: it holds code; register a layer class with vf.register_layer",
@@ -78,13 +94,16 @@ def test_a_wrong_flag_is_one_line_and_status_2(root, arguments, sentence):
 )
 def test_a_wrong_name_or_file_is_one_line_and_status_2(root, tmp_path, arguments, sentence):
     (tmp_path / "broken.py").write_text("def broken(): return {'name'")
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(3)")
+    (tmp_path / "damaged").mkdir()
+    for file in ("run.json", "model.json"):
+        (tmp_path / "damaged" / file).write_text("{}")
     (tmp_path / "code.json").write_text('{"name": "code", "layer": [[0, 1]], "layer_sub": ["Lambda"]}')
     (tmp_path / "no.weights.h5").write_text("nothing")
-    status, text, errors = run(root, *arguments, cwd=tmp_path)
-    assert status == 2
-    assert errors.count("\n") == 1
+    status, _, errors = run(root, *arguments, cwd=tmp_path)
+    assert status == (1 if "is damaged" in sentence else 2)
     assert errors.startswith(sentence), errors
-    assert text == ""
+    assert errors.count("\n") == 1
     assert not (tmp_path / "runs").exists()
 
 
@@ -117,6 +136,11 @@ def test_other_backends_train_and_evaluate_too(root, tmp_path, backend):
     status, text, errors = run(root, "evaluate", "--run=latest", cwd=tmp_path, backend=backend)
     assert status == 0, errors
     assert "| EDSR-small | embedded/test |" in text
+
+
+def test_an_unknown_backend_is_told(root):
+    status, _, errors = run(root, "train", "--steps=1", backend="theano")
+    assert (status, errors) == (2, "error: KERAS_BACKEND: no backend 'theano'; there is jax, tensorflow, torch\n")
 
 
 def test_the_installed_command_names_its_commands(root):

@@ -22,6 +22,10 @@ def test_they_build_from_their_file(name):
     assert model(np.zeros((1, 9, 7, 3), np.float32)).shape == (1, 36, 28, 3)
 
 
+def test_a_definition_of_a_file_brings_the_files_functions():
+    assert vf.build(vf.definition(f"{SLIDES}:VDSR"), scale=2)(np.zeros((1, 9, 7, 3), np.float32)).shape == (1, 18, 14, 3)
+
+
 def test_they_build_in_a_notebook_where_they_are_typed():
     namespace = {"__name__": "__main__", "vf": vf}
     exec(compile(SLIDES.read_text(), str(SLIDES), "exec"), namespace)

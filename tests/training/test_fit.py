@@ -158,6 +158,16 @@ def test_an_exploding_loss_stops_the_run_with_one_line(tmp_path, image_folder):
     with pytest.raises(vf.VisionfwError, match="the loss is not finite at step"):
         train(request, lambda line: None)
     assert json.loads((tmp_path / "run" / "run.json").read_text())["state"] == "failed"
+    assert not (tmp_path / "run" / "best.weights.h5").exists()
+
+
+def test_images_smaller_than_a_patch_are_named(tmp_path, image_folder, photograph):
+    from visionfw.imaging.files import write_image
+
+    write_image(image_folder / "small.png", photograph[:40, :40])
+    said = []
+    check_first_step(TrainRequest(**SMALL, train_data=str(image_folder)), said.append)
+    assert "1 of them smaller than a patch and left out: small.png" in said
 
 
 def test_the_newest_run_can_be_asked_for(tmp_path, monkeypatch):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from visionfw.errors import RequestError, unknown
 
 
 @contextmanager
@@ -22,7 +25,7 @@ def quiet() -> Iterator[None]:
         os.dup2(aside.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             aside.seek(0)
             os.write(kept, aside.read())
             raise
@@ -33,6 +36,13 @@ def quiet() -> Iterator[None]:
 
 def start_backend() -> None:
     """Import Keras and its backend, quietly."""
+    asked = os.environ.get("KERAS_BACKEND", "tensorflow")
+    backends = ("tensorflow", "jax", "torch")
+    if asked not in backends:
+        raise RequestError(f"KERAS_BACKEND: {unknown('backend', asked, backends)}")
+    if importlib.util.find_spec(asked) is None:
+        raise RequestError(f"KERAS_BACKEND={asked}: {asked} is not installed")
+    os.environ["KERAS_BACKEND"] = asked
     with quiet():
         import keras  # noqa: F401 - the import is what is to be quiet
 

@@ -106,4 +106,4 @@ def _plainly(message: str) -> str:
     for theirs, ours in (("invalid literal for int", "must be a whole number"), ("could not convert string to float", "must be a number")):
         if theirs in line:
             return line.partition(theirs)[0] + ours
-    return line
+    return line.partition(": ")[0] + ": takes no value" if "Non-boolean" in line else line

@@ -56,6 +56,7 @@ def find_sets(names: str, root: str | None = None, scale: int = 4) -> list[Image
     parts = [part.strip() for part in names.split(",") if part.strip()]
     if not parts:
         raise RequestError("no data set is named")
+    data_root(root)
     return [_find_set(part, root, scale) for part in parts]
 
 
@@ -119,6 +120,8 @@ def _pair(name: str, hr: tuple[Path, ...], folder: Path, scale: int) -> tuple[Pa
 def _folders_of_images(root: Path, depth: int = 3) -> Iterator[str]:
     """Yield the folders under a root that hold images or HR/, as names under it."""
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        if (folder / "run.json").exists():  # a run's pictures are no data
+            continue
         if (folder / "HR").is_dir() or any(True for _ in _images_in(folder)):
             yield folder.name
         elif depth > 1:

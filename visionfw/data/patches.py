@@ -97,4 +97,6 @@ def open_patches(name: str, root: str | None = None, scale: int = 4, patch_size:
         RequestError: no such set, or no image as large as a patch.
         ImageError: a file cannot be read.
     """
+    if scale < 1:
+        raise RequestError(f"scale must be at least 1, not {scale}")
     return PatchSource(fill_store(find_sets(name, root, scale), scale), patch_size, stride)

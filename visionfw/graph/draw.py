@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visionfw.errors import RequestError
+from visionfw.errors import RequestError, VisionfwError
 from visionfw.graph.check import Checked, examine
 from visionfw.graph.describe import copies_of, shape_behind
 from visionfw.graph.expand import Place, Scopes, find_block
@@ -99,8 +99,12 @@ def draw(dictionary: Mapping[str, Any], path: str | Path, scale: int | None = No
     for panel in panels:
         _draw_panel(axes, panel, left + panel.width / 2)
         left += panel.width
-    figure.savefig(path, dpi=110, facecolor="white")
-    plot.close(figure)
+    try:
+        figure.savefig(path, dpi=110, facecolor="white")
+    except OSError as error:
+        raise VisionfwError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        plot.close(figure)
 
 
 def _panels(checked: Checked) -> Iterator[Panel]:

@@ -239,7 +239,7 @@ def _sharing_problems(calls: Sequence[Call]) -> list[str]:
     first: dict[str, Call] = {}
     for call in calls:
         other = first.setdefault(call.name, call)
-        if not call.name or other is call:
+        if not call.name or other is call or other.target == call.target:  # two producers of one node are told already
             continue
         if other.weights != call.weights:
             problems.append(f"{call.where}: its layer would be called {call.name!r}, as that of {other.where}; give a node or a tag another name")

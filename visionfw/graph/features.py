@@ -15,9 +15,9 @@ _COUNTS = ("filters", "units", "groups", "depth_multiplier", "kernel_size", "str
 def feature_problem(call: Call, shapes: Mapping[Place, SymbolicShape]) -> str | None:
     """Say why a layer's parameters do not fit the features it is given, or None."""
     link = call.link
-    fractional = [key for key in _COUNTS if isinstance(link.parameters.get(key), float)]
+    fractional = [key for key in _COUNTS if isinstance(link.parameters.get(key), float | bool | str)]
     if fractional:
-        return f"{link.layer}: '{fractional[0]}' must be a whole number, not {link.parameters[fractional[0]]}"
+        return f"{link.layer}: '{fractional[0]}' must be a whole number, not {link.parameters[fractional[0]]!r}"
     shape = shapes[call.sources[0]]
     if link.layer == "PReLU":
         return _prelu_problem(link.parameters.get("shared_axes"), shape)

@@ -55,7 +55,8 @@ def find_problems(links: Sequence[Link], inputs: Sequence[Node], outputs: Sequen
     problems += _without_producer(links, producers, inputs)
     problems += [f"outputs: node {_said(node)} is not made by any link" for node in outputs if node not in producers and node not in inputs]
     problems += _never_consumed(links, producers, inputs, outputs)
-    return problems or _cycles(links, inputs) or _no_output(links, outputs)
+    problems += _cycles(links, inputs)
+    return problems or _no_output(links, outputs)
 
 
 def _said(node: Node) -> str:

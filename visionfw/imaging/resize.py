@@ -27,7 +27,7 @@ def imresize(image: np.ndarray, scale: float | Fraction) -> np.ndarray:
         RequestError: the scale is not above 0, or the array is no image.
     """
     image = np.asarray(image)
-    if not scale > 0:
+    if not isinstance(scale, int | float | Fraction | np.number) or not 0 < scale < np.inf:
         raise RequestError(f"scale must be above 0, not {scale}")
     if image.ndim not in (2, 3) or not image.size:
         raise RequestError(f"an image is (height, width) or (height, width, channels), not of shape {image.shape}")

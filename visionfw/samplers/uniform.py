@@ -25,6 +25,8 @@ class Uniform:
 
     def draw(self, k: int) -> np.ndarray:
         """Return `k` patch numbers, (k,) int64; more than there are come in whole passes over all of them."""
+        if k < 0:
+            raise RequestError(f"a draw is of 0 patches or more, not {k}")
         passes = [self._random.permutation(self.n) for _ in range(k // self.n)]
         passes.append(self._random.choice(self.n, k % self.n, replace=False))
         return np.concatenate(passes).astype(np.int64)

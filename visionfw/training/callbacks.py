@@ -47,9 +47,7 @@ class Validation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
         step = self.step
-        if not np.isfinite((logs or {}).get("loss", 0.0)):
-            advice = "a lower --learning_rate or --clip_norm=1 mostly helps"
-            raise VisionfwError(f"the loss is not finite at step {step}; the best weights so far are kept, and {advice}")
+        self.refuse_infinite(step, (logs or {}).get("loss", 0.0))
         psnr, gain = self.validate()
         seconds = time.monotonic() - self.started
         if logs is not None:
@@ -62,6 +60,13 @@ class Validation(keras.callbacks.Callback):
             self.run.update(best=self.best)
         left = seconds / step * (self.steps - step)
         self.say(f"step {step}/{self.steps}: validation {psnr:.3f} dB, {gain:+.3f} over bicubic{' (best)' if is_best else ''}; {_span(left)} left")
+
+    def refuse_infinite(self, step: int, loss: float) -> None:
+        """Stop where the loss or a weight is not a number any more, before such weights are kept as anything."""
+        is_finite = np.isfinite(loss) and all(np.isfinite(weight).all() for weight in self.model.get_weights())
+        if not is_finite:
+            kept = f"the best weights, of step {self.best['step']}, are kept" if self.best else "there are no weights to keep"
+            raise VisionfwError(f"the loss is not finite at step {step}; {kept}; a lower --learning_rate or --clip_norm=1 mostly helps")
 
     def validate(self) -> tuple[float, float]:
         """Return mean PSNR and gain over the validation images."""

@@ -80,11 +80,13 @@ def train(request: TrainRequest, say: Say = print) -> Run:
         RequestError: a name, file, dictionary or combination is wrong; nothing was written.
         VisionfwError: an image could not be read, the disk refused, the loss exploded.
     """
+    if request.run_dir is not None:
+        runs.refuse_taken(Path(request.run_dir).expanduser())
     plan = prepare(request, say)
-    run = runs.create(request.run_dir, f"{Path(request.model.partition(':')[0]).stem}_x{request.scale}")
-    record(plan, run)
     keras.utils.set_random_seed(request.seed)
     model = compile_for_training(plan)
+    run = runs.create(request.run_dir, f"{Path(request.model.partition(':')[0]).stem}_x{request.scale}")
+    record(plan, run)
     twin = model if plan.policy == "float32" else _float32_twin(plan)
     on_terminal = say is print and sys.stdout.isatty()
     say = Progress.say if on_terminal else say
@@ -136,6 +138,11 @@ def prepare(request: TrainRequest, say: Say) -> Plan:
     store = fill_store(train_sets, request.scale, _progress("reading images"))
     patches = PatchSource(store, request.patch_size)
     say(f"{len(store)} images, {len(patches)} patches of {request.patch_size}x{request.patch_size}")
+    small = [path.name for path, grid in zip(store.paths, patches.grid, strict=True) if not grid.all()]
+    if small:
+        say(f"{len(small)} of them smaller than a patch and left out: {', '.join(small[:5])}{' ...' if len(small) > 5 else ''}")
+    if request.batch_size > len(patches):
+        raise RequestError(f"--batch_size={request.batch_size}: there are only {len(patches)} patches")
     steps = request.steps or _DEFAULT_STEPS
     if request.epochs is not None:
         steps = max(1, request.epochs * len(patches) // request.batch_size)
@@ -199,8 +206,11 @@ def compile_for_training(plan: Plan) -> keras.Model:
     """Build the model under the plan's policy with its loss and optimiser."""
     request = plan.request
     keep_freed_memory()
-    with precision(plan.policy):
-        model = compile_model(plan.checked)
+    try:
+        with precision(plan.policy):
+            model = compile_model(plan.checked)
+    except Exception as error:  # what only Keras finds; the compiler has put the link's address before it
+        raise RequestError(f"{plan.checked.definition.name} cannot be built: {brief(error)}") from error
     rate = learning_rate(request.schedule, request.learning_rate, plan.steps)
     model.compile(
         optimizer(request.optimizer, rate, request.clip_norm),
@@ -248,6 +258,8 @@ def illustrate(run: Run, model: keras.Model, cases: tuple[Case, ...], say: Say) 
 
 def check_first_step(request: TrainRequest, say: Say = print) -> None:
     """Do everything up to the first step, run a few, and say how long the whole would take and what memory it takes (--check)."""
+    if request.run_dir is not None:
+        runs.refuse_taken(Path(request.run_dir).expanduser())
     plan = prepare(request, say)
     cost = measure(plan.checked)
     keras.utils.set_random_seed(request.seed)
