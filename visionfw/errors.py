@@ -7,6 +7,7 @@ class's exit status: 2 where the request was wrong, 1 where the work failed.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -60,5 +61,8 @@ def unknown(kind: str, name: object, choices: Iterable[object], most: int = 12) 
 
 def brief(error: BaseException) -> str:
     """Return an exception's first telling line, for a message that already says where it happened."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    plain = re.sub(r"\x1b\[\d*m|\{\{.*?\}\}", "", str(error))
+    lines = [line.strip().rstrip(".") for line in plain.splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling"):  # Keras says what it was in the second line
+        return f"{lines[0].split()[-1]}: {lines[1]}"
+    return lines[0] if lines else type(error).__name__

@@ -209,7 +209,9 @@ def compile_for_training(plan: Plan) -> keras.Model:
     try:
         with precision(plan.policy):
             model = compile_model(plan.checked)
-    except Exception as error:  # what only Keras finds; the compiler has put the link's address before it
+        side = request.patch_size
+        model(np.zeros((1, side, side, plan.checked.definition.channels), np.float32), training=False)
+    except Exception as error:  # what only Keras finds, building a layer or running it
         raise RequestError(f"{plan.checked.definition.name} cannot be built: {brief(error)}") from error
     rate = learning_rate(request.schedule, request.learning_rate, plan.steps)
     model.compile(
