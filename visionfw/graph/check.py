@@ -91,7 +91,7 @@ def examine(dictionary: Mapping[str, Any] | Definition, scale: int | None = None
     problems += _once(wrong)
     if problems:
         raise ModelDefinitionError(problems)
-    definition, measured, problems = settle_scale(definition, expanded, shapes, scale)
+    definition, measured, problems = _settle_scale(definition, expanded, shapes, scale)
     problems += _output_problems(definition, expanded, shapes, measured)
     if problems:
         raise ModelDefinitionError(problems)
@@ -165,7 +165,7 @@ def _symbolic_shapes(definition: Definition, expanded: Expanded, skipped: set[in
     return shapes, judged
 
 
-def settle_scale(
+def _settle_scale(
     definition: Definition, expanded: Expanded, shapes: Mapping[Place, SymbolicShape], scale: int | None
 ) -> tuple[Definition, int | Measured | None, list[str]]:
     """Measure the graph's scale and settle it with the dictionary's and the run's.
