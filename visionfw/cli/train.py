@@ -26,7 +26,7 @@ def define(command: str) -> Flags:
     found.text("train_data", _DEFAULT.train_data, "image sets to train on: names or folders, joined by commas")
     found.text("val_data", _DEFAULT.val_data, "image sets to validate on")
     found.text("data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given")
-    found.number("steps", None, "training steps (1000 where neither --steps nor --epochs is given)")
+    found.number("steps", None, "training steps (1200 where neither --steps nor --epochs is given)")
     found.number("epochs", None, "passes over as many patches as the data has, instead of --steps")
     found.number("batch_size", _DEFAULT.batch_size, "patches a step")
     found.number("patch_size", _DEFAULT.patch_size, "side of a patch in LR pixels")

@@ -39,7 +39,7 @@ from visionfw.training.callbacks import Progress, Validation
 from visionfw.training.losses import LOSSES
 from visionfw.training.schedules import learning_rate, optimizer
 
-_DEFAULT_STEPS = 1000
+_DEFAULT_STEPS = 1200
 Say = Callable[[str], None]
 
 
