@@ -87,7 +87,7 @@ def test_a_node_that_reads_like_a_copy_is_refused():
 def test_links_that_share_must_be_the_same_block():
     blocks = {"p": {"conv": [(0, 1)]}, "q": {"conv": [(0, 1)], "activation": [(1, 2)]}}
     d = {"name": "x", "block": [(0, 1), (1, 2)], "block_sub": ["p", "q"], "block_par": {"share": "s"}, "blocks": blocks}
-    assert problems_of(d) == ["links that share 's' stand for different blocks; give one of them another tag"]
+    assert problems_of(d) == ["x: links that share 's' stand for different blocks; give one of them another tag"]
 
 
 def test_a_repeat_that_no_memory_holds_is_refused():

@@ -55,9 +55,9 @@ def _measure(request: config.EvaluateRequest) -> str:
     from visionfw.evaluation.protocol import Protocol
     from visionfw.inference import super_resolve
 
-    sets = find_sets(request.test_data, request.data_root, request.scale or 1)
+    find_sets(request.test_data, request.data_root, request.scale or 1)  # a wrong name is told before a model is built
     subject = open_subject(request)
-    sets = find_sets(request.test_data, request.data_root, subject.scale) if request.scale != subject.scale else sets
+    sets = find_sets(request.test_data, request.data_root, subject.scale)
     protocol = Protocol(subject.colour, subject.scale)
     scores = benchmark(lambda lr: super_resolve(subject.model, lr), sets, protocol, _progress if sys.stderr.isatty() else None)
     if sys.stderr.isatty():

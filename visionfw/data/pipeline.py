@@ -55,7 +55,7 @@ def as_dataset(feed: Feed):
     """Return a feed as a tf.data.Dataset, prefetched on its own thread.
 
     Not `Dataset.from_generator`: TensorFlow's generator op makes malloc give every freed block back to the system, for the whole
-    process, which costs a training step on a CPU half of its speed.
+    process, which slows down every training step on a CPU.
     """
     import tensorflow as tf
 

@@ -73,7 +73,7 @@ def expand(definition: Definition, functions: Mapping[str, Callable], registered
     tensors = {node: inputs[name] for name, node in definition.graph.inputs}
     tensors = expander.run(definition.graph, _Position((), (), definition.name), tensors, (definition.graph.blocks,), ())
     outputs = {name: tensors[node] for name, node in definition.graph.outputs if node in tensors}
-    problems = list(dict.fromkeys(expander.problems + _sharing_problems(expander.calls)))
+    problems = list(dict.fromkeys(expander.problems + _sharing_problems(definition.name, expander.calls)))
     return Expanded(tuple(expander.calls), inputs, outputs), problems
 
 
@@ -233,7 +233,7 @@ def _count(number: int) -> str:
     return "1 source" if number == 1 else f"{number} sources"
 
 
-def _sharing_problems(calls: Sequence[Call]) -> list[str]:
+def _sharing_problems(title: str, calls: Sequence[Call]) -> list[str]:
     """Find calls of one name that are not meant to share, or that share and are not the same layer."""
     problems = []
     first: dict[str, Call] = {}
@@ -245,10 +245,10 @@ def _sharing_problems(calls: Sequence[Call]) -> list[str]:
             problems.append(f"{call.where}: its layer would be called {call.name!r}, as that of {other.where}; give a node or a tag another name")
         elif (other.link.layer, other.link.parameters) != (call.link.layer, call.link.parameters) or other.function is not call.function:
             problems.append(f"{call.where}: shares weights with {other.where}, but is {layer_text(call.link)} and that is {layer_text(other.link)}")
-    return problems + _sharing_blocks(calls)
+    return problems + _sharing_blocks(title, calls)
 
 
-def _sharing_blocks(calls: Sequence[Call]) -> list[str]:
+def _sharing_blocks(title: str, calls: Sequence[Call]) -> list[str]:
     """Find links that share a tag and stand for different blocks: their layers differ in number or in kind."""
     uses: dict[tuple, dict[Place, list[tuple]]] = {}
     for call in calls:
@@ -259,7 +259,7 @@ def _sharing_blocks(calls: Sequence[Call]) -> list[str]:
     problems = []
     for shared, places in uses.items():
         if len({tuple(inner) for inner in places.values()}) > 1:
-            problems.append(f"links that share {shared[-1][2]!r} stand for different blocks; give one of them another tag")
+            problems.append(f"{title}: links that share {shared[-1][2]!r} stand for different blocks; give one of them another tag")
     return problems
 
 
