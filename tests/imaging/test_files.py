@@ -1,10 +1,14 @@
 """Image files of many kinds, and files that are none."""
 
+import os
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from visionfw.imaging.files import ImageError, image_size, read_image, write_image
+from visionfw.imaging.files import ImageError, image_size, read_header, read_image, write_image
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "webp"])
@@ -44,7 +48,7 @@ def test_what_cannot_be_read_is_told_with_the_files_name(tmp_path, photograph):
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:5000])
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "empty.png").touch()
-    for name, sentence in (("cut", "cannot be read"), ("text", "not an image"), ("empty", "not an image"), ("nowhere", "no such file")):
+    for name, sentence in (("cut", "cannot be read"), ("text", "not an image"), ("empty", "is empty"), ("nowhere", "no such file")):
         with pytest.raises(ImageError, match=rf"{name}\.png: {sentence}"):
             read_image(tmp_path / f"{name}.png")
 
@@ -52,3 +56,39 @@ def test_what_cannot_be_read_is_told_with_the_files_name(tmp_path, photograph):
 def test_what_cannot_be_written_is_told(tmp_path, photograph):
     with pytest.raises(ImageError, match="cannot be written"):
         write_image(tmp_path / "no" / "x.png", photograph)
+
+
+def test_a_header_tells_what_is_odd(tmp_path, photograph):
+    Image.fromarray(photograph).save(tmp_path / "plain.png")
+    assert read_header(tmp_path / "plain.png").oddities() == []
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(photograph).convert("LA").save(tmp_path / "odd.png", exif=exif)
+    assert read_header(tmp_path / "odd.png").oddities() == ["grey", "alpha", "turned by EXIF"]
+    Image.fromarray(photograph).convert("CMYK").save(tmp_path / "print.jpg")
+    assert read_header(tmp_path / "print.jpg").oddities() == ["CMYK"]
+    Image.fromarray(photograph[..., 0].astype(np.uint16)).save(tmp_path / "deep.png")
+    assert read_header(tmp_path / "deep.png").oddities() == ["grey", "16 bits"]
+
+
+def test_what_is_no_plain_file_is_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
+    for name, sentence in (("pipe", "not a file"), ("folder", "not a file"), ("link", "a link to nothing")):
+        with pytest.raises(ImageError, match=rf"{name}\.png: {sentence}"):
+            read_image(tmp_path / f"{name}.png")
+
+
+def test_a_bomb_is_refused_by_its_header(tmp_path):
+    row = b"\0" + bytes(30_000 * 3)
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    packer = zlib.compressobj(9)
+    pixels = b"".join(packer.compress(row) for _ in range(100)) + packer.flush()
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b""))
+    with pytest.raises(ImageError, match=r"too large to be decoded safely \(the most is 179 million pixels\)"):
+        read_image(tmp_path / "bomb.png")

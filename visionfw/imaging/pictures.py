@@ -1,0 +1,195 @@
+"""Image files of any mode, read with all they hold and written in the mode that they came in."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from visionfw.errors import brief
+from visionfw.imaging.files import ImageError, as_rgb, bits_of, grey_levels, open_file
+
+#: Modes that a format cannot hold, and what stands in for them there.
+_STAND_INS = {
+    "PNG": {"CMYK": "RGB"},
+    "BMP": {"CMYK": "RGB", "LA": "L", "RGBA": "RGB"},
+    "JPEG": {"LA": "L", "RGBA": "RGB", "P": "RGB", "PA": "RGB", "1": "L"},
+    "WEBP": {"CMYK": "RGB", "L": "RGB", "LA": "RGBA", "P": "RGB", "PA": "RGBA", "1": "RGB"},
+}
+_SIXTEEN_BITS = ("PNG", "TIFF")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image with all that its file says of it.
+
+    Attributes:
+        pixels: (height, width) grey or (height, width, 3) RGB, uint8 or uint16; upright.
+        alpha: (height, width) of the same dtype, or None.
+        mode: Pillow's mode in the file: 'RGB', 'L', 'P', 'CMYK' ...; 'I;16' for 16-bit grey.
+        frames: images in the file; the pixels are the first one's.
+        exif, icc: metadata, as they stand in the file but for the orientation, which has been applied; None where there are none.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    mode: str = "RGB"
+    frames: int = 1
+    exif: bytes | None = None
+    icc: bytes | None = None
+
+    def rgb(self) -> np.ndarray:
+        """Return the pixels as (height, width, 3) uint8."""
+        levels = self.pixels if self.pixels.dtype == np.uint8 else np.round(self.pixels / 257.0).astype(np.uint8)
+        return levels if levels.ndim == 3 else np.repeat(levels[..., None], 3, axis=2)
+
+
+def read_picture(path: str | Path) -> Picture:
+    """Read an image file with everything that `write_picture` needs to write one like it.
+
+    Args:
+        path: PNG, JPEG, BMP, TIFF or WebP of any mode.
+
+    Raises:
+        ImageError: the file is missing, no image, damaged, too large, or its values are floats or of 32 bits.
+    """
+    with open_file(path) as opened:
+        bits = bits_of(opened)
+        turned = ImageOps.exif_transpose(opened)
+        exif = turned.getexif().tobytes() if turned.getexif() else None
+        if bits == 16 and opened.mode in ("RGB", "RGBA", "LA"):
+            pixels, alpha = _split(_read_sixteen_bits(path, opened))
+        elif opened.mode.startswith(("I", "F")):
+            pixels, alpha = grey_levels(turned), None
+        else:
+            pixels, alpha = _split(_levels(turned))
+        mode = "LA" if bits == 16 and pixels.ndim == 2 and alpha is not None else _mode(opened.mode, alpha is not None)
+        return Picture(pixels, alpha, mode, getattr(opened, "n_frames", 1), exif, opened.info.get("icc_profile"))
+
+
+def _mode(mode: str, alpha: bool) -> str:
+    """Return the mode to write: the file's own, or the nearest of those that can be written."""
+    if mode.startswith("I"):
+        return "I;16"
+    if alpha and mode in ("RGB", "L"):  # one colour of the file is the transparent one
+        return f"{mode}A"
+    return mode if mode in ("1", "L", "LA", "RGB", "RGBA", "P", "PA", "CMYK") else "RGB"
+
+
+def _levels(image: Image.Image) -> np.ndarray:
+    """Return uint8 levels: grey, grey + alpha, RGB or RGBA."""
+    if image.mode in ("P", "PA"):
+        return np.array(image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB"))
+    if image.mode in ("RGB", "L") and "transparency" in image.info:  # one colour is the transparent one
+        return np.array(image.convert("RGBA" if image.mode == "RGB" else "LA"))
+    if image.mode in ("L", "LA", "RGBA"):
+        return np.array(image)
+    return np.array(image.convert("L")) if image.mode == "1" else as_rgb(image)
+
+
+def _split(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Split (height, width, 1..4) levels into grey or RGB, and alpha."""
+    if levels.ndim == 2 or levels.shape[2] == 3:
+        return levels, None
+    colours, alpha = levels[..., :-1], levels[..., -1]
+    return np.ascontiguousarray(colours[..., 0] if colours.shape[2] == 1 else colours), np.ascontiguousarray(alpha)
+
+
+def _read_sixteen_bits(path: str | Path, opened: Image.Image) -> np.ndarray:
+    """Read all 16 bits of a colour image, of which Pillow keeps 8: (height, width, channels) uint16, upright."""
+    if opened.format == "PNG":
+        import png
+
+        with Path(path).open("rb") as file:
+            width, height, rows, found = png.Reader(file=file).asDirect()
+            levels = np.array([np.asarray(row, np.uint16) for row in rows]).reshape(height, width, found["planes"])
+    else:
+        import tifffile
+
+        levels = np.asarray(tifffile.imread(path, key=0), np.uint16)
+    orientation = opened.getexif().get(0x0112, 1)
+    if orientation >= 5:
+        levels = levels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        levels = levels[::-1]
+    return levels[:, ::-1] if orientation in (2, 3, 6, 7) else levels
+
+
+def write_picture(path: str | Path, picture: Picture, quality: int = 95) -> None:
+    """Write a picture in its own mode, whole or not at all; the suffix says the format.
+
+    A palette is made anew from the pixels. A mode that the format cannot hold is written as the nearest it can (CMYK in a PNG as
+    RGB, transparency in a JPEG not at all); 16 bits stay 16 in PNG and TIFF.
+
+    Args:
+        path: .png, .jpg, .jpeg, .bmp, .tif, .tiff or .webp.
+        picture: what to write.
+        quality: of JPEG and WebP, 1..100.
+
+    Raises:
+        ImageError: the format is unknown or the disk refuses.
+    """
+    path = Path(path)
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind is None:
+        raise ImageError(path, f"cannot be written: no image format ends in {path.suffix!r}")
+    aside = path.with_name(f".{path.name}.partial")
+    try:
+        aside.write_bytes(_encoded(picture, kind, quality))
+        aside.replace(path)
+    except (OSError, ValueError, KeyError) as error:
+        aside.unlink(missing_ok=True)
+        raise ImageError(path, f"cannot be written: {brief(error)}") from error
+
+
+def _encoded(picture: Picture, kind: str, quality: int) -> bytes:
+    if picture.pixels.dtype == np.uint16 and kind not in _SIXTEEN_BITS:
+        alpha = None if picture.alpha is None else np.round(picture.alpha / 257.0).astype(np.uint8)
+        pixels = np.round(picture.pixels / 257.0).astype(np.uint8)
+        picture = replace(picture, pixels=pixels, alpha=alpha, mode="L" if picture.mode.startswith("I") else picture.mode)
+    joined = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+    if picture.pixels.dtype == np.uint16 and joined.ndim == 3:
+        return _encode_sixteen_bits(joined, kind, picture)
+    mode = _STAND_INS.get(kind, {}).get(picture.mode, picture.mode)
+    image = _in_mode(Image.fromarray(joined), mode)
+    kept = picture.mode in (mode, "P", "PA", "1")  # a profile of CMYK says nothing about RGB
+    extra = {"exif": picture.exif, "icc_profile": picture.icc if kept else None} if kind != "BMP" else {}
+    extra |= {"quality": quality, "subsampling": 0} if kind in ("JPEG", "WEBP") else {}
+    file = io.BytesIO()
+    image.save(file, kind, **{key: value for key, value in extra.items() if value is not None})
+    return file.getvalue()
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Convert RGB, RGBA, L, LA or 16-bit grey to a file's mode."""
+    if mode in ("P", "PA"):
+        return image.quantize(256, method=Image.Quantize.FASTOCTREE if image.mode in ("RGBA", "LA") else Image.Quantize.MEDIANCUT)
+    if mode == "1":
+        return image.convert("1", dither=Image.Dither.NONE)
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _encode_sixteen_bits(levels: np.ndarray, kind: str, picture: Picture) -> bytes:
+    """Encode colours of 16 bits, which Pillow cannot write. A TIFF keeps the profile but not the EXIF data."""
+    file = io.BytesIO()
+    height, width, channels = levels.shape
+    if kind != "PNG":
+        import tifffile
+
+        colours = "rgb" if channels > 2 else "minisblack"
+        tifffile.imwrite(file, levels, photometric=colours, extrasamples=["unassalpha"] if channels in (2, 4) else None, iccprofile=picture.icc)
+        return file.getvalue()
+    import png
+
+    writer = png.Writer(width, height, greyscale=channels < 3, alpha=channels in (2, 4), bitdepth=16)
+    writer.write_packed(file, levels.astype(">u2").reshape(height, -1).view(np.uint8))
+    header, *rest = png.Reader(bytes=file.getvalue()).chunks()
+    told = [(b"iCCP", b"ICC\0\0" + zlib.compress(picture.icc))] if picture.icc else []
+    told += [(b"eXIf", picture.exif.removeprefix(b"Exif\0\0"))] if picture.exif else []
+    whole = io.BytesIO()
+    png.write_chunks(whole, [header, *told, *rest])
+    return whole.getvalue()
