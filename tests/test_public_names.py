@@ -3,7 +3,7 @@
 import visionfw as vf
 
 NAMES = """
-    ModelDefinitionError VisionfwError __version__ build check cost data definition describe diff draw fold_normalisation imresize load
+    ModelDefinitionError VisionfwError __version__ build check cost data definition degrade describe diff draw fold_normalisation imresize load
     load_weights luma normalise psnr register_block register_layer samplers ssim upscale
 """
 

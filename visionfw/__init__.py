@@ -18,6 +18,7 @@ _CONTENTS = {
     "cost": "visionfw.graph.cost",
     "data": "visionfw.data",
     "definition": "visionfw.models",
+    "degrade": "visionfw.imaging.degrade",
     "describe": "visionfw.graph.describe",
     "diff": "visionfw.graph.describe",
     "draw": "visionfw.graph.draw",

@@ -19,6 +19,7 @@ from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.build import compile_model
 from visionfw.graph.check import examine
 from visionfw.graph.schema import parse
+from visionfw.imaging.degrade import Degradation, degradation
 
 SUFFIXES = (".weights.h5", ".keras")
 
@@ -87,12 +88,13 @@ def load(source: str | Path) -> keras.Model:
 
 @dataclass(frozen=True)
 class Subject:
-    """A model to be measured, and what its dictionary says of it."""
+    """A model to be measured, what its dictionary says of it, and how its LR images are made."""
 
     model: keras.Model
     name: str
     colour: str
     scale: int
+    degradation: Degradation
 
 
 def open_subject(request: EvaluateRequest) -> Subject:
@@ -112,7 +114,8 @@ def open_subject(request: EvaluateRequest) -> Subject:
     with precision(request.precision):
         model = compile_model(checked)
     load_weights(model, request.weights)
-    return Subject(model, definition.name, definition.colour, definition.scale)
+    how = degradation(request.degradation or "bicubic", definition.scale, request.degradation_seed or 0)
+    return Subject(model, definition.name, definition.colour, definition.scale, how)
 
 
 def _run_subject(run: runs.Run, request: EvaluateRequest) -> Subject:
@@ -123,7 +126,10 @@ def _run_subject(run: runs.Run, request: EvaluateRequest) -> Subject:
         raise RequestError(f"--scale={request.scale}: run {run.folder} is of scale {definition.scale}")
     with precision(request.precision):
         model = load_run(run)
-    return Subject(model, definition.name, definition.colour, definition.scale)
+    asked = run.read().get("request", {})
+    seed = request.degradation_seed if request.degradation_seed is not None else asked.get("degradation_seed", 0)
+    how = degradation(request.degradation or asked.get("degradation", "bicubic"), definition.scale, seed)
+    return Subject(model, definition.name, definition.colour, definition.scale, how)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ SCHEDULES = {
     "step": "halved at 1/2, 2/3, 5/6 of the steps",
 }
 SAMPLERS = {"uniform": "every patch as likely as every other"}
+ON_BAD = {"stop": "say which images cannot be used, and stop", "skip": "go on without them"}
 PRECISIONS = {
     "auto": "mixed_bfloat16 where the processor or GPU computes it in hardware, else float32",
     "float32": "everything in float32",
@@ -43,10 +44,16 @@ class TrainRequest:
         scale: SR size / LR size.
         train_data, val_data: names of image sets, joined by commas.
         data_root: folder that names are looked up in.
+        degradation: how LR images are made where a set brings none, as `imaging.degrade` reads it.
+        degradation_seed: of what is random in it.
+        augment: names of augmentations, joined by commas, as `data.augment` reads them.
+        on_bad: what to do where images cannot be used: a name from ON_BAD.
+        cache_dir: folder of decoded images; None for the user's.
         steps: training steps; None where `epochs` says it.
         epochs: passes over as many patches as there are; None where `steps` says it.
         batch_size: patches a step.
         patch_size: side of an LR patch in pixels.
+        stride: LR pixels between neighbouring patches; None for a quarter of the patch.
         loss, optimizer, schedule, sampler, precision: names from the tables of this module.
         learning_rate: at the start.
         clip_norm: largest norm of the whole gradient; 0 for no limit.
@@ -61,10 +68,16 @@ class TrainRequest:
     train_data: str = "embedded/train"
     val_data: str = "embedded/test"
     data_root: str | None = None
+    degradation: str = "bicubic"
+    degradation_seed: int = 0
+    augment: str = "dihedral"
+    on_bad: str = "stop"
+    cache_dir: str | None = None
     steps: int | None = None
     epochs: int | None = None
     batch_size: int = 16
     patch_size: int = 24
+    stride: int | None = None
     loss: str = "l1"
     optimizer: str = "adam"
     learning_rate: float = 1e-3
@@ -77,9 +90,11 @@ class TrainRequest:
     run_dir: str | None = None
 
     def __post_init__(self) -> None:
-        problems = _choices(self, {"loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "sampler": SAMPLERS, "precision": PRECISIONS})
-        problems += _at_least(self, 2, ("scale",)) + _at_least(self, 1, ("batch_size", "patch_size", "steps", "epochs"))
-        problems += _at_least(self, 0, ("validate_every", "seed", "clip_norm"))
+        problems = _choices(
+            self, {"loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "sampler": SAMPLERS, "precision": PRECISIONS, "on_bad": ON_BAD}
+        )
+        problems += _at_least(self, 1, ("scale", "batch_size", "patch_size", "stride", "steps", "epochs"))
+        problems += _at_least(self, 0, ("validate_every", "seed", "degradation_seed", "clip_norm"))
         if not 0 < self.learning_rate < math.inf:
             problems.append(f"--learning_rate must be a number above 0, not {self.learning_rate}")
         if not self.clip_norm < math.inf:
@@ -109,6 +124,8 @@ class EvaluateRequest:
         scale: SR size / LR size; None for the run's own.
         test_data: names of image sets, joined by commas.
         data_root: folder that names are looked up in.
+        degradation: how LR images are made; None for the run's own, or bicubic.
+        degradation_seed: of what is random in it; None for the run's own, or 0.
         report: file to write the table to as well: .md, .csv or .json.
         precision: of the forward pass.
     """
@@ -120,11 +137,13 @@ class EvaluateRequest:
     scale: int | None = None
     test_data: str = "embedded/test"
     data_root: str | None = None
+    degradation: str | None = None
+    degradation_seed: int | None = None
     report: str | None = None
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        problems = _choices(self, {"precision": PRECISIONS}) + _at_least(self, 2, ("scale",))
+        problems = _choices(self, {"precision": PRECISIONS}) + _at_least(self, 1, ("scale",)) + _at_least(self, 0, ("degradation_seed",))
         if self.run is not None and (self.model is not None or self.weights is not None or self.model_args):
             problems.append("--run brings its own model and weights; give --run alone, or --model with --weights")
         if self.run is None and (self.model is None or self.weights is None):

@@ -49,7 +49,7 @@ def test_help_and_list_answer_at_once(root, command, flag):
         (["train", "--learning_rate=-1"], "error: --learning_rate must be a number above 0, not -1.0"),
         (["train", "--learning_rate=nan"], "error: --learning_rate must be a number above 0, not nan"),
         (["train", "--seed=99999999999"], "error: --seed must be below 4294967296, not 99999999999"),
-        (["train", "--scale=1"], "error: --scale must be at least 2, not 1"),
+        (["train", "--scale=0"], "error: --scale must be at least 1, not 0"),
         (["train", "--check=maybe"], "error: --check=maybe: takes no value"),
         (["train", "--run_dir="], "error: --run_dir is empty; name a folder, or leave the flag out"),
         (["train", "--model_args=blocks"], "error: --model_args: 'blocks' is not KEY=VALUE (several are joined by commas: blocks=8,filters=32)"),

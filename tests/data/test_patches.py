@@ -20,7 +20,8 @@ def store_of(sizes, scale=2):
             side.append(np.stack([np.full_like(row, number), row, column], axis=-1).reshape(-1, 3).astype(np.uint8))
     sizes = np.array(sizes, np.int64)
     offsets = np.concatenate([[0], np.cumsum(sizes.prod(axis=1))[:-1]])
-    return Store(tuple(map(str, range(len(sizes)))), sizes, offsets, np.concatenate(lr), np.concatenate(hr), scale)
+    flat = [(np.concatenate(side).reshape(-1),) for side in (lr, hr)]
+    return Store(tuple(map(str, range(len(sizes)))), sizes, offsets, np.zeros(len(sizes), int), *flat, scale)
 
 
 @st.composite

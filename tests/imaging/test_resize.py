@@ -99,4 +99,4 @@ def test_any_scale_is_the_sum_over_the_kernel(height, width, scale, seed):
     made = imresize(image, scale)
     assert made.shape == expected.shape
     assert np.abs(made.astype(int) - expected.astype(int)).max() <= 1  # a sum of exactly .5 may round either way
-    assert (made != expected).mean() < 0.05
+    assert (made != expected).sum() <= 1 + made.size / 20

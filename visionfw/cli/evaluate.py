@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +26,8 @@ def define(command: str) -> Flags:
     found.number("scale", None, "SR size / LR size; the run's own unless given")
     found.text("test_data", "embedded/test", "image sets to test on: names or folders, joined by commas")
     found.text("data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given")
+    found.text("degradation", None, "how LR images are made, as for train.py; the run's own unless given, else bicubic")
+    found.number("degradation_seed", None, "of what is random in the degradation; the run's own unless given, else 0")
     found.text("report", None, "file to write the table and every image's figures to: .md, .csv or .json")
     found.text("precision", "float32", ", ".join(config.PRECISIONS))
     found.listing("list", "what can be named: models, datasets, ...")
@@ -51,23 +52,21 @@ def _measure(request: config.EvaluateRequest) -> str:
     from visionfw import reports
     from visionfw.checkpoints import open_subject
     from visionfw.data.datasets import find_sets
+    from visionfw.data.known import unlike_published
     from visionfw.evaluation.benchmark import benchmark
     from visionfw.evaluation.protocol import Protocol
     from visionfw.inference import super_resolve
+    from visionfw.progress import counter
 
     find_sets(request.test_data, request.data_root, request.scale or 1)  # a wrong name is told before a model is built
     subject = open_subject(request)
     sets = find_sets(request.test_data, request.data_root, subject.scale)
-    protocol = Protocol(subject.colour, subject.scale)
-    scores = benchmark(lambda lr: super_resolve(subject.model, lr), sets, protocol, _progress if sys.stderr.isatty() else None)
-    if sys.stderr.isatty():
-        _progress("")
+    for line in (line for images in sets for line in unlike_published(images)):
+        print(line)
+    protocol = Protocol(subject.colour, subject.scale, subject.degradation)
+    scores = benchmark(lambda lr: super_resolve(subject.model, lr), sets, protocol, counter("measuring images"))
     rows = [score.row(subject.name) for score in scores]
     if request.report:
         reports.write_report(Path(request.report), protocol.record(), rows, [row for score in scores for row in score.image_rows()])
     said = ", ".join(f"{key} {value}" for key, value in protocol.record().items())
     return f"{reports.as_table(rows)}\nprotocol: {said}" + (f"\nreport: {request.report}" if request.report else "")
-
-
-def _progress(line: str) -> None:
-    print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)

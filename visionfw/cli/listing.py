@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from visionfw import config, models
-from visionfw.data.datasets import EMBEDDED, list_sets
+from visionfw.data.augment import AUGMENTATIONS
+from visionfw.data.datasets import EMBEDDED, find_sets, list_sets
+from visionfw.data.known import KNOWN, KnownSet, find_known, unlike_published
 from visionfw.errors import RequestError, unknown
+from visionfw.imaging.degrade import CHAINS, STEPS
 
 
 def listing(kind: str, root: str | None) -> str:
     """Return the names of one kind, or of all kinds for ''. Raises RequestError for an unknown kind."""
     kinds = {
-        "models": lambda: {name: models.summary(name) for name in models.names()},
-        "datasets": lambda: {name: _set_text(name) for name in list_sets(root)},
-        "losses": lambda: config.LOSSES,
-        "optimizers": lambda: config.OPTIMIZERS,
-        "schedules": lambda: config.SCHEDULES,
-        "samplers": lambda: config.SAMPLERS,
-        "precisions": lambda: config.PRECISIONS,
+        "models": lambda: _section("models", {name: models.summary(name) for name in models.names()}),
+        "datasets": lambda: _data_sets(root),
+        "degradations": lambda: _section("degradations", {name: step.text for name, step in STEPS.items()} | CHAINS),
+        "augmentations": lambda: _section("augmentations", {name: entry.text for name, entry in AUGMENTATIONS.items()}),
+        "losses": lambda: _section("losses", config.LOSSES),
+        "optimizers": lambda: _section("optimizers", config.OPTIMIZERS),
+        "schedules": lambda: _section("schedules", config.SCHEDULES),
+        "samplers": lambda: _section("samplers", config.SAMPLERS),
+        "precisions": lambda: _section("precisions", config.PRECISIONS),
     }
     if kind and kind not in kinds:
         raise RequestError(f"--list: {unknown('kind', kind, kinds)}")
-    return "\n\n".join(_section(name, kinds[name]()) for name in ([kind] if kind else kinds))
+    return "\n\n".join(kinds[name]() for name in ([kind] if kind else kinds))
 
 
 def _section(title: str, entries: Mapping[str, str]) -> str:
@@ -30,5 +35,26 @@ def _section(title: str, entries: Mapping[str, str]) -> str:
     return "\n".join([f"{title}:", *(f"  {name.ljust(width)}  {text}".rstrip() for name, text in entries.items())])
 
 
-def _set_text(name: str) -> str:
-    return f"{len(EMBEDDED[name])} photographs inside scikit-image" if name in EMBEDDED else ""
+def _data_sets(root: str | None) -> str:
+    """List what is there, and the standard sets with what is known of them and whether they were found."""
+    there = list_sets(root)
+    of_set: dict[str, list[str]] = {}
+    for name in there:
+        known = find_known(name)
+        if known:
+            of_set.setdefault(known[0].name, []).append(name)
+    found = {name: f"{len(EMBEDDED[name])} photographs inside scikit-image" if name in EMBEDDED else _counted(name, root) for name in there}
+    standard = {known.name: _facts(known, of_set.get(known.name, [])) for known in KNOWN}
+    return _section("datasets", found) + "\n\n" + _section("standard sets", standard)
+
+
+def _counted(name: str, root: str | None) -> str:
+    (images,) = find_sets(name, root)
+    return "; ".join([f"{len(images.hr)} images", *(line.partition(", but ")[2] for line in unlike_published(images))])
+
+
+def _facts(known: KnownSet, found: list[str]) -> str:
+    count = str(known.images) if isinstance(known.images, int) else " + ".join(f"{count} {part}" for part, count in known.images.items())
+    parts = [f"{count} images", known.use, known.layout, known.licence, known.page, known.warning]
+    parts.append("found: " + ", ".join(found) if found else "not found" + (" (prepare.py fetch has an address)" if known.archives else ""))
+    return "; ".join(part for part in parts if part)

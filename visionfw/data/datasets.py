@@ -25,12 +25,16 @@ class ImageSet:
     Attributes:
         name: what it was asked for by.
         hr: the high-resolution images, sorted by name.
-        lr: the low-resolution image of each, or None where they are made by shrinking.
+        lr: the low-resolution image of each (which need not be there), or None where they are made by shrinking.
     """
 
     name: str
     hr: tuple[Path, ...]
     lr: tuple[Path, ...] | None = None
+
+    def pairs(self, use_lr: bool = True) -> list[tuple[Path, Path | None]]:
+        """Return each HR file with its LR file, or with None where LR images are to be made."""
+        return [(hr, lr) for hr, lr in zip(self.hr, self.lr if use_lr and self.lr else [None] * len(self.hr), strict=True)]
 
 
 def data_root(given: str | None) -> Path:
@@ -51,7 +55,7 @@ def find_sets(names: str, root: str | None = None, scale: int = 4) -> list[Image
         scale: which LR images belong to the set.
 
     Raises:
-        RequestError: no such set (the nearest is named), or it holds no images, or LR images are missing.
+        RequestError: no such set (the nearest is named), or it holds no images.
     """
     parts = [part.strip() for part in names.split(",") if part.strip()]
     if not parts:
@@ -92,7 +96,7 @@ def _read_folder(name: str, folder: Path, scale: int) -> ImageSet:
         inside = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
         hint = f"; its folders are {', '.join(inside[:8])}" if inside else ""
         raise RequestError(f"data set {name!r}: no images ({', '.join(SUFFIXES)}) in {hr_folder}{hint}")
-    return ImageSet(name, hr, _pair(name, hr, lr_folder, scale) if lr_folder.is_dir() else None)
+    return ImageSet(name, hr, _pair(hr, lr_folder, scale) if lr_folder.is_dir() else None)
 
 
 def _halves(folder: Path, scale: int) -> tuple[Path, Path]:
@@ -105,16 +109,14 @@ def _halves(folder: Path, scale: int) -> tuple[Path, Path]:
 
 
 def _images_in(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
+    """Yield what is called an image in a folder, whatever it is, but for folders."""
+    return (path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir())
 
 
-def _pair(name: str, hr: tuple[Path, ...], folder: Path, scale: int) -> tuple[Path, ...]:
+def _pair(hr: tuple[Path, ...], folder: Path, scale: int) -> tuple[Path, ...]:
+    """Return the LR file of each HR file: its name with x4 behind it, or the same name; where there is none, the one that should be there."""
     by_stem = {path.stem: path for path in _images_in(folder)}
-    found = [by_stem.get(f"{path.stem}x{scale}") or by_stem.get(path.stem) for path in hr]
-    missing = [path.name for path, lr in zip(hr, found, strict=True) if lr is None]
-    if missing:
-        raise RequestError(f"data set {name!r}: {folder} has no LR image for {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}")
-    return tuple(found)
+    return tuple(by_stem.get(f"{path.stem}x{scale}") or by_stem.get(path.stem) or folder / f"{path.stem}x{scale}.png" for path in hr)
 
 
 def _folders_of_images(root: Path, depth: int = 3) -> Iterator[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from visionfw.data.augment import copy_turned, groups
+from visionfw.data.cache import cache_folder, open_sets
 from visionfw.data.datasets import find_sets
-from visionfw.data.store import Store, fill_store
+from visionfw.data.store import Store
 from visionfw.errors import RequestError
+from visionfw.imaging.degrade import degradation as read_degradation
 
 
 class PatchSource:
@@ -29,9 +32,11 @@ class PatchSource:
         self.stride = stride or max(1, patch_size // 4)
         self.grid = np.maximum((store.sizes - patch_size) // self.stride + 1, 0)
         self.grid[(store.sizes < patch_size).any(axis=1)] = 0
-        self.ends = np.cumsum(self.grid.prod(axis=1))
+        counts = self.grid.prod(axis=1)
+        self.ends = np.cumsum(counts)
+        self.starts = self.ends - counts
         if len(self) == 0:
-            height, width = store.sizes.max(axis=0)
+            height, width = store.sizes.max(axis=0, initial=0)
             raise RequestError(f"patch_size {patch_size}: no LR image is that large (the largest are {height} high or {width} wide)")
 
     @property
@@ -39,7 +44,7 @@ class PatchSource:
         return self.store.scale
 
     def __len__(self) -> int:
-        return int(self.ends[-1])
+        return int(self.ends[-1]) if len(self.ends) else 0
 
     def locate(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return image, row and column (LR pixels, top left corner) of patches by number. Raises IndexError outside 0 .. len - 1."""
@@ -47,41 +52,56 @@ class PatchSource:
         if ids.size and (ids.min() < 0 or ids.max() >= len(self)):
             raise IndexError(f"patch numbers go from 0 to {len(self) - 1}")
         image = np.searchsorted(self.ends, ids, side="right")
-        local = ids - (self.ends[image] - self.grid[image].prod(axis=-1))
+        local = ids - self.starts[image]
         row, column = np.divmod(local, self.grid[image, 1])
         return image, row * self.stride, column * self.stride
 
     def number(self, image: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
         """Return the numbers of patches from image, row and column: the inverse of `locate`."""
-        first = self.ends[image] - self.grid[image].prod(axis=-1)
-        return first + np.asarray(row) // self.stride * self.grid[image, 1] + np.asarray(column) // self.stride
+        return self.starts[image] + np.asarray(row) // self.stride * self.grid[image, 1] + np.asarray(column) // self.stride
 
-    def read(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, ids: np.ndarray, turns: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Read patches by number.
+
+        Args:
+            ids: (n,) patch numbers.
+            turns: (n,) which of the square's eight symmetries each patch gets on the way, as `dihedral` numbers them; none unless given.
 
         Returns:
             lr, (n, patch, patch, 3), and hr, (n, patch x scale, patch x scale, 3), uint8, aligned.
         """
-        image, row, column = self.locate(ids)
-        store, scale = self.store, self.scale
-        width, start = store.sizes[image, 1], store.offsets[image]
-        lr = _cut(store.lr, start, width, row, column, self.patch_size)
-        hr = _cut(store.hr, start * scale**2, width * scale, row * scale, column * scale, self.patch_size * scale)
+        lr, hr = (np.empty((len(ids), size, size, 3), np.uint8) for size in self.sides)
+        self.read_into(lr, hr, ids, turns)
         return lr, hr
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        """The sides of an LR and of an HR patch."""
+        return self.patch_size, self.patch_size * self.scale
 
-def _cut(pixels: np.ndarray, start: np.ndarray, width: np.ndarray, row: np.ndarray, column: np.ndarray, side: int) -> np.ndarray:
-    """Copy square patches out of a flat pixel array, one row of all patches at a time."""
-    corner = start + row * width + column
-    span = np.arange(side)
-    patches = np.empty((len(corner), side, side, pixels.shape[1]), pixels.dtype)
-    for line in range(side):
-        patches[:, line] = pixels[(corner + line * width)[:, None] + span]
-    return patches
+    def read_into(self, lr: np.ndarray, hr: np.ndarray, ids: np.ndarray, turns: np.ndarray | None = None) -> None:
+        """Read patches as `read` does, into given arrays."""
+        image, row, column = self.locate(ids)
+        for alike, turn in groups(np.zeros(len(ids), np.int8) if turns is None else turns):
+            for target, is_hr in ((lr, False), (hr, True)):
+                patches = self.store.cut(image[alike], row[alike], column[alike], self.patch_size, is_hr)
+                copy_turned(target, alike, patches, turn)  # while they are in the processor's cache
 
 
-def open_patches(name: str, root: str | None = None, scale: int = 4, patch_size: int = 24, stride: int | None = None) -> PatchSource:
+def open_patches(
+    name: str,
+    root: str | None = None,
+    scale: int = 4,
+    patch_size: int = 24,
+    stride: int | None = None,
+    degradation: str = "bicubic",
+    seed: int = 0,
+    on_bad: str = "stop",
+    cache: str | None = None,
+) -> PatchSource:
     """Open a data set as patches by number (`vf.data.open`).
+
+    Its images are decoded into the cache at the first time.
 
     Args:
         name: a set's name or folder, or several joined by commas.
@@ -89,14 +109,21 @@ def open_patches(name: str, root: str | None = None, scale: int = 4, patch_size:
         scale: HR size / LR size.
         patch_size: side of an LR patch in pixels.
         stride: LR pixels between neighbouring patches; a quarter of the patch unless given.
+        degradation: how LR images are made where the set brings none: 'bicubic', 'blur:sigma=1.6+bicubic' ...
+        seed: of what is random in the degradation.
+        on_bad: 'stop' or 'skip': what to do where images cannot be used.
+        cache: folder of decoded images; $VISIONFW_CACHE or the user's cache folder unless given.
 
     Returns:
         A source: len(source) patches; source.read(ids) -> lr, hr uint8 batches.
 
     Raises:
-        RequestError: no such set, or no image as large as a patch.
-        ImageError: a file cannot be read.
+        RequestError: no such set, a wrong argument, or no image as large as a patch.
+        VisionfwError: images cannot be used, or the disk is full.
     """
     if scale < 1:
         raise RequestError(f"scale must be at least 1, not {scale}")
-    return PatchSource(fill_store(find_sets(name, root, scale), scale), patch_size, stride)
+    if on_bad not in ("stop", "skip"):
+        raise RequestError(f"on_bad must be 'stop' or 'skip', not {on_bad!r}")
+    how = read_degradation(degradation, scale, seed)
+    return PatchSource(open_sets(find_sets(name, root, scale), how, cache_folder(cache), on_bad), patch_size, stride)

@@ -1,71 +1,128 @@
-"""The way of patches to the device: draw, read, augment, batch; through tf.data where TensorFlow is the backend."""
+"""The way of patches to the device: draw, read, augment, batch; uint8 all the way, through tf.data where TensorFlow is the backend."""
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from visionfw.data.augment import dihedral
+from visionfw.data.augment import Augmentation
 from visionfw.data.patches import PatchSource
-from visionfw.numerics import LUMA_COEFFICIENTS, LUMA_OFFSET
+
+_ALIGNMENT = 64  # bytes
+_BYTES_AT_ONCE = 2**23
 
 Batch = tuple[np.ndarray, np.ndarray]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Feed:
-    """Batches without end, reproducible from the seed.
+    """Batches without end, each made from its number and the seed alone, once the rounds' patches are drawn.
 
     Attributes:
         source: the patches.
         draw: a sampler's draw: number of patches -> patch numbers.
         batch_size: patches a batch.
-        round_steps: batches a round; patches are drawn once a round.
-        colour: 'rgb', or 'y' for luma alone.
+        round_steps: batches a round; patches are drawn once a round, in order.
+        augmentation: what is done to a batch.
         seed: of the augmentation.
+        first_round: the round that `draw` stands before; to go on later, give a sampler that was restored to the start of a round.
     """
 
     source: PatchSource
     draw: Callable[[int], np.ndarray]
     batch_size: int
     round_steps: int
-    colour: str = "rgb"
+    augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
+    first_round: int = 0
+
+    def __post_init__(self) -> None:
+        self._rounds: dict[int, np.ndarray] = {}
+        self._drawn = self.first_round
+        self._lock = threading.Lock()
+
+    def numbers(self, batch: int) -> np.ndarray:
+        """Return the patch numbers of a batch, (batch_size,); rounds are drawn in order, and the last two are remembered.
+
+        Raises:
+            ValueError: the batch's round was left behind, or lies before the first.
+        """
+        number, step = divmod(batch, self.round_steps)
+        with self._lock:
+            while self._drawn <= number:
+                self._rounds[self._drawn] = self.draw(self.round_steps * self.batch_size).reshape(self.round_steps, self.batch_size)
+                self._rounds.pop(self._drawn - 2, None)
+                self._drawn += 1
+            if number not in self._rounds:
+                raise ValueError(f"round {number} was left behind; the feed stands at round {self._drawn - 1}")
+            return self._rounds[number][step]
+
+    def batch(self, number: int) -> Batch:
+        """Return a batch by its number: lr, (batch, patch, patch, 3), and hr, (batch, patch x scale, patch x scale, 3), uint8."""
+        lr, hr = self.several(number, 1)
+        return lr[0], hr[0]
+
+    def several(self, first: int, count: int) -> Batch:
+        """Return `count` batches, from a number on, in arrays with one dimension more in front."""
+        numbers = range(first, first + count)
+        random = [np.random.default_rng([self.seed, 1, number]) for number in numbers]
+        ids = np.concatenate([self.numbers(number) for number in numbers])
+        turns = np.concatenate([self.augmentation.turns(self.batch_size, generator) for generator in random])
+        lr, hr = (_aligned((len(ids), side, side, 3)) for side in self.source.sides)
+        self.source.read_into(lr, hr, ids, turns)
+        lr, hr = (patches.reshape(count, self.batch_size, *patches.shape[1:]) for patches in (lr, hr))
+        if self.augmentation.changes_values:
+            for place, generator in enumerate(random):
+                lr[place], hr[place] = self.augmentation.apply(lr[place], hr[place], generator)
+        return lr, hr
+
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Yield batches from a number on; some are made at a time, which is faster."""
+        while True:
+            yield from zip(*self.several(start, self.at_once), strict=True)
+            start += self.at_once
+
+    @property
+    def at_once(self) -> int:
+        """How many batches are best made at a time: some megabytes of pixels, and never more than a round."""
+        return max(1, min(_BYTES_AT_ONCE // (self.batch_size * sum(3 * side**2 for side in self.source.sides)), self.round_steps))
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield (lr, hr) batches, float32 in [0, 1]."""
-        random = np.random.default_rng([self.seed, 1])
-        while True:
-            numbers = self.draw(self.round_steps * self.batch_size)
-            for ids in numbers.reshape(self.round_steps, self.batch_size):
-                which = random.integers(8, size=self.batch_size)
-                lr, hr = (dihedral(patches, which) for patches in self.source.read(ids))
-                yield self._floats(lr), self._floats(hr)
-
-    def _floats(self, patches: np.ndarray) -> np.ndarray:
-        if self.colour == "rgb":
-            return patches.astype(np.float32) * np.float32(1 / 255)
-        weights = np.array(LUMA_COEFFICIENTS, np.float32) / np.float32(255**2)
-        return (patches.astype(np.float32) @ weights + np.float32(LUMA_OFFSET / 255))[..., None]
+        return self.batches(self.first_round * self.round_steps)
 
 
-def as_dataset(feed: Feed):
-    """Return a feed as a tf.data.Dataset, prefetched on its own thread.
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """Return an empty uint8 array that starts where TensorFlow can take it over without a copy."""
+    size = math.prod(shape)
+    pool = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -pool.ctypes.data % _ALIGNMENT
+    return pool[start : start + size].reshape(shape)
 
-    Not `Dataset.from_generator`: TensorFlow's generator op makes malloc give every freed block back to the system, for the whole
-    process, which slows down every training step on a CPU.
+
+def as_dataset(feed: Feed, start: int | None = None):
+    """Return a feed as a tf.data.Dataset of uint8 batches, made ahead on threads of its own.
+
+    Some batches are made at a time, because each call of Python costs tf.data half a millisecond. Not `Dataset.from_generator`:
+    TensorFlow's generator op makes malloc give every freed block back to the system, for the whole process, which slows down every
+    training step on a CPU.
+
+    Args:
+        feed: the batches.
+        start: number of the first one; the first of the feed's first round unless given.
     """
     import tensorflow as tf
 
-    channels = 1 if feed.colour == "y" else 3
-    side = feed.source.patch_size
-    shapes = [(feed.batch_size, size, size, channels) for size in (side, side * feed.source.scale)]
-    batches = iter(feed)
+    start = feed.first_round * feed.round_steps if start is None else start
+    count = feed.at_once
+    shapes = [(count, feed.batch_size, side, side, 3) for side in feed.source.sides]
 
-    def next_batch(_):
-        made = tf.numpy_function(lambda: next(batches), [], (tf.float32, tf.float32), stateful=True)
+    def make(number):
+        made = tf.numpy_function(lambda number: feed.several(int(number), count), [number], (tf.uint8, tf.uint8), stateful=False)
         return tuple(tf.ensure_shape(tensor, shape) for tensor, shape in zip(made, shapes, strict=True))
 
-    return tf.data.Dataset.counter().map(next_batch).prefetch(4)
+    several = tf.data.Dataset.counter(start, count).map(make, num_parallel_calls=1, deterministic=True)
+    return several.unbatch().prefetch(4)

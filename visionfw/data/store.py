@@ -1,103 +1,149 @@
-"""Images decoded once: HR and LR pixels side by side in flat uint8 arrays, found by an index."""
+"""Images decoded once: HR and LR pixels in flat, memory-mapped uint8 arrays, found by an index.
+
+A store is a folder: hr.u8 and lr.u8 (pixels of all images, one after the other, R G B), and index.json (what lies where, of which
+files, made how). `visionfw.data.cache` writes it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from visionfw.data.datasets import ImageSet
-from visionfw.errors import VisionfwError
-from visionfw.imaging.files import read_image
-from visionfw.imaging.resize import imresize
+from visionfw.errors import VisionfwError, brief
+
+INDEX = "index.json"
 
 
 @dataclass(frozen=True)
 class Store:
-    """All images of one or several sets.
+    """All usable images of one or several sets.
 
     Attributes:
         paths: the HR files.
-        sizes: (images, 2) height and width of the LR images; HR images are `scale` times as large.
-        offsets: where each LR image starts, in LR pixels; HR images start at scale^2 times that.
-        lr, hr: (pixels, 3) uint8.
+        sizes: (images, 2) height and width of the LR images; HR images are `scale` times as large; 0 where an image is smaller
+            than one LR pixel.
+        offsets: (images,) where each LR image starts in its array, in pixels; HR images start at scale^2 times that.
+        parts: (images,) which of the arrays it lies in.
+        lr, hr: flat uint8 arrays, 3 bytes a pixel, one for each set.
         scale: HR size / LR size.
+        checksums: of each image's pixels.
+        left_out: files that cannot be used, each with the reason.
     """
 
     paths: tuple[Path, ...]
     sizes: np.ndarray
     offsets: np.ndarray
-    lr: np.ndarray
-    hr: np.ndarray
+    parts: np.ndarray
+    lr: tuple[np.ndarray, ...]
+    hr: tuple[np.ndarray, ...]
     scale: int
+    checksums: tuple[int, ...] = ()
+    left_out: tuple[tuple[Path, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def lr_image(self, index: int) -> np.ndarray:
         """Return the LR image as a (height, width, 3) uint8 view."""
-        height, width = self.sizes[index]
-        return self.lr[self.offsets[index] : self.offsets[index] + height * width].reshape(height, width, 3)
+        return self._view(self.lr, index, 1)
 
     def hr_image(self, index: int) -> np.ndarray:
         """Return the HR image as a (height, width, 3) uint8 view."""
-        height, width = self.sizes[index] * self.scale
-        start = self.offsets[index] * self.scale**2
-        return self.hr[start : start + height * width].reshape(height, width, 3)
+        return self._view(self.hr, index, self.scale)
+
+    def _view(self, arrays: tuple[np.ndarray, ...], index: int, factor: int) -> np.ndarray:
+        height, width = (self.sizes[index] * factor).tolist()
+        start = 3 * int(self.offsets[index]) * factor**2
+        return arrays[self.parts[index]][start : start + 3 * height * width].reshape(height, width, 3)
+
+    def cut(self, image: np.ndarray, row: np.ndarray, column: np.ndarray, side: int, hr: bool) -> np.ndarray:
+        """Copy square patches out of the LR images, or out of the HR images.
+
+        A row of a patch is copied as one element of that many bytes, and all rows of all patches in one call.
+
+        Args:
+            image, row, column: (n,) which image, and the upper left corners in LR pixels.
+            side: of a patch in LR pixels.
+            hr: cut the HR patches that belong to these LR patches.
+
+        Returns:
+            (n, side, side, 3) uint8, or `scale` times the side for HR patches.
+        """
+        arrays, factor = (self.hr, self.scale) if hr else (self.lr, 1)
+        side *= factor
+        width = self.sizes[image, 1] * factor
+        corner = self.offsets[image] * factor**2 + row * factor * width + column * factor
+        starts = 3 * (corner[:, None] + width[:, None] * np.arange(side))
+        if len(arrays) == 1:
+            return _rows_at(arrays[0], starts, 3 * side).reshape(-1, side, side, 3)
+        parts = self.parts[image]
+        lines = np.empty((len(image), side, 3 * side), np.uint8)
+        for part in np.unique(parts).tolist():
+            lines[parts == part] = _rows_at(arrays[part], starts[parts == part], 3 * side)
+        return lines.reshape(-1, side, side, 3)
 
     def fingerprint(self) -> str:
         """Return a hash of the pixels and the pairing: equal fingerprints mean equal training data."""
-        digest = hashlib.sha256(f"{self.scale} {self.sizes.tolist()}".encode())
-        digest.update(self.lr)
-        digest.update(self.hr)
-        return digest.hexdigest()[:16]
+        return hashlib.sha256(f"{self.scale} {self.sizes.tolist()} {list(self.checksums)}".encode()).hexdigest()[:16]
 
 
-def read_pair(hr_path: Path, lr_path: Path | None, scale: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read an HR image, cropped to a multiple of the scale, and its LR image, made by MATLAB's bicubic where none is given.
+def open_store(folder: Path) -> Store:
+    """Open a finished store. Raises VisionfwError where it is damaged."""
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        images = index["images"]
+        sizes = np.array([image["size"] for image in images], np.int64).reshape(-1, 2)
+        lr, hr = (_mapped(folder / name) for name in ("lr.u8", "hr.u8"))
+        pixels = int(sizes.prod(axis=1).sum())
+        if len(lr) < 3 * pixels or len(hr) < 3 * pixels * index["scale"] ** 2:
+            raise ValueError("its pixels are cut off")
+        return Store(
+            tuple(Path(image["path"]) for image in images),
+            sizes,
+            np.array([image["offset"] for image in images], np.int64),
+            np.zeros(len(images), np.int64),
+            (lr,),
+            (hr,),
+            index["scale"],
+            tuple(image["checksum"] for image in images),
+            tuple((Path(path), reason) for path, reason in index["left_out"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VisionfwError(f"cache {folder}: is damaged ({brief(error)}); remove it, and it is made anew") from error
 
-    Returns:
-        lr, hr: (height, width, 3) uint8.
 
-    Raises:
-        ImageError: a file cannot be read.
-        VisionfwError: the image is smaller than the scale, or the LR file has another size than HR / scale.
-    """
-    hr = read_image(hr_path)
-    height, width = (size // scale for size in hr.shape[:2])
-    if not height or not width:
-        raise VisionfwError(f"{hr_path}: {hr.shape[1]} x {hr.shape[0]} pixels cannot be shrunk by {scale}")
-    hr = hr[: height * scale, : width * scale]
-    if lr_path is None:
-        return imresize(hr, 1 / scale), hr
-    lr = read_image(lr_path)
-    if lr.shape[:2] != (height, width):
-        raise VisionfwError(f"{lr_path}: {lr.shape[1]} x {lr.shape[0]} pixels, but {hr_path.name} / {scale} has {width} x {height}")
-    return lr, hr
+def _mapped(path: Path) -> np.ndarray:
+    if not path.stat().st_size:
+        return np.zeros(0, np.uint8)
+    return np.asarray(np.memmap(path, np.uint8, "r"))  # a plain array over the same pages: its slices are cheaper
 
 
-def fill_store(sets: Sequence[ImageSet], scale: int, progress: Callable[[int, int], None] | None = None) -> Store:
-    """Decode every image of some sets.
+def _rows_at(flat: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
+    """Return the `length` bytes at each start: (*starts.shape, length)."""
+    elements = flat[: len(flat) // length * length].view(f"V{length}")
+    anywhere = as_strided(elements, (len(flat) - length + 1,), (1,), writeable=False)
+    return anywhere[starts].view(np.uint8).reshape(*starts.shape, length)
 
-    Args:
-        sets: what to read.
-        scale: HR size / LR size.
-        progress: called with (images done, images in all).
 
-    Raises:
-        ImageError, VisionfwError: a file cannot be used; the message names it.
-    """
-    files = [(hr, lr) for entry in sets for hr, lr in zip(entry.hr, entry.lr or [None] * len(entry.hr), strict=True)]
-    pairs = []
-    for number, (hr_path, lr_path) in enumerate(files, 1):
-        pairs.append(read_pair(hr_path, lr_path, scale))
-        if progress:
-            progress(number, len(files))
-    sizes = np.array([lr.shape[:2] for lr, _ in pairs], np.int64)
-    offsets = np.concatenate([[0], np.cumsum(sizes.prod(axis=1))[:-1]])
-    lr = np.concatenate([lr.reshape(-1, 3) for lr, _ in pairs])
-    hr = np.concatenate([hr.reshape(-1, 3) for _, hr in pairs])
-    return Store(tuple(hr for hr, _ in files), sizes, offsets, lr, hr, scale)
+def join(stores: Sequence[Store]) -> Store:
+    """Make one store of several of the same scale; no pixel is copied."""
+    if len(stores) == 1:
+        return stores[0]
+    parts = [np.full(len(store), number, np.int64) for number, store in enumerate(stores)]
+    return Store(
+        tuple(path for store in stores for path in store.paths),
+        np.concatenate([store.sizes for store in stores]),
+        np.concatenate([store.offsets for store in stores]),
+        np.concatenate(parts),
+        tuple(store.lr[0] for store in stores),
+        tuple(store.hr[0] for store in stores),
+        stores[0].scale,
+        tuple(checksum for store in stores for checksum in store.checksums),
+        tuple(entry for store in stores for entry in store.left_out),
+    )

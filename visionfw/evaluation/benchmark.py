@@ -37,28 +37,29 @@ class SetScore:
 
 def prepare_set(images: ImageSet, protocol: Protocol) -> Iterator[Case]:
     """Make a set's images ready, one at a time."""
-    for number, path in enumerate(images.hr):
-        yield prepare(path, images.lr[number] if images.lr else None, protocol)
+    for hr, lr in images.pairs(protocol.how.is_bicubic):
+        yield prepare(hr, lr, protocol)
 
 
-def benchmark(enlarge: Enlarge, sets: Sequence[ImageSet], protocol: Protocol, progress: Callable[[str], None] | None = None) -> list[SetScore]:
+def benchmark(enlarge: Enlarge, sets: Sequence[ImageSet], protocol: Protocol, progress: Callable[[int, int], None] | None = None) -> list[SetScore]:
     """Score a model on sets.
 
     Args:
         enlarge: (h, w, channels) float32 in [0, 1] -> the enlarged image.
         sets: the test sets.
         protocol: how numbers are made.
-        progress: called with a line before each image.
+        progress: called with (images done, images in all).
 
     Raises:
         ImageError: a file cannot be read.
     """
-    found = []
+    found, done, of = [], 0, sum(len(images.hr) for images in sets)
     for images in sets:
         scores = []
-        for number, case in enumerate(prepare_set(images, protocol), 1):
-            if progress:
-                progress(f"{images.name} {number}/{len(images.hr)}")
+        for case in prepare_set(images, protocol):
             scores.append(case.score(enlarge))
+            done += 1
+            if progress:
+                progress(done, of)
         found.append(SetScore(images.name, protocol, tuple(scores)))
     return found

@@ -2,7 +2,7 @@
 
 RGB models: uint8 HR, cropped to a multiple of the scale -> LR by MATLAB's uint8 bicubic (or the set's own LR file) -> model on
 [0, 1] -> clip, x255, round -> Y not rounded -> crop `scale` pixels a side -> PSNR and SSIM with peak 255.
-Luma models: Y of the uint8 HR rounded to uint8 -> /255 -> float bicubic -> model -> x255, round, clip -> against the uint8 Y.
+Luma models, of bicubic LR images: Y of the uint8 HR rounded to uint8 -> /255 -> float bicubic -> model -> x255, round, clip -> against the uint8 Y.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from visionfw.data.store import read_pair
+from visionfw.data.pairs import read_whole_pair
 from visionfw.imaging.colour import luma
+from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.imaging.resize import imresize
 from visionfw.metrics.arrays import psnr, ssim
 
@@ -29,14 +30,27 @@ class Protocol:
     Attributes:
         colour: 'rgb' or 'y', as the model's dictionary says.
         scale: SR size / LR size; as many pixels are cropped off each side.
+        degradation: how LR images are made; MATLAB's bicubic unless given.
     """
 
     colour: str
     scale: int
+    degradation: Degradation | None = None
+
+    @property
+    def how(self) -> Degradation:
+        """How LR images are made."""
+        return self.degradation or degradation("bicubic", self.scale)
+
+    @property
+    def is_float(self) -> bool:
+        """LR images are made of the luma in floats, as the luma protocol has it."""
+        return self.colour == "y" and self.how.is_bicubic
 
     def record(self) -> dict[str, str | int]:
         """Return the protocol in words, for reports."""
-        resize = "MATLAB bicubic, uint8" if self.colour == "rgb" else "MATLAB bicubic, float, of the rounded Y"
+        made = f"{self.how.text()} (seed {self.how.seed}), uint8"
+        resize = "MATLAB bicubic, float, of the rounded Y" if self.is_float else "MATLAB bicubic, uint8" if self.how.is_bicubic else made
         return {"channel": "Y", "model": "RGB" if self.colour == "rgb" else "Y", "crop": self.scale, "rounding": "uint8 before comparing", "resize": resize}
 
 
@@ -96,13 +110,13 @@ def compared_luma(levels: np.ndarray) -> np.ndarray:
 
 def prepare(hr_path: Path, lr_path: Path | None, protocol: Protocol) -> Case:
     """Make one test image ready. Raises ImageError where a file cannot be read."""
-    lr, hr = read_pair(hr_path, lr_path if protocol.colour == "rgb" else None, protocol.scale)
+    lr, hr = read_whole_pair(hr_path, None if protocol.is_float else lr_path, protocol.how)
     scale = protocol.scale
     if protocol.colour == "rgb":
         given, bicubic, reference = lr.astype(np.float32) / np.float32(255), imresize(lr, scale), luma(hr)
     else:
         reference = np.round(luma(hr))
-        small = imresize(reference / 255.0, 1 / scale)
+        small = imresize(reference / 255.0, 1 / scale) if protocol.is_float else luma(lr) / 255.0
         given = small[..., None].astype(np.float32)
         bicubic = np.clip(np.round(imresize(small, scale) * 255.0), 0, 255).astype(np.uint8)
     figures = _figures(compared_luma(bicubic), reference, scale)

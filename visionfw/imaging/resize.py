@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from visionfw.errors import RequestError
 from visionfw.numerics import resampling_taps
@@ -44,6 +43,8 @@ def imresize(image: np.ndarray, scale: float | Fraction) -> np.ndarray:
 
 def _resize_rows(image: np.ndarray, scale: Fraction) -> np.ndarray:
     """Resize the first dimension: a product of a sparse matrix and the rows, a strip at a time."""
+    from scipy.sparse import csr_array  # a quarter of a second, which --help need not wait for
+
     size = image.shape[0]
     new_size = -((-size * scale.numerator) // scale.denominator)
     indices, weights = resampling_taps(size, new_size, float(scale))

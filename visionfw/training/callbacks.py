@@ -13,6 +13,7 @@ from visionfw.checkpoints import save_weights
 from visionfw.errors import VisionfwError
 from visionfw.evaluation.protocol import Case
 from visionfw.inference import super_resolve
+from visionfw.progress import span
 from visionfw.runs import Run
 
 
@@ -22,6 +23,7 @@ class Validation(keras.callbacks.Callback):
     Adds to the logs: `step`, `seconds`, `val_psnr` and `val_gain` (dB over bicubic on the same pixels).
 
     Args:
+        trained: the model that learns.
         twin: the float32 model that is validated; it is given the trained model's weights.
         cases: the validation images.
         run: where weights are kept.
@@ -29,9 +31,9 @@ class Validation(keras.callbacks.Callback):
         say: called with one line a validation.
     """
 
-    def __init__(self, twin: keras.Model, cases: Sequence[Case], run: Run, steps: int, say: Callable[[str], None]):
+    def __init__(self, trained: keras.Model, twin: keras.Model, cases: Sequence[Case], run: Run, steps: int, say: Callable[[str], None]):
         super().__init__()
-        self.twin, self.cases, self.run = twin, cases, run
+        self.trained, self.twin, self.cases, self.run = trained, twin, cases, run
         self.steps, self.say = steps, say
         self.best: dict[str, Any] = {}
         self.step = 0
@@ -52,26 +54,26 @@ class Validation(keras.callbacks.Callback):
         seconds = time.monotonic() - self.started
         if logs is not None:
             logs.update(step=step, seconds=round(seconds, 1), val_psnr=psnr, val_gain=gain)
-        save_weights(self.model, self.run.last)
+        save_weights(self.trained, self.run.last)
         is_best = psnr > self.best.get("val_psnr", -np.inf)
         if is_best:
-            save_weights(self.model, self.run.best)
+            save_weights(self.trained, self.run.best)
             self.best = {"step": step, "val_psnr": psnr, "val_gain": gain}
             self.run.update(best=self.best)
         left = seconds / step * (self.steps - step)
-        self.say(f"step {step}/{self.steps}: validation {psnr:.3f} dB, {gain:+.3f} over bicubic{' (best)' if is_best else ''}; {_span(left)} left")
+        self.say(f"step {step}/{self.steps}: validation {psnr:.3f} dB, {gain:+.3f} over bicubic{' (best)' if is_best else ''}; {span(left)} left")
 
     def refuse_infinite(self, step: int, loss: float) -> None:
         """Stop where the loss or a weight is not a number any more, before such weights are kept as anything."""
-        is_finite = np.isfinite(loss) and all(np.isfinite(weight).all() for weight in self.model.get_weights())
+        is_finite = np.isfinite(loss) and all(np.isfinite(weight).all() for weight in self.trained.get_weights())
         if not is_finite:
             kept = f"the best weights, of step {self.best['step']}, are kept" if self.best else "there are no weights to keep"
             raise VisionfwError(f"the loss is not finite at step {step}; {kept}; a lower --learning_rate or --clip_norm=1 mostly helps")
 
     def validate(self) -> tuple[float, float]:
         """Return mean PSNR and gain over the validation images."""
-        if self.twin is not self.model:
-            self.twin.set_weights(self.model.get_weights())
+        if self.twin is not self.trained:
+            self.twin.set_weights(self.trained.get_weights())
         scores = [case.score(lambda lr: super_resolve(self.twin, lr)) for case in self.cases]
         return float(np.mean([score.psnr for score in scores])), float(np.mean([score.gain for score in scores]))
 
@@ -92,9 +94,3 @@ class Progress(keras.callbacks.Callback):
     def say(line: str) -> None:
         """Print a line in place of the bar, which comes back below it with the next step."""
         print(f"\r\x1b[K{line}", flush=True)
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -17,10 +17,13 @@ import numpy as np
 from visionfw import models, reports, runs
 from visionfw.checkpoints import precision, save_weights
 from visionfw.config import TrainRequest
+from visionfw.data.augment import Augmentation
+from visionfw.data.augment import augmentation as read_augmentation
+from visionfw.data.cache import cache_folder, open_sets
 from visionfw.data.datasets import find_sets
+from visionfw.data.known import unlike_published
 from visionfw.data.patches import PatchSource
 from visionfw.data.pipeline import Feed, as_dataset
-from visionfw.data.store import fill_store
 from visionfw.devices import choose_precision, jit_compile, keep_freed_memory
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.evaluation.benchmark import prepare_set
@@ -30,14 +33,17 @@ from visionfw.graph.check import Checked, examine
 from visionfw.graph.cost import measure
 from visionfw.graph.describe import short
 from visionfw.graph.records import as_json
+from visionfw.imaging.degrade import degradation
 from visionfw.imaging.resize import imresize
 from visionfw.inference import super_resolve, upscale
 from visionfw.metrics.tensors import psnr_per_image
+from visionfw.progress import counter
 from visionfw.runs import Run
 from visionfw.samplers import SAMPLERS
 from visionfw.training.callbacks import Progress, Validation
 from visionfw.training.losses import LOSSES
 from visionfw.training.schedules import learning_rate, optimizer
+from visionfw.training.step import against_bytes, on_bytes
 
 _DEFAULT_STEPS = 1200
 Say = Callable[[str], None]
@@ -52,6 +58,7 @@ class Plan:
         checked: the model's dictionary.
         policy: Keras' dtype policy.
         source: the training patches.
+        augmentation: what is done to them.
         cases: the validation images.
         steps: steps of the whole run.
         round_steps: steps between validations.
@@ -61,6 +68,7 @@ class Plan:
     checked: Checked
     policy: str
     source: PatchSource
+    augmentation: Augmentation
     cases: tuple[Case, ...]
     steps: int
     round_steps: int
@@ -84,17 +92,17 @@ def train(request: TrainRequest, say: Say = print) -> Run:
         runs.refuse_taken(Path(request.run_dir).expanduser())
     plan = prepare(request, say)
     keras.utils.set_random_seed(request.seed)
-    model = compile_for_training(plan)
+    model, learner = compile_for_training(plan)
     run = runs.create(request.run_dir, f"{Path(request.model.partition(':')[0]).stem}_x{request.scale}")
     record(plan, run)
     twin = model if plan.policy == "float32" else _float32_twin(plan)
     on_terminal = say is print and sys.stdout.isatty()
     say = Progress.say if on_terminal else say
-    validation = Validation(twin, plan.cases, run, plan.steps, say)
+    validation = Validation(model, twin, plan.cases, run, plan.steps, say)
     say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {request.batch_size} patches into {run.folder}")
     history = keras.callbacks.CSVLogger(str(run.history))
     try:
-        model.fit(
+        learner.fit(
             feed(plan),
             epochs=-(-plan.steps // plan.round_steps),
             steps_per_epoch=plan.round_steps,
@@ -131,23 +139,29 @@ def prepare(request: TrainRequest, say: Say) -> Plan:
     _trainable(checked)
     if checked.definition.pre_upsample and "pre_upsample" not in source.dictionary:
         say(f"{checked.definition.name} keeps the image's size: it is given the LR image enlarged by bicubic")
+    how = degradation(request.degradation, request.scale, request.degradation_seed)
+    augmentation = read_augmentation(request.augment)
     train_sets = find_sets(request.train_data, request.data_root, request.scale)
     val_sets = find_sets(request.val_data, request.data_root, request.scale)
-    protocol = Protocol(checked.definition.colour, request.scale)
+    for line in (line for images in (*train_sets, *val_sets) for line in unlike_published(images)):
+        say(line)
+    protocol = Protocol(checked.definition.colour, request.scale, how)
     cases = tuple(case for images in val_sets for case in prepare_set(images, protocol))
-    store = fill_store(train_sets, request.scale, _progress("reading images"))
-    patches = PatchSource(store, request.patch_size)
+    store = open_sets(train_sets, how, cache_folder(request.cache_dir), request.on_bad, counter("decoding images"), say)
+    patches = PatchSource(store, request.patch_size, request.stride)
     say(f"{len(store)} images, {len(patches)} patches of {request.patch_size}x{request.patch_size}")
+    if store.left_out:
+        say(f"{len(store.left_out)} files cannot be used and are left out: {_some([f'{path.name} ({reason})' for path, reason in store.left_out])}")
     small = [path.name for path, grid in zip(store.paths, patches.grid, strict=True) if not grid.all()]
     if small:
-        say(f"{len(small)} of them smaller than a patch and left out: {', '.join(small[:5])}{' ...' if len(small) > 5 else ''}")
+        say(f"{len(small)} of them smaller than a patch and left out: {_some(small)}")
     if request.batch_size > len(patches):
         raise RequestError(f"--batch_size={request.batch_size}: there are only {len(patches)} patches")
     steps = request.steps or _DEFAULT_STEPS
     if request.epochs is not None:
         steps = max(1, request.epochs * len(patches) // request.batch_size)
     round_steps = min(request.validate_every or max(1, -(-steps // 10)), steps)
-    return Plan(request, checked, choose_precision(request.precision), patches, cases, steps, round_steps)
+    return Plan(request, checked, choose_precision(request.precision), patches, augmentation, cases, steps, round_steps)
 
 
 def _trainable(checked: Checked) -> None:
@@ -160,11 +174,8 @@ def _trainable(checked: Checked) -> None:
         raise RequestError(f"{definition.name}: has several outputs, and there is no loss for {', '.join(name for name, _ in definition.graph.outputs)}")
 
 
-def _progress(what: str) -> Callable[[int, int], None] | None:
-    """Return a counter for the terminal, or None where the output is no terminal."""
-    if not sys.stdout.isatty():
-        return None
-    return lambda done, of: print(f"\r{what}: {done}/{of}", end="\n" if done == of else "", flush=True)
+def _some(entries: list[str], most: int = 5) -> str:
+    return ", ".join(entries[:most]) + (" ..." if len(entries) > most else "")
 
 
 def record(plan: Plan, run: Run) -> None:
@@ -202,8 +213,12 @@ def _float32_twin(plan: Plan) -> keras.Model:
         return compile_model(plan.checked)
 
 
-def compile_for_training(plan: Plan) -> keras.Model:
-    """Build the model under the plan's policy with its loss and optimiser."""
+def compile_for_training(plan: Plan) -> tuple[keras.Model, keras.Model]:
+    """Build the model under the plan's policy.
+
+    Returns:
+        The model, and the one that learns: it shares the model's weights, reads uint8 patches, and has the loss and the optimiser.
+    """
     request = plan.request
     keep_freed_memory()
     try:
@@ -214,20 +229,22 @@ def compile_for_training(plan: Plan) -> keras.Model:
     except Exception as error:  # what only Keras finds, building a layer or running it
         raise RequestError(f"{plan.checked.definition.name} cannot be built: {brief(error)}") from error
     rate = learning_rate(request.schedule, request.learning_rate, plan.steps)
-    model.compile(
+    colour = plan.checked.definition.colour
+    learner = on_bytes(model, colour)
+    learner.compile(
         optimizer(request.optimizer, rate, request.clip_norm),
-        loss=LOSSES[request.loss],
-        metrics=[keras.metrics.MeanMetricWrapper(psnr_per_image, name="psnr")],
+        loss=against_bytes(LOSSES[request.loss], colour),
+        metrics=[keras.metrics.MeanMetricWrapper(against_bytes(psnr_per_image, colour), name="psnr")],
         jit_compile=jit_compile(),
     )
-    return model
+    return model, learner
 
 
 def feed(plan: Plan):
     """Return the training batches for the backend in use."""
     request = plan.request
     sampler = SAMPLERS[request.sampler](len(plan.source), seed=request.seed)
-    batches = Feed(plan.source, sampler.draw, request.batch_size, plan.round_steps, plan.checked.definition.colour, request.seed)
+    batches = Feed(plan.source, sampler.draw, request.batch_size, plan.round_steps, plan.augmentation, request.seed)
     return as_dataset(batches) if keras.backend.backend() == "tensorflow" else iter(batches)
 
 
@@ -244,7 +261,7 @@ def illustrate(run: Run, model: keras.Model, cases: tuple[Case, ...], say: Say) 
     made = case.finish(super_resolve(model, case.lr))
     score = case.score(lambda lr: super_resolve(model, lr))
     if case.protocol.colour == "y":
-        small = imresize(case.hr, 1 / case.protocol.scale)
+        small = case.protocol.how.apply(case.hr, case.name)
         made, bicubic = upscale(model, small), imresize(small, case.protocol.scale)
     else:
         bicubic = case.bicubic
@@ -265,13 +282,13 @@ def check_first_step(request: TrainRequest, say: Say = print) -> None:
     plan = prepare(request, say)
     cost = measure(plan.checked)
     keras.utils.set_random_seed(request.seed)
-    model = compile_for_training(plan)
+    _, learner = compile_for_training(plan)
     batches = iter(feed(plan))
     lr, hr = next(batches)
-    loss = model.train_on_batch(lr, hr)
+    loss = learner.train_on_batch(lr, hr)
     started, timed = time.monotonic(), 10
     for _ in range(timed):
-        model.train_on_batch(*next(batches))
+        learner.train_on_batch(*next(batches))
     step = (time.monotonic() - started) / timed
     loss = float(np.ravel(loss)[0])
     say(f"model: {plan.checked.definition.name}, {cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, in {plan.policy}")

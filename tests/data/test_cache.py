@@ -1,0 +1,188 @@
+"""The cache: decoded once, the same after a kill, whole or not there."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from visionfw.data import cache
+from visionfw.data.cache import open_sets, store_folder
+from visionfw.data.datasets import find_sets
+from visionfw.errors import VisionfwError
+from visionfw.imaging.degrade import degradation
+from visionfw.imaging.files import read_image, write_image
+from visionfw.imaging.resize import imresize
+
+BICUBIC = degradation("bicubic", 4)
+
+
+@pytest.fixture
+def images(image_folder):
+    return find_sets(str(image_folder))
+
+
+def test_the_pixels_are_the_files(images, tmp_path):
+    store = open_sets(images, BICUBIC, tmp_path / "cache")
+    for number, path in enumerate(images[0].hr):
+        hr = read_image(path)
+        hr = hr[: hr.shape[0] // 4 * 4, : hr.shape[1] // 4 * 4]
+        np.testing.assert_array_equal(store.hr_image(number), hr)
+        np.testing.assert_array_equal(store.lr_image(number), imresize(hr, 1 / 4))
+
+
+def test_the_second_time_nothing_is_decoded(images, tmp_path, monkeypatch):
+    first = open_sets(images, BICUBIC, tmp_path / "cache").fingerprint()
+    monkeypatch.setattr(cache, "read_pair", None)
+    assert open_sets(images, BICUBIC, tmp_path / "cache").fingerprint() == first
+
+
+def test_other_files_other_times_or_another_degradation_are_another_store(images, tmp_path):
+    where = {store_folder(images[0], how, tmp_path) for how in (BICUBIC, degradation("area", 4), degradation("bicubic", 2), degradation("bicubic", 4, 1))}
+    os.utime(images[0].hr[0], (1, 1))
+    where.add(store_folder(images[0], BICUBIC, tmp_path))
+    assert len(where) == 5
+
+
+def test_several_sets_are_joined_without_decoding_them_again(images, tmp_path, image_folder):
+    other = find_sets("embedded/test")
+    open_sets(images, BICUBIC, tmp_path / "cache")
+    joined = open_sets([*other, *images], BICUBIC, tmp_path / "cache")
+    assert len(joined) == 5
+    assert len(list((tmp_path / "cache").glob("[!.]*"))) == 2
+    np.testing.assert_array_equal(joined.hr_image(3), open_sets(images, BICUBIC, tmp_path / "cache").hr_image(1))
+
+
+def test_progress_counts_the_images(images, tmp_path):
+    counted = []
+    open_sets(images, BICUBIC, tmp_path / "cache", progress=lambda done, of: counted.append((done, of)))
+    assert counted == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_file_that_cannot_be_used_stops_or_is_left_out(images, image_folder, tmp_path):
+    (image_folder / "1.png").write_bytes((image_folder / "1.png").read_bytes()[:2000])
+    with pytest.raises(VisionfwError, match=r"1\.png: cannot be read.*\n1 of 3 images cannot be used; --on_bad=skip goes on without them"):
+        open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache")
+    store = open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache", on_bad="skip")
+    assert [path.name for path in store.paths] == ["0.png", "2.png"]
+    assert [path.name for path, _ in store.left_out] == ["1.png"]
+
+
+def test_a_set_of_which_nothing_can_be_used_is_told(image_folder, tmp_path):
+    for path in image_folder.iterdir():
+        path.write_text("no image")
+    with pytest.raises(VisionfwError, match=r"none of its 3 images can be used: 0\.png: not an image that can be read"):
+        open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache", on_bad="skip")
+
+
+def test_a_killed_filling_is_gone_on_with(images, tmp_path, monkeypatch):
+    whole = open_sets(images, BICUBIC, tmp_path / "whole").fingerprint()
+    read_pair, read = cache.read_pair, []
+
+    def interrupted(hr, lr, how):
+        if len(read) == 2:
+            raise KeyboardInterrupt
+        read.append(hr)
+        return read_pair(hr, lr, how)
+
+    monkeypatch.setattr(cache, "read_pair", interrupted)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    with pytest.raises(KeyboardInterrupt):
+        open_sets(images, BICUBIC, tmp_path / "cache")
+    assert [path.suffix for path in (tmp_path / "cache").glob("[!.]*")] == [".partial"]
+    again = []
+    monkeypatch.setattr(cache, "read_pair", lambda hr, lr, how: again.append(hr) or read_pair(hr, lr, how))
+    assert open_sets(images, BICUBIC, tmp_path / "cache").fingerprint() == whole
+    assert len(again) == 1
+    assert not list((tmp_path / "cache").glob("*.partial"))
+
+
+def test_half_written_pixels_are_written_again(images, tmp_path, monkeypatch):
+    whole = open_sets(images, BICUBIC, tmp_path / "whole")
+    final = store_folder(images[0], BICUBIC, tmp_path / "cache")
+    monkeypatch.setattr(cache, "_write_index", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        open_sets(images, BICUBIC, tmp_path / "cache")
+    monkeypatch.undo()
+    with (final.with_name(f"{final.name}.partial") / "hr.u8").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"damage")
+    np.testing.assert_array_equal(open_sets(images, BICUBIC, tmp_path / "cache").hr_image(0), whole.hr_image(0))
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_that_looks_whole(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_write_whole", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(VisionfwError, match=r"No space left on device; --cache_dir or \$VISIONFW_CACHE names another folder"):
+        open_sets(images, BICUBIC, tmp_path / "cache")
+    monkeypatch.undo()
+    assert len(open_sets(images, BICUBIC, tmp_path / "cache")) == 3
+
+
+def test_a_disk_that_is_too_small_is_told_first(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 0}))
+    with pytest.raises(VisionfwError, match=r"this takes 0\.00 GiB and 0\.00 are free"):
+        open_sets(images, BICUBIC, tmp_path / "cache")
+
+
+def test_a_folder_that_cannot_be_made_is_told(images, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(VisionfwError, match="--cache_dir or"):
+        open_sets(images, BICUBIC, tmp_path / "file" / "cache")
+
+
+def test_a_damaged_store_is_told(images, tmp_path):
+    open_sets(images, BICUBIC, tmp_path)
+    folder = store_folder(images[0], BICUBIC, tmp_path)
+    os.truncate(folder / "hr.u8", 100)
+    with pytest.raises(VisionfwError, match=r"is damaged \(its pixels are cut off\); remove it, and it is made anew"):
+        open_sets(images, BICUBIC, tmp_path)
+    (folder / "index.json").write_text("{")
+    with pytest.raises(VisionfwError, match="is damaged"):
+        open_sets(images, BICUBIC, tmp_path)
+
+
+def test_two_at_once_decode_once(images, tmp_path, monkeypatch):
+    read_pair, read, said, found = cache.read_pair, [], [], []
+
+    def slowly(*arguments):
+        read.append(arguments[0])
+        time.sleep(0.2)
+        return read_pair(*arguments)
+
+    monkeypatch.setattr(cache, "read_pair", slowly)
+    threads = [threading.Thread(target=lambda: found.append(open_sets(images, BICUBIC, tmp_path / "c", say=said.append).fingerprint())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(read) == 3
+    assert len(set(found)) == 1
+    assert any("waiting for it" in line for line in said)
+
+
+@pytest.mark.slow
+def test_kill_9_at_any_moment_leaves_no_lock_and_the_same_store(root, tmp_path):
+    """A process of its own is killed again and again until one of them gets through."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(60):
+        write_image(folder / f"{number}.png", random.integers(0, 256, (200, 220, 3), np.uint8))
+    code = f"import visionfw as vf; print(vf.data.open({str(folder)!r}, cache={str(tmp_path / 'c')!r}).store.fingerprint())"
+    for wait in (0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.9, 60):
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True)
+        try:
+            text, _ = process.communicate(timeout=wait)
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+    whole = open_sets(find_sets(str(folder)), BICUBIC, tmp_path / "whole")
+    assert text.strip() == whole.fingerprint()
+    index = json.loads((store_folder(find_sets(str(folder))[0], BICUBIC, tmp_path / "c") / "index.json").read_text())
+    assert len(index["images"]) == 60

@@ -1,0 +1,277 @@
+"""The cache of decoded images: filled once for the same files and the same degradation, in parallel, atomically, and resumed when it was killed.
+
+A store is filled in NAME-KEY.partial under a lock that the system itself lifts when the process ends, and renamed when it is whole. Each
+image is written at its own place, then its checksum is; after a kill the images whose checksums hold are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from visionfw.data.datasets import ImageSet
+from visionfw.data.pairs import read_pair
+from visionfw.data.store import INDEX, Store, join, open_store
+from visionfw.errors import VisionfwError
+from visionfw.imaging.degrade import Degradation
+from visionfw.imaging.files import ImageError, image_size
+
+try:
+    import fcntl
+except ImportError:  # no such locks on this system: two processes fill apart, and the second finds the first one's store
+    fcntl = None
+
+_MOST_TOLD = 40
+_FORMAT = 1  # of the store's files; part of the key
+_DONE = np.dtype([("is_done", "u1"), ("checksum", "u4")])
+
+Counter = Callable[[int, int], None]
+
+
+def cache_folder(given: str | None = None) -> Path:
+    """Return where stores are kept: the given folder, $VISIONFW_CACHE, or visionfw/ in the user's cache folder."""
+    if given or os.environ.get("VISIONFW_CACHE"):
+        return Path(given or os.environ["VISIONFW_CACHE"]).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "visionfw"
+
+
+def open_sets(
+    sets: Sequence[ImageSet],
+    degradation: Degradation,
+    folder: Path,
+    on_bad: str = "stop",
+    progress: Counter | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Store:
+    """Return the decoded images of some sets, from the cache where they are there, else decoding them into it.
+
+    Args:
+        sets: what to read.
+        degradation: how LR images are made, where a set brings none.
+        folder: of the cache.
+        on_bad: 'stop' or 'skip': what to do where images cannot be used.
+        progress: called with (images done, images in all) of each set.
+        say: called with a line where another process is waited for.
+
+    Raises:
+        VisionfwError: images cannot be used and `on_bad` is 'stop' (all of them are told), no image of a set can be used, or the
+            disk is full; what was decoded is kept and gone on with.
+    """
+    store = join([_open_set(images, degradation, folder, progress, say) for images in sets])
+    if store.left_out and on_bad == "stop":
+        told = [f"{path}: {reason}" for path, reason in store.left_out[:_MOST_TOLD]]
+        more = len(store.left_out) - len(told)
+        last = f"{len(store.left_out)} of {len(store) + len(store.left_out)} images cannot be used; --on_bad=skip goes on without them"
+        raise VisionfwError("\n".join([*told, *([f"... and {more} more"] if more else []), last]))
+    return store
+
+
+def store_folder(images: ImageSet, degradation: Degradation, folder: Path) -> Path:
+    """Return where the store of a set lies in the cache; other files, other times of writing or another degradation give another place."""
+    digest = hashlib.sha256(f"{_FORMAT} {degradation.scale} {degradation.seed} {degradation.text()}".encode())
+    for hr, lr in images.pairs(degradation.is_bicubic):
+        for path in (hr, lr):
+            digest.update(f"\n{_identity(path)}".encode("utf-8", "surrogateescape"))
+    plain = re.sub(r"[^A-Za-z0-9]+", "_", "_".join(Path(images.name).parts[-2:])).strip("_")[:60]
+    return folder / f"{plain}_x{degradation.scale}-{digest.hexdigest()[:16]}"
+
+
+def _identity(path: Path | None) -> str:
+    if path is None:
+        return "-"
+    try:
+        found = path.stat()
+    except OSError:
+        return f"{path} missing"
+    return f"{path.absolute()} {found.st_size} {found.st_mtime_ns}"
+
+
+def _open_set(images: ImageSet, degradation: Degradation, folder: Path, progress: Counter | None, say: Callable[[str], None]) -> Store:
+    final = store_folder(images, degradation, folder)
+    if not final.is_dir():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with _locked(final.with_name(f".{final.name}.lock"), lambda: say(f"another process is decoding {images.name}; waiting for it")):
+                if not final.is_dir():
+                    _fill(images, degradation, final, progress)
+        except OSError as error:
+            raise VisionfwError(f"cache {folder}: {error.strerror or error}; --cache_dir or $VISIONFW_CACHE names another folder") from error
+    store = open_store(final)
+    if not len(store):
+        reasons = "; ".join(f"{path.name}: {reason}" for path, reason in store.left_out[:3])
+        raise VisionfwError(f"data set {images.name!r}: none of its {len(images.hr)} images can be used: {reasons}")
+    return store
+
+
+@contextmanager
+def _locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock that ends with the process, however it ends."""
+    if fcntl is None:
+        yield
+        return
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """Where one image goes: its number in the set, its place among the usable, its files, the LR size that its header promises, its offset in LR pixels."""
+
+    number: int
+    place: int
+    hr: Path
+    lr: Path | None
+    size: tuple[int, int]
+    offset: int
+
+
+def _fill(images: ImageSet, degradation: Degradation, final: Path, progress: Counter | None) -> None:
+    """Decode a set into a store, beside its place, and move it there when it is whole."""
+    partial = final.with_name(f"{final.name}.partial" if fcntl else f"{final.name}.partial{os.getpid()}")
+    partial.mkdir(exist_ok=True)
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        slots, left_out = _plan(images, degradation, workers)
+        pixels = sum(slot.size[0] * slot.size[1] for slot in slots)
+        _refuse_full_disk(partial, 3 * pixels * (1 + degradation.scale**2))
+        with _Writer(partial, len(slots), pixels, degradation) as writer:
+            futures = {workers.submit(writer.write, slot): slot for slot in slots}
+            try:
+                for done, future in enumerate(as_completed(futures), 1):
+                    try:
+                        future.result()
+                    except ImageError as error:
+                        left_out[futures[future].number] = error.reason
+                    if progress:
+                        progress(done, len(slots))
+            except BaseException:
+                workers.shutdown(cancel_futures=True)
+                raise
+            checksums = writer.checksums()
+    _write_index(partial, slots, checksums, images, left_out, degradation)
+    try:
+        partial.rename(final)
+    except OSError:
+        if not final.is_dir():  # another process was faster
+            raise
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _plan(images: ImageSet, degradation: Degradation, workers: ThreadPoolExecutor) -> tuple[list[_Slot], dict[int, str]]:
+    """Give every image its place, from the headers; files that have none are left out."""
+    pairs = images.pairs(degradation.is_bicubic)
+    slots, left_out, offset = [], {}, 0
+    for number, (pair, found) in enumerate(zip(pairs, workers.map(_size_or_reason, [hr for hr, _ in pairs]), strict=True)):
+        if isinstance(found, str):
+            left_out[number] = found
+            continue
+        height, width = (side // degradation.scale for side in found)
+        size = (height, width) if height and width else (0, 0)
+        slots.append(_Slot(number, len(slots), *pair, size, offset))
+        offset += size[0] * size[1]
+    return slots, left_out
+
+
+def _size_or_reason(path: Path) -> tuple[int, int] | str:
+    try:
+        return image_size(path)
+    except ImageError as error:
+        return error.reason
+
+
+def _refuse_full_disk(folder: Path, needed: int) -> None:
+    there = sum(path.stat().st_blocks * 512 for path in folder.iterdir())
+    free = shutil.disk_usage(folder).free + there
+    if needed > free:
+        raise VisionfwError(
+            f"cache {folder.parent}: this takes {needed / 2**30:.2f} GiB and {free / 2**30:.2f} are free; --cache_dir or $VISIONFW_CACHE names another folder"
+        )
+
+
+class _Writer:
+    """Writes images at their places, from any thread, and remembers on the disk which of them are whole."""
+
+    def __init__(self, folder: Path, count: int, pixels: int, degradation: Degradation):
+        self.degradation = degradation
+        self.files = [os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o644) for name in ("lr.u8", "hr.u8", "done")]
+        for file, size in zip(self.files, (3 * pixels, 3 * pixels * degradation.scale**2, count * _DONE.itemsize), strict=True):
+            os.ftruncate(file, size)
+        self.done = np.frombuffer(os.pread(self.files[2], count * _DONE.itemsize, 0), _DONE).copy()
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for file in self.files:
+            os.close(file)
+
+    def write(self, slot: _Slot) -> None:
+        """Decode one image and write it, unless it stands there from an earlier time. Raises ImageError where it cannot be read."""
+        place = slot.place
+        if self.done[place]["is_done"] and self._checksum_on_disk(slot) == self.done[place]["checksum"]:
+            return
+        lr, hr = read_pair(slot.hr, slot.lr, self.degradation)
+        if lr.shape[:2] != slot.size:
+            raise ImageError(slot.hr, "its header promises another size than its pixels have")
+        checksum = 0
+        for file, image, factor in zip(self.files, (lr, hr), (1, self.degradation.scale**2), strict=False):
+            content = np.ascontiguousarray(image).data
+            _write_whole(file, content, 3 * slot.offset * factor)
+            checksum = zlib.crc32(content, checksum)
+        self.done[place] = (1, checksum)
+        _write_whole(self.files[2], self.done[place].tobytes(), place * _DONE.itemsize)
+
+    def _checksum_on_disk(self, slot: _Slot) -> int:
+        checksum = 0
+        for file, factor in zip(self.files, (1, self.degradation.scale**2), strict=False):
+            content = os.pread(file, 3 * slot.size[0] * slot.size[1] * factor, 3 * slot.offset * factor)
+            checksum = zlib.crc32(content, checksum)
+        return checksum
+
+    def checksums(self) -> list[int | None]:
+        """Return each image's checksum, None for those that could not be read; everything is on the disk then."""
+        for file in self.files:
+            os.fsync(file)
+        return [int(entry["checksum"]) if entry["is_done"] else None for entry in self.done]
+
+
+def _write_whole(file: int, content: bytes | memoryview, offset: int) -> None:
+    """Write all of a buffer; a full disk raises OSError, where writing through a memory map would kill the process."""
+    view = memoryview(content).cast("B") if len(content) else memoryview(b"")
+    while view:
+        written = os.pwrite(file, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _write_index(folder: Path, slots: Sequence[_Slot], checksums: Sequence[int | None], images: ImageSet, left_out: dict, degradation: Degradation) -> None:
+    entries = [
+        {"path": str(slot.hr), "size": slot.size, "offset": slot.offset, "checksum": checksum}
+        for slot, checksum in zip(slots, checksums, strict=True)
+        if checksum is not None and slot.number not in left_out
+    ]
+    index = {
+        "format": _FORMAT,
+        "name": images.name,
+        "scale": degradation.scale,
+        "degradation": degradation.text(),
+        "seed": degradation.seed,
+        "images": entries,
+        "left_out": [(str(images.hr[number]), reason) for number, reason in sorted(left_out.items())],
+    }
+    (folder / "done").unlink()
+    (folder / INDEX).write_text(json.dumps(index), encoding="utf-8")

@@ -1,0 +1,43 @@
+"""How far long work has come: a line that changes on a terminal, a line every half minute elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+Counter = Callable[[int, int], None]
+_EVERY = {True: 0.1, False: 30.0}  # seconds between two reports, on a terminal and elsewhere
+
+
+def counter(what: str, stream: TextIO | None = None) -> Counter:
+    """Return a function that is called with (done, of) and tells them with the time that is left.
+
+    Args:
+        what: what is being done: 'reading images'.
+        stream: where to write; standard error unless given.
+    """
+    stream = stream or sys.stderr
+    started = told = time.monotonic()
+    on_terminal = stream.isatty()
+
+    def tell(done: int, of: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        is_last = done >= of
+        if now - told < _EVERY[on_terminal] and not (is_last and on_terminal):
+            return
+        told = now
+        left = f", {span((now - started) / done * (of - done))} left" if done and not is_last else ""
+        line = f"{what}: {done}/{of}{left}"
+        print(f"\r{line}\x1b[K" if on_terminal else line, end="\n" if is_last or not on_terminal else "", file=stream, flush=True)
+
+    return tell
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in words: '1 h 5 min', '3 min 20 s', '7 s'."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,57 @@
+"""What stands between uint8 patches and a model in [0, 1]: it runs on the device, so that bytes are all that travels there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+from visionfw.numerics import LUMA_COEFFICIENTS, LUMA_OFFSET
+
+
+def from_bytes(patches, colour: str):
+    """Turn levels into what a model reads.
+
+    Args:
+        patches: (batch, height, width, 3) levels 0..255, uint8 or float.
+        colour: 'rgb', or 'y' for luma alone.
+
+    Returns:
+        float32 in [0, 1], (batch, height, width, 3), or (batch, height, width, 1) for luma.
+    """
+    values = ops.cast(patches, "float32") * (1 / 255)
+    if colour == "rgb":
+        return values
+    weighted = [values[..., channel : channel + 1] * (weight / 255) for channel, weight in enumerate(LUMA_COEFFICIENTS)]
+    return weighted[0] + weighted[1] + weighted[2] + LUMA_OFFSET / 255
+
+
+class FromBytes(keras.layers.Layer):
+    """`from_bytes` as a layer."""
+
+    def __init__(self, colour: str):
+        super().__init__(dtype="float32", name="from_bytes")
+        self.colour = colour
+
+    def call(self, patches):
+        return from_bytes(patches, self.colour)
+
+    def compute_output_spec(self, patches):
+        return keras.KerasTensor((*patches.shape[:-1], 3 if self.colour == "rgb" else 1), "float32")
+
+
+def on_bytes(model: keras.Model, colour: str) -> keras.Model:
+    """Return a model that reads uint8 RGB patches and shares all weights with `model`."""
+    patches = keras.Input((None, None, 3), dtype="uint8", name="patches")
+    return keras.Model(patches, model(FromBytes(colour)(patches)), name=model.name)
+
+
+def against_bytes(figure: Callable, colour: str) -> Callable:
+    """Return a loss or metric that compares with uint8 RGB patches instead of images in [0, 1]."""
+
+    def compared(reference, made):
+        return figure(from_bytes(reference, colour), made)
+
+    compared.__name__ = figure.__name__
+    return compared
