@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from visionfw.errors import RequestError, VisionfwError
 
 Row = Mapping[str, Any]
-_DIGITS = {"psnr": 3, "ssim": 4, "bicubic_psnr": 3, "bicubic_ssim": 4, "gain": 3}
+_DIGITS = {"megapixels": 1, "psnr": 3, "ssim": 4, "bicubic_psnr": 3, "bicubic_ssim": 4, "gain": 3}
 _TITLES = {"psnr": "PSNR", "ssim": "SSIM", "bicubic_psnr": "bicubic", "bicubic_ssim": "bicubic SSIM", "gain": "gain"}
 
 
@@ -54,16 +54,31 @@ def write_report(path: Path, protocol: Row, rows: Sequence[Row], per_image: Sequ
     else:
         said = ", ".join(f"{key} {value}" for key, value in protocol.items())
         text = f"{as_table(rows)}\n\nProtocol: {said}.\n\n{as_table(per_image)}\n"
+    _write_text(path, text)
+
+
+def write_rows(path: Path, about: Row, sets: Sequence[Row], findings: Sequence[Row]) -> None:
+    """Write a survey of data sets as .json, .csv (the findings) or .md. Raises VisionfwError where the disk refuses."""
+    if path.suffix.lower() == ".json":
+        text = json.dumps({"request": dict(about), "sets": list(sets), "findings": list(findings)}, indent=2) + "\n"
+    elif path.suffix.lower() == ".csv":
+        text = _csv(findings)
+    else:
+        text = f"{as_table(sets)}\n\n{as_table(findings)}\n"
+    _write_text(path, text)
+
+
+def _write_text(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise VisionfwError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _csv(rows: Sequence[Row]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -12,6 +13,7 @@ from visionfw.errors import RequestError, VisionfwError, unknown
 COMMANDS = {
     "train": "train a model on image sets, into a run directory",
     "evaluate": "measure a model beside bicubic",
+    "prepare": "check, cache, degrade, divide and fetch image sets",
 }
 
 
@@ -32,8 +34,11 @@ def command(name: str, arguments: Sequence[str] | None = None, shown: str | None
     shown = shown or f"python {name}.py"
     room = import_module(f"visionfw.cli.{name}")
     if any(argument in ("-h", "--help", "-help", "--helpfull", "--helpshort") for argument in arguments):
-        print(room.define(shown).help())
+        flags = room.define_for(shown, arguments) if hasattr(room, "define_for") else room.define(shown)
+        print(flags.help())
         return
+    sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be text
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a file is told as an error, or harmless
     try:
         room.run(shown, arguments)
     except VisionfwError as error:

@@ -92,8 +92,9 @@ class Flags:
 
     def help(self) -> str:
         """Return what --help prints."""
-        width = max(len(entry) for entry, _, _ in self._help)
-        lines = [f"{self.command}: {self.purpose}", "", *(f"  {example}" for example in self.examples), ""]
+        width = max([len("--help"), *(len(entry) for entry, _, _ in self._help)])
+        examples = [*(f"  {example}" for example in self.examples), ""] if self.examples else []
+        lines = [f"{self.command}: {self.purpose}", "", *examples]
         for entry, text, default in self._help:
             shown = "" if default in (None, "") else f" [{default}]"
             lines.append(f"  {entry.ljust(width)}  {text}{shown}")

@@ -26,11 +26,13 @@ class ImageSet:
         name: what it was asked for by.
         hr: the high-resolution images, sorted by name.
         lr: the low-resolution image of each (which need not be there), or None where they are made by shrinking.
+        others: files beside the high-resolution images that are no images by their names.
     """
 
     name: str
     hr: tuple[Path, ...]
     lr: tuple[Path, ...] | None = None
+    others: tuple[str, ...] = ()
 
     def pairs(self, use_lr: bool = True) -> list[tuple[Path, Path | None]]:
         """Return each HR file with its LR file, or with None where LR images are to be made."""
@@ -96,16 +98,30 @@ def _read_folder(name: str, folder: Path, scale: int) -> ImageSet:
         inside = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
         hint = f"; its folders are {', '.join(inside[:8])}" if inside else ""
         raise RequestError(f"data set {name!r}: no images ({', '.join(SUFFIXES)}) in {hr_folder}{hint}")
-    return ImageSet(name, hr, _pair(hr, lr_folder, scale) if lr_folder.is_dir() else None)
+    images = {path.name for path in hr}
+    others = tuple(sorted(path.name for path in hr_folder.iterdir() if path.name not in images and not path.is_dir() and not path.name.startswith(".")))
+    return ImageSet(name, hr, _pair(hr, lr_folder, scale) if lr_folder.is_dir() else None, others)
+
+
+def unpaired_lr(images: ImageSet) -> list[Path]:
+    """Return the LR files beside a set's that belong to none of its HR images."""
+    if not images.lr:
+        return []
+    folder = images.lr[0].parent
+    return sorted(set(_images_in(folder)) - set(images.lr)) if folder.is_dir() else []
 
 
 def _halves(folder: Path, scale: int) -> tuple[Path, Path]:
     """Return where a set's HR and LR images stand: HR/ and LR_bicubic/X4/, DIV2K's own folders, or the folder itself."""
     if (folder / "HR").is_dir():
-        return folder / "HR", folder / "LR_bicubic" / f"X{scale}"
-    inner = sorted(path for path in folder.glob("*_train_HR") if path.is_dir())
-    hr = inner[0] if inner else folder
-    return hr, hr.parent / f"{hr.name.removesuffix('_HR')}_LR_bicubic" / f"X{scale}" if hr.name.endswith("_HR") else hr / "LR_bicubic" / f"X{scale}"
+        hr, stem = folder / "HR", "LR"
+    else:
+        inner = sorted(path for path in folder.glob("*_train_HR") if path.is_dir())
+        hr = inner[0] if inner else folder
+        stem = f"{hr.name.removesuffix('_HR')}_LR" if hr.name.endswith("_HR") else ""
+    beside = hr.parent if stem else hr
+    choices = [beside / f"{stem or 'LR'}_{made}" / f"X{scale}" for made in ("bicubic", "degraded")]
+    return hr, next((choice for choice in choices if choice.is_dir()), choices[0])
 
 
 def _images_in(folder: Path) -> Iterator[Path]:

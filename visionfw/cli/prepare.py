@@ -1,0 +1,211 @@
+"""`prepare.py`: image sets before any training: check, cache, degrade, divide, fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from visionfw import config
+from visionfw.cli.flags import Flags
+from visionfw.cli.listing import listing
+from visionfw.errors import RequestError, VisionfwError, unknown
+from visionfw.progress import counter, span
+
+_PREPARE, _DIVIDE = config.PrepareRequest(data="-"), config.DivideRequest(data="-", out="-")
+
+_MOST_SHOWN = 20  # of one kind
+
+
+@dataclass(frozen=True)
+class Task:
+    """One of prepare's tasks: what it does, how its flags are defined, and how it is run with their values."""
+
+    purpose: str
+    define: Callable[[Flags], None]
+    run: Callable[[dict], None]
+
+
+def define(command: str) -> Flags:
+    """Return the flags of prepare itself: only the tasks are told."""
+    tasks = [f"{command} {name} --..    {task.purpose}" for name, task in TASKS.items()]
+    return Flags(command, "work on image sets before any training.", [*tasks, f"{command} check --help"])
+
+
+def define_for(command: str, arguments: Sequence[str]) -> Flags:
+    """Return the flags of the task that a command line names, or of prepare itself."""
+    return _task_flags(command, arguments[0]) if arguments and arguments[0] in TASKS else define(command)
+
+
+def run(command: str, arguments: Sequence[str]) -> None:
+    """Run prepare.py with a command line."""
+    if arguments and arguments[0].startswith("--list"):
+        print(listing(arguments[0].partition("=")[2], None))
+        return
+    if not arguments or arguments[0] not in TASKS:
+        raise RequestError(unknown("task", arguments[0], TASKS) if arguments else f"what is to be done? {command} {'|'.join(TASKS)}")
+    name, rest = arguments[0], list(arguments[1:])
+    if name == "fetch" and rest and not rest[0].startswith("-"):
+        rest[0] = f"--name={rest[0]}"
+    values = _task_flags(command, name).parse(rest)
+    list_kind = values.pop("list")
+    if list_kind is not None:
+        print(listing(list_kind, values["data_root"]))
+        return
+    TASKS[name].run(values)
+
+
+def _task_flags(command: str, name: str) -> Flags:
+    task = TASKS[name]
+    flags = Flags(f"{command} {name}", task.purpose + ".", [])
+    task.define(flags)
+    flags.text("data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given")
+    flags.listing("list", "what can be named: datasets, degradations, ...")
+    return flags
+
+
+def _define_sets(flags: Flags) -> None:
+    flags.text("data", None, "image sets: names or folders, joined by commas")
+    flags.number("scale", _PREPARE.scale, "HR size / LR size")
+
+
+def _define_degradation(flags: Flags) -> None:
+    _define_sets(flags)
+    flags.text("degradation", _PREPARE.degradation, "how LR images are made: steps joined by '+' (blur:sigma=1.6+bicubic); --list=degradations")
+    flags.number("degradation_seed", _PREPARE.degradation_seed, "of what is random in the degradation")
+
+
+def _define_check(flags: Flags) -> None:
+    _define_sets(flags)
+    flags.text("test_data", "", "sets that are tested on: whatever picture is in both is told as leakage")
+    flags.number("patch_size", _PREPARE.patch_size, "side of a patch in LR pixels")
+    flags.text("report", None, "file to write all findings to: .md, .csv or .json")
+
+
+def _check(values: dict) -> None:
+    from visionfw import reports
+    from visionfw.data.datasets import find_sets
+    from visionfw.data.survey import survey
+
+    request = config.PrepareRequest(**values)
+    train = find_sets(request.data, request.data_root, request.scale)
+    test = find_sets(request.test_data, request.data_root, request.scale) if request.test_data else []
+    found = survey(train, test, request.scale, request.patch_size, counter("looking at images"))
+    print(reports.as_table(found.sets))
+    for kind in dict.fromkeys(finding.kind for finding in found.findings):
+        of_kind = [finding for finding in found.findings if finding.kind == kind]
+        print("\n".join(_line(finding) for finding in of_kind[:_MOST_SHOWN]))
+        if len(of_kind) > _MOST_SHOWN:
+            print(f"      {kind}: {len(of_kind) - _MOST_SHOWN} more; --report=FILE holds them all")
+    if request.report:
+        asked = {"scale": request.scale, "patch_size": request.patch_size}
+        reports.write_rows(Path(request.report), asked, found.sets, [finding.row() for finding in found.findings])
+        print(f"report: {request.report}")
+    harms = sum(finding.harms for finding in found.findings)
+    if harms:
+        raise VisionfwError(f"training would be harmed by {harms} of {len(found.findings)} findings")
+    print(f"nothing that harms training; {len(found.findings)} notes")
+
+
+def _line(finding) -> str:
+    return f"{'HARMS' if finding.harms else 'note '} {finding.kind}: {finding.file or finding.dataset}: {finding.text}"
+
+
+def _define_cache(flags: Flags) -> None:
+    _define_degradation(flags)
+    flags.text("cache_dir", None, "folder of decoded images; $VISIONFW_CACHE or ~/.cache/visionfw unless given")
+    flags.switch("clear", "remove the decoded images of these sets instead")
+
+
+def _cache(values: dict) -> None:
+    import shutil
+
+    from visionfw.data.cache import cache_folder, open_sets, store_folder
+    from visionfw.data.datasets import find_sets
+    from visionfw.imaging.degrade import degradation
+
+    clear = values.pop("clear")
+    request = config.PrepareRequest(**values)
+    how = degradation(request.degradation, request.scale, request.degradation_seed)
+    folder = cache_folder(request.cache_dir)
+    for images in find_sets(request.data, request.data_root, request.scale):
+        place = store_folder(images, how, folder)
+        if clear:
+            print(f"{place}: {'removed' if place.is_dir() else 'is not there'}")
+            shutil.rmtree(place, ignore_errors=True)
+            continue
+        store = open_sets([images], how, folder, "skip", counter(f"decoding {images.name}"), print)
+        for path, reason in store.left_out:
+            print(f"left out: {path}: {reason}")
+        size = sum(path.stat().st_size for path in place.iterdir())
+        print(f"{images.name}: {len(store)} images, {size / 2**20:.1f} MiB in {place}")
+
+
+def _define_degrade(flags: Flags) -> None:
+    _define_degradation(flags)
+    flags.text("out", None, "folder to write HR/ and LR_../X4/ into")
+
+
+def _degrade(values: dict) -> None:
+    from visionfw.data.datasets import find_sets
+    from visionfw.data.degraded import write_degraded
+    from visionfw.imaging.degrade import degradation
+
+    request = config.PrepareRequest(**values)
+    if not request.out:
+        raise RequestError("--out: name the folder to write")
+    how = degradation(request.degradation, request.scale, request.degradation_seed)
+    made, left_out = write_degraded(find_sets(request.data, request.data_root, request.scale), how, Path(request.out), counter("degrading images"))
+    for line in left_out:
+        print(f"left out: {line}")
+    print(f"{made} pairs by {how.text()} (seed {how.seed}) in {request.out}; use them as --train_data={request.out}")
+
+
+def _define_divide(flags: Flags) -> None:
+    flags.text("data", None, "sets of core images: names or folders, joined by commas")
+    flags.text("out", None, "folder to write")
+    flags.text("method", _DIVIDE.method, ", ".join(config.DIVIDE_METHODS))
+    flags.number("size", _DIVIDE.size, "side of a tile in pixels")
+    flags.number("least", _DIVIDE.least, "shortest side of a leftover that is framed, in pixels")
+    flags.real("noise_sigma", _DIVIDE.noise_sigma, "of the frame's noise, in grey levels")
+    flags.number("seed", _DIVIDE.seed, "of the noise")
+
+
+def _divide(values: dict) -> None:
+    from visionfw.data.datasets import find_sets
+    from visionfw.data.divide import divide
+
+    request = config.DivideRequest(**values)
+    summary = divide(request, find_sets(request.data, request.data_root), counter("dividing images"))
+    for line in summary["images left out"]:
+        print(f"left out: {line}")
+    size = {key: f"{value / 2**20:.1f} MiB" for key, value in summary.items() if key.startswith("bytes")}
+    told = {key: value for key, value in summary.items() if key not in ("request", "images left out")} | size | {"seconds": span(summary["seconds"])}
+    print("\n".join(f"{key.replace('bytes', 'storage').replace('seconds', 'time')}: {value}" for key, value in told.items()))
+    print(f"tiles in {request.out}; use them as --train_data={request.out}")
+
+
+def _define_fetch(flags: Flags) -> None:
+    flags.text("name", None, "of a standard set (may be given without --name=); --list=datasets tells which have an address")
+    flags.text("address", None, "another address of the archive or image")
+
+
+def _fetch(values: dict) -> None:
+    from visionfw.data.fetch import fetch
+    from visionfw.data.known import find_known
+
+    if not values["name"]:
+        raise RequestError("which set? prepare.py fetch NAME; --list=datasets tells which have an address")
+    folder, count = fetch(values["name"], values["data_root"], values["address"], counter(f"fetching {values['name']}, bytes"))
+    known = find_known(values["name"])
+    expected = f" of {known[0].count}" if known else ""
+    print(f"{count}{expected} images in {folder}" + (f"; terms: {known[0].licence}, {known[0].page}" if known else ""))
+
+
+TASKS = {
+    "check": Task("look at every file, and tell what would harm training", _define_check, _check),
+    "cache": Task("decode images ahead of training", _define_cache, _cache),
+    "degrade": Task("write degraded images as files", _define_degrade, _degrade),
+    "divide": Task("make a training set of tiles from large images", _define_divide, _divide),
+    "fetch": Task("download a standard set (the only command that uses the network)", _define_fetch, _fetch),
+}

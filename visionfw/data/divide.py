@@ -1,0 +1,185 @@
+"""Training sets made automatically from large images: cut into tiles, the leftovers dropped, or framed with noise up to a tile.
+
+OUT/HR/          the tiles: NUMBER_ROW_COLUMN.png
+OUT/manifest.jsonl   a line an image: which tiles, from where, and where in the tile the image's pixels are
+OUT/summary.json     what was asked for, counts, bytes, seconds
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visionfw.config import DivideRequest
+from visionfw.data.datasets import ImageSet
+from visionfw.errors import RequestError, VisionfwError
+from visionfw.imaging.files import ImageError, read_image, write_image
+from visionfw.runs import write_json
+
+Counter = Callable[[int, int], None]
+_MIDDLE = 127.5  # of the frame's noise, grey levels
+
+
+def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: Counter | None = None) -> dict[str, Any]:
+    """Make a training set of tiles; called again after a kill it goes on, and ends with the same files.
+
+    Args:
+        request: method, size, seed, where to.
+        sets: the core images.
+        progress: called with (images done, images in all).
+
+    Returns:
+        The summary, as it stands in summary.json.
+
+    Raises:
+        RequestError: the folder holds something else, or tiles that were made in another way.
+        VisionfwError: no image could be used, or the disk is full; what is done is kept.
+    """
+    out = Path(request.out).expanduser()
+    started = time.monotonic()
+    before = _begin(out, request, sets)
+    images = [(images.name, path) for images in sets for path in images.hr]
+    done = _read_manifest(out / "manifest.jsonl", images)
+    with (out / "manifest.jsonl").open("a", encoding="utf-8") as manifest:
+        for number, line in enumerate(_divided(images[len(done) :], len(done), request, out / "HR"), len(done) + 1):
+            manifest.write(json.dumps(line) + "\n")
+            manifest.flush()
+            done.append(line)
+            if progress:
+                progress(number, len(images))
+    summary = _summary(request, done, images, before + time.monotonic() - started, out)
+    write_json(out / "summary.json", summary)
+    if not summary["tiles"]:
+        raise VisionfwError(f"{request.data}: no tile could be made; {summary['images too small']} images are smaller than {request.size} pixels")
+    return summary
+
+
+def cells(height: int, width: int, size: int, framed: bool, least: int = 1) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (row, column, height, width) of the pieces of an image, on a grid of `size` pixels from its upper left corner.
+
+    Whole tiles, and with `framed` also the leftovers at the right and the bottom whose sides have at least `least` pixels.
+    """
+    for row in range(0, height, size):
+        for column in range(0, width, size):
+            piece = min(size, height - row), min(size, width - column)
+            if piece == (size, size) or (framed and min(piece) >= least):
+                yield row, column, *piece
+
+
+def frame(piece: np.ndarray, size: int, sigma: float, random: np.random.Generator) -> tuple[np.ndarray, int, int]:
+    """Put a piece into the middle of a square of Gaussian RGB noise.
+
+    Returns:
+        The tile, (size, size, 3) uint8; the row and the column at which the piece begins.
+    """
+    tile = np.clip(random.normal(_MIDDLE, sigma, (size, size, 3)).round(), 0, 255).astype(np.uint8)
+    top, left = (size - piece.shape[0]) // 2, (size - piece.shape[1]) // 2
+    tile[top : top + piece.shape[0], left : left + piece.shape[1]] = piece
+    return tile, top, left
+
+
+def _begin(out: Path, request: DivideRequest, sets: Sequence[ImageSet]) -> float:
+    """Make the folder, or find it as an earlier call left it; return the seconds that were used before."""
+    asked = request.record()
+    summary = out / "summary.json"
+    if summary.is_file():
+        found = json.loads(summary.read_text(encoding="utf-8"))
+        different = [key for key, value in asked.items() if found.get("request", {}).get(key) != value]
+        if different:
+            was = found.get("request", {}).get(different[0])
+            raise RequestError(f"--out: {out} holds tiles of another request ({different[0]} was {was!r}); name another folder, or remove it")
+        return float(found.get("seconds", 0.0))
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RequestError(f"--out: {out} exists and is not empty; name another folder, or remove it")
+    try:
+        (out / "HR").mkdir(parents=True)
+    except OSError as error:
+        raise VisionfwError(f"--out: {out} cannot be made: {error.strerror}") from error
+    write_json(summary, {"request": asked, "seconds": 0.0})
+    return 0.0
+
+
+def _read_manifest(path: Path, images: Sequence[tuple[str, Path]]) -> list[dict[str, Any]]:
+    """Return the lines of the images that are done; a line that a kill cut off is taken away."""
+    if not path.exists():
+        return []
+    lines = []
+    for text, (_, image) in zip(path.read_text(encoding="utf-8").split("\n")[:-1], images, strict=False):
+        line = json.loads(text)
+        if line["image"] != str(image):
+            raise RequestError(f"--out: {path.parent} was begun with other images ({line['image']} stands where {image} does now); name another folder")
+        lines.append(line)
+    aside = path.with_name(path.name + ".partial")
+    aside.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    aside.replace(path)
+    return lines
+
+
+def _divided(images: Sequence[tuple[str, Path]], first: int, request: DivideRequest, folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the manifest's lines in order; a few images are worked on at a time, so that memory stays bounded."""
+    waiting: deque[Future] = deque()
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        try:
+            for number, (name, path) in enumerate(images, first):
+                waiting.append(workers.submit(_divide_one, number, name, path, request, folder))
+                if len(waiting) > 2 * (os.cpu_count() or 1):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BaseException:
+            workers.shutdown(cancel_futures=True)
+            raise
+
+
+def _divide_one(number: int, name: str, path: Path, request: DivideRequest, folder: Path) -> dict[str, Any]:
+    """Cut one image and write its tiles; return its line."""
+    line: dict[str, Any] = {"image": str(path), "dataset": name, "tiles": []}
+    try:
+        image = read_image(path)
+    except ImageError as error:
+        return line | {"left_out": error.reason}
+    size = request.size
+    for row, column, height, width in cells(*image.shape[:2], size, request.method == "noise_framed", request.least):
+        tile, top, left = image[row : row + height, column : column + width], 0, 0
+        if (height, width) != (size, size):
+            random = np.random.default_rng([request.seed, zlib.crc32(path.name.encode("utf-8", "surrogateescape")), row, column])
+            tile, top, left = frame(tile, size, request.noise_sigma, random)
+        file = f"{number:06}_{row // size:03}_{column // size:03}.png"
+        write_image(folder / file, tile)
+        line["tiles"].append({"tile": file, "row": row, "column": column, "height": height, "width": width, "top": top, "left": left})
+    return line | {"size": list(image.shape[:2]), "bytes": path.stat().st_size}
+
+
+def _summary(request: DivideRequest, lines: Sequence[dict], images: Sequence[tuple[str, Path]], seconds: float, out: Path) -> dict[str, Any]:
+    """Count, and compare with plain tiling and with one tile an image."""
+    size = request.size
+    tiles = sum(len(line["tiles"]) for line in lines)
+    whole = sum((line["size"][0] // size) * (line["size"][1] // size) for line in lines if "size" in line)
+    read = [line for line in lines if "size" in line]
+    core_bytes = sum(line["bytes"] for line in read)
+    needed = round(len(read) * tiles / whole) if whole else 0
+    return {
+        "request": request.record(),
+        "images": len(images),
+        "images left out": [f"{line['image']}: {line['left_out']}" for line in lines if "left_out" in line],
+        "images too small": sum(not line["tiles"] for line in read),
+        "tiles": tiles,
+        "framed tiles": sum((tile["height"], tile["width"]) != (size, size) for line in lines for tile in line["tiles"]),
+        "tiles by plain tiling": whole,
+        "images that plain tiling needs for as many tiles": needed,
+        "images saved beside plain tiling": max(0, needed - len(read)),
+        "images saved beside one tile an image": tiles - len(read),
+        "bytes of the tiles": sum((out / "HR" / tile["tile"]).stat().st_size for line in lines for tile in line["tiles"]),
+        "bytes of the images": core_bytes,
+        "bytes of as many images as tiles": round(core_bytes * tiles / len(read)) if read else 0,
+        "seconds": round(seconds, 1),
+    }
