@@ -1,16 +1,11 @@
 """Pictures of graphs."""
 
-import sys
-from pathlib import Path
-
 import pytest
+import zoo
 from PIL import Image
 
 import visionfw as vf
 from visionfw.errors import RequestError
-
-sys.path.insert(0, str(Path(__file__).parent))
-import zoo
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png"])

@@ -4,16 +4,12 @@ Counts are compared with published code where the paper gives only thousands.
 """
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+import zoo
 
 import visionfw as vf
-
-sys.path.insert(0, str(Path(__file__).parent))
-import zoo
 
 PUBLISHED = [
     # CARN, one scale: nmhkahn/CARN-pytorch, issue 47 (1,112K for x4; 1,592K in the paper is all three scales' upsamplers together)

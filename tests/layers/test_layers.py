@@ -9,12 +9,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from layer_cases import CASES, example
 
 from visionfw.imaging.resize import imresize
 from visionfw.layers import LAYERS
-
-sys.path.insert(0, str(Path(__file__).parent))
-from layer_cases import CASES, example
 
 
 def softmax(x):

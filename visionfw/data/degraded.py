@@ -8,11 +8,12 @@ from pathlib import Path
 
 from visionfw.data.datasets import ImageSet
 from visionfw.data.pairs import read_pair
-from visionfw.errors import RequestError
+from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.imaging.degrade import Degradation
 from visionfw.imaging.files import ImageError, write_image
 from visionfw.runs import write_json
 
+NOTE = "degradation.json"
 Counter = Callable[[int, int], None]
 
 
@@ -38,7 +39,7 @@ def write_degraded(sets: Sequence[ImageSet], how: Degradation, out: Path, progre
     if twice is not None:
         raise RequestError(f"two images are called {twice!r}; degrade the sets into folders of their own")
     hr_folder, lr_folder = out / "HR", out / ("LR_bicubic" if how.is_bicubic else "LR_degraded") / f"X{how.scale}"
-    note = lr_folder / "degradation.json"
+    note = lr_folder / NOTE
     if lr_folder.exists():
         _refuse_other(note, record)
     for folder in (hr_folder, lr_folder):
@@ -56,6 +57,16 @@ def write_degraded(sets: Sequence[ImageSet], how: Degradation, out: Path, progre
         if progress:
             progress(done, len(names))
     return made, left_out
+
+
+def degradation_of(folder: Path) -> str:
+    """Return how the LR images of a folder were made, where `write_degraded` made them in another way than by bicubic; else ''."""
+    note = folder / NOTE
+    try:
+        text = json.loads(note.read_text(encoding="utf-8"))["degradation"] if note.is_file() else ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VisionfwError(f"{note}: cannot be read: {brief(error)}") from error
+    return "" if text == "bicubic" else str(text)
 
 
 def _write_pair(path: Path, files: tuple[Path, Path], how: Degradation) -> None:

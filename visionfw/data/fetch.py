@@ -42,6 +42,8 @@ def fetch(name: str, root: str | None, address: str | None = None, progress: Cou
     known = next((known for known in KNOWN if name.lower() in {entry.lower() for entry in (known.name, *known.also)}), None)
     if known is None and address is None:
         raise RequestError(unknown("standard set", name, [known.name for known in KNOWN], most=20))
+    if address is not None and not address.startswith(("http://", "https://", "file://")):
+        raise RequestError(f"--address: must begin with http://, https:// or file://, not {address!r}")
     archives = (Archive(address),) if address else known.archives
     if not archives:
         raise RequestError(f"{known.name} has no public address ({known.licence}); get it from {known.page} and unpack it into a folder {known.name}")
@@ -50,7 +52,11 @@ def fetch(name: str, root: str | None, address: str | None = None, progress: Cou
         raise RequestError(f"{folder} is there already; remove it to fetch it anew")
     downloads = folder.with_name(f".{folder.name}.download")
     downloads.mkdir(exist_ok=True)
-    files = {address: _download(address, downloads, known, progress) for address in dict.fromkeys(archive.address for archive in archives)}
+    try:
+        files = {address: _download(address, downloads, known, progress) for address in dict.fromkeys(archive.address for archive in archives)}
+    finally:
+        with contextlib.suppress(OSError):  # not empty: something to go on with
+            downloads.rmdir()
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     count = sum(_unpack(files[archive.address], archive, partial / archive.folder) for archive in archives)
@@ -63,7 +69,7 @@ def fetch(name: str, root: str | None, address: str | None = None, progress: Cou
 
 def _download(address: str, folder: Path, known: KnownSet | None, progress: Counter | None) -> Path:
     """Download one file, going on where an earlier time ended, if the server's file is still the same."""
-    name = PurePosixPath(urllib.request.url2pathname(address.partition("?")[0].partition("://")[2])).name
+    name = PurePosixPath(urllib.request.url2pathname(address.partition("?")[0].partition("://")[2])).name or "download"
     whole, part, mark = (folder / f"{name}{suffix}" for suffix in ("", ".part", ".mark"))
     if whole.exists():
         return whole
@@ -81,8 +87,6 @@ def _download(address: str, folder: Path, known: KnownSet | None, progress: Coun
         raise VisionfwError(f"{address}: the server says {error.code} {error.reason}{_by_hand(known)}") from error
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         raise VisionfwError(f"{address}: cannot be reached: {getattr(error, 'reason', error)}{_by_hand(known)}") from error
-    except ValueError as error:
-        raise RequestError(f"--address: {error}") from error
     part.rename(whole)
     return whole
 

@@ -124,7 +124,7 @@ class Degradation:
         Returns:
             (height / scale, width / scale, 3) uint8.
         """
-        random = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+        random = np.random.default_rng([self.seed, zlib.crc32(name.encode("utf-8", "surrogateescape"))])
         left = self.scale
         for step in self.steps:
             hr = step.apply(hr, left, random)

@@ -21,6 +21,7 @@ from visionfw.data.augment import Augmentation
 from visionfw.data.augment import augmentation as read_augmentation
 from visionfw.data.cache import cache_folder, open_sets
 from visionfw.data.datasets import find_sets
+from visionfw.data.degraded import degradation_of
 from visionfw.data.known import unlike_published
 from visionfw.data.patches import PatchSource
 from visionfw.data.pipeline import Feed, as_dataset
@@ -148,6 +149,10 @@ def prepare(request: TrainRequest, say: Say) -> Plan:
     protocol = Protocol(checked.definition.colour, request.scale, how)
     cases = tuple(case for images in val_sets for case in prepare_set(images, protocol))
     store = open_sets(train_sets, how, cache_folder(request.cache_dir), request.on_bad, counter("decoding images"), say)
+    for images in train_sets:
+        if images.lr and how.is_bicubic:
+            made = degradation_of(images.lr[0].parent)
+            say(f"{images.name}: LR images as given in {images.lr[0].parent}" + (f", made by {made!r}" if made else ""))
     patches = PatchSource(store, request.patch_size, request.stride)
     say(f"{len(store)} images, {len(patches)} patches of {request.patch_size}x{request.patch_size}")
     if store.left_out:
