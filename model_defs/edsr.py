@@ -16,13 +16,13 @@ def edsr(*, scale=4, blocks=16, filters=64, residual_scale=1.0):
     """Return EDSR's dictionary.
 
     Args:
-        scale: 2, 3, 4 or 8.
+        scale: 1, 2, 3, 4 or 8; 1 restores images without enlarging them.
         blocks: number of residual blocks.
         filters: features.
         residual_scale: factor on each residual before it is added (0.1 for the full model).
     """
-    if scale not in (2, 3, 4, 8):
-        raise ValueError(f"scale must be 2, 3, 4 or 8, not {scale}")
+    if scale not in (1, 2, 3, 4, 8):
+        raise ValueError(f"scale must be 1, 2, 3, 4 or 8, not {scale}")
     stages = [3] if scale == 3 else [2] * round(math.log2(scale))
     residual = {
         "conv": [(0, 1), (2, 3)],

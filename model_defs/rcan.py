@@ -16,14 +16,14 @@ def rcan(*, scale=4, groups=10, blocks=20, filters=64, reduction=16):
     """Return RCAN's dictionary.
 
     Args:
-        scale: 2, 3, 4 or 8.
+        scale: 1, 2, 3, 4 or 8; 1 restores images without enlarging them.
         groups: number of residual groups.
         blocks: residual blocks in a group.
         filters: features.
         reduction: the attention's features are filters / reduction.
     """
-    if scale not in (2, 3, 4, 8):
-        raise ValueError(f"scale must be 2, 3, 4 or 8, not {scale}")
+    if scale not in (1, 2, 3, 4, 8):
+        raise ValueError(f"scale must be 1, 2, 3, 4 or 8, not {scale}")
     stages = [3] if scale == 3 else [2] * round(math.log2(scale))
     ups = [(f"up_{stage}", f"shuffled_{stage}", f"up_{stage + 1}") for stage in range(len(stages))]
     attended = {

@@ -16,14 +16,14 @@ def rdn(*, scale=4, blocks=16, layers=8, growth=64, filters=64):
     """Return RDN's dictionary.
 
     Args:
-        scale: 2, 3, 4 or 8.
+        scale: 1, 2, 3, 4 or 8; 1 restores images without enlarging them.
         blocks: D, number of residual dense blocks.
         layers: C, convolutions in a block.
         growth: G, features that each convolution adds.
         filters: G0, features between blocks.
     """
-    if scale not in (2, 3, 4, 8):
-        raise ValueError(f"scale must be 2, 3, 4 or 8, not {scale}")
+    if scale not in (1, 2, 3, 4, 8):
+        raise ValueError(f"scale must be 1, 2, 3, 4 or 8, not {scale}")
     stages = [3] if scale == 3 else [2] * round(math.log2(scale))
     ups = [(f"up_{stage}", f"shuffled_{stage}", f"up_{stage + 1}") for stage in range(len(stages))]
     dense = {

@@ -16,20 +16,21 @@ def srresnet(*, scale=4, blocks=16, filters=64):
     """Return SRResNet's dictionary.
 
     Args:
-        scale: 2, 3, 4 or 8.
+        scale: 1, 2, 3, 4 or 8; 1 restores images without enlarging them.
         blocks: number of residual blocks.
         filters: features.
     """
-    if scale not in (2, 3, 4, 8):
-        raise ValueError(f"scale must be 2, 3, 4 or 8, not {scale}")
+    if scale not in (1, 2, 3, 4, 8):
+        raise ValueError(f"scale must be 1, 2, 3, 4 or 8, not {scale}")
     stages = [3] if scale == 3 else [2] * round(math.log2(scale))
     ups = [("summed" if number == 0 else f"up_{number}", f"up_{number + 1}") for number in range(len(stages))]
+    enlarged = ups[-1][1] if ups else "summed"
     return {
         "name": "SRResNet",
         "paper": "https://arxiv.org/abs/1609.04802",
         "scale": scale,
         "defaults": {"conv": {"filters": filters}, "activation": {"layer": "PReLU", "shared_axes": [1, 2]}},
-        "conv": [(0, "head"), ("residuals", "body"), (f"up_{len(stages)}", "sr")],
+        "conv": [(0, "head"), ("residuals", "body"), (enlarged, "sr")],
         "conv_par": [{"kernel_size": 9}, None, {"filters": 3, "kernel_size": 9}],
         "activation": [("head", "features")],
         "norm": [("body", "body_normed")],

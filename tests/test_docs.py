@@ -55,3 +55,16 @@ def test_every_page_that_is_linked_exists(root):
     for page in [root / "README.md", *(root / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links {target}"
+
+
+def test_the_degradations_in_the_data_page_are_read_and_all_steps_are_listed(root):
+    from visionfw.cli.listing import listing
+    from visionfw.imaging.degrade import CHAINS, STEPS, degradation
+
+    page = (root / "docs" / "data.md").read_text(encoding="utf-8").partition("## Degradations")[2].partition("## The cache")[0]
+    rows = [re.findall(r"`([^`]+)`", line.split("|")[1]) for line in page.splitlines() if line.startswith("| `")]
+    told = [text for row in rows for text in row if not text.startswith("--")]
+    assert len(told) > 5
+    for text in told:
+        degradation(text, 3)
+    assert all(f"  {name} " in listing("degradations", None) for name in (*STEPS, *CHAINS))

@@ -93,11 +93,11 @@ def test_the_normal_form_is_idempotent_and_survives_json(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_checks_clean_at_every_scale(name):
     function = inspect.signature(models._pick(models._run(models._find(name)), models._find(name), "")).parameters
-    for scale in (2, 3, 4, 8) if "scale" in function else (None,):
+    for scale in (1, 2, 3, 4, 8) if "scale" in function else (None,):
         vf.check(models.load(name, scale=scale).dictionary)
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
 @pytest.mark.parametrize("name", ENLARGING)
 def test_it_enlarges_images_of_any_odd_size(name, scale):
     d = vf.definition(name, **SMALL.get(name, {}), scale=scale)

@@ -73,7 +73,7 @@ def test_a_wrong_flag_is_one_line_and_status_2(root, arguments, sentence):
         (["train", "--train_data=embeded/train"], "error: no data set 'embeded/train' under .; did you mean 'embedded/train'?"),
         (["train", "--model=broken.py"], "error: model broken.py, line 1: SyntaxError: '{' was never closed"),
         (["train", "--model=leaving.py"], "error: model leaving.py, line 2: SystemExit: 3"),
-        (["train", "--model=edsr", "--scale=5"], "error: model edsr(scale=5): scale must be 2, 3, 4 or 8, not 5"),
+        (["train", "--model=edsr", "--scale=5"], "error: model edsr(scale=5): scale must be 1, 2, 3, 4 or 8, not 5"),
         (
             ["train", "--model=edsr", "--model_args=residual_scale=abc"],
             "error: EDSR cannot be built: Rescaling.call(): Cast string to float is not supported",

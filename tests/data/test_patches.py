@@ -1,5 +1,9 @@
 """A patch is a number."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -85,3 +89,29 @@ def test_opening_a_folder_shrinks_whole_images_and_cuts_aligned_patches(image_fo
     for small, large in zip(lr, hr, strict=True):
         inner = vf.imresize(large, 1 / 2)[3:-3, 3:-3].astype(int)
         assert np.abs(inner - small[3:-3, 3:-3]).max() <= 1
+
+
+def test_a_billion_patches_open_in_a_second_and_100_mib(root, tmp_path):
+    """400 images of 1605 x 1605 LR pixels, a patch at every pixel; the pixels are holes in sparse files."""
+    height = width = 1605
+    images = [{"path": f"{n}.png", "size": [height, width], "offset": n * height * width, "checksum": 0} for n in range(400)]
+    (tmp_path / "index.json").write_text(json.dumps({"scale": 2, "images": images, "left_out": []}))
+    for name, factor in (("lr.u8", 1), ("hr.u8", 4)):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(3 * 400 * height * width * factor)
+    code = f"""
+import resource, time
+from pathlib import Path
+import numpy as np
+from visionfw.data.patches import PatchSource
+from visionfw.data.store import open_store
+before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+source = PatchSource(open_store(Path({str(tmp_path)!r})), 24, stride=1)
+lr, hr = source.read(np.random.default_rng(0).integers(len(source), size=64))
+print(len(source), time.perf_counter() - started, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, lr.shape, hr.shape)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    count, seconds, mib = (float(part) for part in done.stdout.split()[:3])
+    assert count == 400 * 1582**2 > 1e9
+    assert seconds < 1
+    assert mib < 100

@@ -13,7 +13,7 @@ from visionfw.data.augment import Augmentation
 from visionfw.data.patches import PatchSource
 
 _ALIGNMENT = 64  # bytes
-_BYTES_AT_ONCE = 2**23
+_BYTES_AT_ONCE = 2**24
 
 Batch = tuple[np.ndarray, np.ndarray]
 

@@ -47,6 +47,11 @@ class Protocol:
         """LR images are made of the luma in floats, as the luma protocol has it."""
         return self.colour == "y" and self.how.is_bicubic
 
+    @property
+    def baseline(self) -> str:
+        """What a gain is measured against: bicubic's enlargement, which at scale 1 is the degraded image itself."""
+        return "bicubic" if self.scale > 1 else "the degraded image"
+
     def record(self) -> dict[str, str | int]:
         """Return the protocol in words, for reports."""
         made = f"{self.how.text()} (seed {self.how.seed}), uint8"

@@ -20,7 +20,7 @@ from visionfw.runs import Run
 class Validation(keras.callbacks.Callback):
     """Validates at the end of every round by the evaluation protocol, and keeps the best and the last weights.
 
-    Adds to the logs: `step`, `seconds`, `val_psnr` and `val_gain` (dB over bicubic on the same pixels).
+    Adds to the logs: `step`, `seconds`, `val_psnr` and `val_gain` (dB over bicubic on the same pixels, or at scale 1 over the degraded image).
 
     Args:
         trained: the model that learns.
@@ -61,7 +61,9 @@ class Validation(keras.callbacks.Callback):
             self.best = {"step": step, "val_psnr": psnr, "val_gain": gain}
             self.run.update(best=self.best)
         left = seconds / step * (self.steps - step)
-        self.say(f"step {step}/{self.steps}: validation {psnr:.3f} dB, {gain:+.3f} over bicubic{' (best)' if is_best else ''}; {span(left)} left")
+        self.say(
+            f"step {step}/{self.steps}: validation {psnr:.3f} dB, {gain:+.3f} over {self.cases[0].protocol.baseline}{' (best)' if is_best else ''}; {span(left)} left"
+        )
 
     def refuse_infinite(self, step: int, loss: float) -> None:
         """Stop where the loss or a weight is not a number any more, before such weights are kept as anything."""

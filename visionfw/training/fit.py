@@ -119,7 +119,7 @@ def train(request: TrainRequest, say: Say = print) -> Run:
     twin.load_weights(run.best)
     illustrate(run, twin, plan.cases, say)
     best = validation.best
-    say(f"best validation {best['val_psnr']:.3f} dB, {best['val_gain']:+.3f} over bicubic, at step {best['step']}; run: {run.folder}")
+    say(f"best validation {best['val_psnr']:.3f} dB, {best['val_gain']:+.3f} over {plan.cases[0].protocol.baseline}, at step {best['step']}; run: {run.folder}")
     return run
 
 
