@@ -27,6 +27,7 @@ SCHEDULES = {
 }
 SAMPLERS = {"uniform": "every patch as likely as every other"}
 ON_BAD = {"stop": "say which images cannot be used, and stop", "skip": "go on without them"}
+ON_SMALL = {"skip": "leave images smaller than a patch out", "frame": "frame them with Gaussian RGB noise up to a patch"}
 DIVIDE_METHODS = {
     "divide_and_conquer": "cut into tiles, leftovers dropped",
     "noise_framed": "cut into tiles, leftovers and small images framed with Gaussian RGB noise",
@@ -52,6 +53,7 @@ class TrainRequest:
         degradation_seed: of what is random in it.
         augment: names of augmentations, joined by commas, as `data.augment` reads them.
         on_bad: what to do where images cannot be used: a name from ON_BAD.
+        on_small: what to do with images smaller than a patch: a name from ON_SMALL.
         cache_dir: folder of decoded images; None for the user's.
         steps: training steps; None where `epochs` says it.
         epochs: passes over as many patches as there are; None where `steps` says it.
@@ -76,6 +78,7 @@ class TrainRequest:
     degradation_seed: int = 0
     augment: str = "dihedral"
     on_bad: str = "stop"
+    on_small: str = "skip"
     cache_dir: str | None = None
     steps: int | None = None
     epochs: int | None = None
@@ -95,7 +98,16 @@ class TrainRequest:
 
     def __post_init__(self) -> None:
         problems = _choices(
-            self, {"loss": LOSSES, "optimizer": OPTIMIZERS, "schedule": SCHEDULES, "sampler": SAMPLERS, "precision": PRECISIONS, "on_bad": ON_BAD}
+            self,
+            {
+                "loss": LOSSES,
+                "optimizer": OPTIMIZERS,
+                "schedule": SCHEDULES,
+                "sampler": SAMPLERS,
+                "precision": PRECISIONS,
+                "on_bad": ON_BAD,
+                "on_small": ON_SMALL,
+            },
         )
         problems += _at_least(self, 1, ("scale", "batch_size", "patch_size", "stride", "steps", "epochs"))
         problems += _at_least(self, 0, ("validate_every", "seed", "degradation_seed", "clip_norm"))

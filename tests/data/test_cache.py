@@ -84,11 +84,11 @@ def test_a_killed_filling_is_gone_on_with(images, tmp_path, monkeypatch):
     whole = open_sets(images, BICUBIC, tmp_path / "whole").fingerprint()
     read_pair, read = cache.read_pair, []
 
-    def interrupted(hr, lr, how):
+    def interrupted(hr, lr, how, least):
         if len(read) == 2:
             raise KeyboardInterrupt
         read.append(hr)
-        return read_pair(hr, lr, how)
+        return read_pair(hr, lr, how, least)
 
     monkeypatch.setattr(cache, "read_pair", interrupted)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
@@ -96,7 +96,7 @@ def test_a_killed_filling_is_gone_on_with(images, tmp_path, monkeypatch):
         open_sets(images, BICUBIC, tmp_path / "cache")
     assert [path.suffix for path in (tmp_path / "cache").glob("[!.]*")] == [".partial"]
     again = []
-    monkeypatch.setattr(cache, "read_pair", lambda hr, lr, how: again.append(hr) or read_pair(hr, lr, how))
+    monkeypatch.setattr(cache, "read_pair", lambda hr, lr, how, least: again.append(hr) or read_pair(hr, lr, how, least))
     assert open_sets(images, BICUBIC, tmp_path / "cache").fingerprint() == whole
     assert len(again) == 1
     assert not list((tmp_path / "cache").glob("*.partial"))
@@ -186,3 +186,22 @@ def test_kill_9_at_any_moment_leaves_no_lock_and_the_same_store(root, tmp_path):
     assert text.strip() == whole.fingerprint()
     index = json.loads((store_folder(find_sets(str(folder))[0], BICUBIC, tmp_path / "c") / "index.json").read_text())
     assert len(index["images"]) == 60
+
+
+def test_small_images_can_be_framed_with_noise(images, image_folder, tmp_path, photograph):
+    write_image(image_folder / "small.png", photograph[50:80, 100:240])
+    store = open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache", least=96)
+    hr = store.hr_image(3)
+    assert hr.shape == (96, 140, 3)
+    np.testing.assert_array_equal(hr[33:63], photograph[50:80, 100:240])
+    assert 110 < hr[:30].mean() < 145 and hr[:30].std() > 40
+    np.testing.assert_array_equal(store.lr_image(3), imresize(hr, 1 / 4))
+    plain = open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache")
+    assert plain.hr_image(3).shape == (28, 140, 3)
+    np.testing.assert_array_equal(plain.hr_image(0), store.hr_image(0))
+
+
+def test_what_is_odd_is_remembered(images, image_folder, tmp_path, photograph):
+    write_image(image_folder / "grey.png", photograph[:50, :50, 0])
+    store = open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache")
+    assert store.oddities == ((), (), (), ("grey",))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from visionfw.config import DivideRequest
 from visionfw.data import divide as room
 from visionfw.data.datasets import find_sets
-from visionfw.data.divide import cells, divide, frame
+from visionfw.data.divide import cells, divide
+from visionfw.data.pairs import framed
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.imaging.files import read_image, write_image
 
@@ -68,7 +69,7 @@ def test_the_manifest_says_where_every_pixel_comes_from(core):
 
 
 def test_the_frame_is_gaussian_rgb_noise_around_the_middle():
-    tile, top, left = frame(np.zeros((10, 20, 3), np.uint8), 256, 40.0, np.random.default_rng(0))
+    tile, top, left = framed(np.zeros((10, 20, 3), np.uint8), (256, 256), 40.0, np.random.default_rng(0))
     assert (top, left) == (123, 118)
     noise = np.delete(tile, range(top, top + 10), axis=0).astype(float)
     assert abs(noise.mean() - 127.5) < 1

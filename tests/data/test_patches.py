@@ -94,7 +94,7 @@ def test_opening_a_folder_shrinks_whole_images_and_cuts_aligned_patches(image_fo
 def test_a_billion_patches_open_in_a_second_and_100_mib(root, tmp_path):
     """400 images of 1605 x 1605 LR pixels, a patch at every pixel; the pixels are holes in sparse files."""
     height = width = 1605
-    images = [{"path": f"{n}.png", "size": [height, width], "offset": n * height * width, "checksum": 0} for n in range(400)]
+    images = [{"path": f"{n}.png", "size": [height, width], "offset": n * height * width, "checksum": 0, "oddities": []} for n in range(400)]
     (tmp_path / "index.json").write_text(json.dumps({"scale": 2, "images": images, "left_out": []}))
     for name, factor in (("lr.u8", 1), ("hr.u8", 4)):
         with (tmp_path / name).open("wb") as file:

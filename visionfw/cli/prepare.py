@@ -134,7 +134,7 @@ def _cache(values: dict) -> None:
             print(f"{place}: {'removed' if place.is_dir() else 'is not there'}")
             shutil.rmtree(place, ignore_errors=True)
             continue
-        store = open_sets([images], how, folder, "skip", counter(f"decoding {images.name}"), print)
+        store = open_sets([images], how, folder, "skip", progress=counter(f"decoding {images.name}"), say=print)
         for path, reason in store.left_out:
             print(f"left out: {path}: {reason}")
         size = sum(path.stat().st_size for path in place.iterdir())

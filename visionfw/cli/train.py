@@ -30,6 +30,7 @@ def define(command: str) -> Flags:
     found.number("degradation_seed", _DEFAULT.degradation_seed, "of what is random in the degradation")
     found.text("augment", _DEFAULT.augment, "what is done to patches, joined by commas, or none; --list=augmentations")
     found.text("on_bad", _DEFAULT.on_bad, "images that cannot be used: stop, or skip them")
+    found.text("on_small", _DEFAULT.on_small, "images smaller than a patch: skip, or frame them with noise")
     found.text("cache_dir", None, "folder of decoded images; $VISIONFW_CACHE or ~/.cache/visionfw unless given")
     found.number("steps", None, "training steps (1200 where neither --steps nor --epochs is given)")
     found.number("epochs", None, "passes over as many patches as the data has, instead of --steps")

@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from visionfw.data.datasets import ImageSet
-from visionfw.data.pairs import read_pair
+from visionfw.data.pairs import framed_size, read_pair
 from visionfw.data.store import INDEX, Store, join, open_store
 from visionfw.errors import VisionfwError
 from visionfw.imaging.degrade import Degradation
-from visionfw.imaging.files import ImageError, image_size
+from visionfw.imaging.files import Header, ImageError, read_header
 
 try:
     import fcntl
@@ -51,6 +51,7 @@ def open_sets(
     degradation: Degradation,
     folder: Path,
     on_bad: str = "stop",
+    least: int = 0,
     progress: Counter | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Store:
@@ -61,6 +62,7 @@ def open_sets(
         degradation: how LR images are made, where a set brings none.
         folder: of the cache.
         on_bad: 'stop' or 'skip': what to do where images cannot be used.
+        least: images with a shorter side than this many HR pixels are framed with noise up to it; 0 for none.
         progress: called with (images done, images in all) of each set.
         say: called with a line where another process is waited for.
 
@@ -68,7 +70,7 @@ def open_sets(
         VisionfwError: images cannot be used and `on_bad` is 'stop' (all of them are told), no image of a set can be used, or the
             disk is full; what was decoded is kept and gone on with.
     """
-    store = join([_open_set(images, degradation, folder, progress, say) for images in sets])
+    store = join([_open_set(images, _Making(degradation, least), folder, progress, say) for images in sets])
     if store.left_out and on_bad == "stop":
         told = [f"{path}: {reason}" for path, reason in store.left_out[:_MOST_TOLD]]
         more = len(store.left_out) - len(told)
@@ -77,9 +79,21 @@ def open_sets(
     return store
 
 
-def store_folder(images: ImageSet, degradation: Degradation, folder: Path) -> Path:
+@dataclass(frozen=True)
+class _Making:
+    """All that a store's pixels depend on beside the files."""
+
+    degradation: Degradation
+    least: int = 0
+
+    @property
+    def scale(self) -> int:
+        return self.degradation.scale
+
+
+def store_folder(images: ImageSet, degradation: Degradation, folder: Path, least: int = 0) -> Path:
     """Return where the store of a set lies in the cache; other files, other times of writing or another degradation give another place."""
-    digest = hashlib.sha256(f"{_FORMAT} {degradation.scale} {degradation.seed} {degradation.text()}".encode())
+    digest = hashlib.sha256(f"{_FORMAT} {degradation.scale} {degradation.seed} {degradation.text()} {least}".encode())
     for hr, lr in images.pairs(degradation.is_bicubic):
         for path in (hr, lr):
             digest.update(f"\n{_identity(path)}".encode("utf-8", "surrogateescape"))
@@ -97,14 +111,14 @@ def _identity(path: Path | None) -> str:
     return f"{path.absolute()} {found.st_size} {found.st_mtime_ns}"
 
 
-def _open_set(images: ImageSet, degradation: Degradation, folder: Path, progress: Counter | None, say: Callable[[str], None]) -> Store:
-    final = store_folder(images, degradation, folder)
+def _open_set(images: ImageSet, making: _Making, folder: Path, progress: Counter | None, say: Callable[[str], None]) -> Store:
+    final = store_folder(images, making.degradation, folder, making.least)
     if not final.is_dir():
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with _locked(final.with_name(f".{final.name}.lock"), lambda: say(f"another process is decoding {images.name}; waiting for it")):
                 if not final.is_dir():
-                    _fill(images, degradation, final, progress)
+                    _fill(images, making, final, progress)
         except OSError as error:
             raise VisionfwError(f"cache {folder}: {error.strerror or error}; --cache_dir or $VISIONFW_CACHE names another folder") from error
     store = open_store(final)
@@ -131,7 +145,7 @@ def _locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Slot:
-    """Where one image goes: its number in the set, its place among the usable, its files, the LR size that its header promises, its offset in LR pixels."""
+    """Where one image goes: its number in the set, its place among the usable, the LR size that its header promises, its offset in LR pixels."""
 
     number: int
     place: int
@@ -139,17 +153,18 @@ class _Slot:
     lr: Path | None
     size: tuple[int, int]
     offset: int
+    oddities: list[str]
 
 
-def _fill(images: ImageSet, degradation: Degradation, final: Path, progress: Counter | None) -> None:
+def _fill(images: ImageSet, making: _Making, final: Path, progress: Counter | None) -> None:
     """Decode a set into a store, beside its place, and move it there when it is whole."""
     partial = final.with_name(f"{final.name}.partial" if fcntl else f"{final.name}.partial{os.getpid()}")
     partial.mkdir(exist_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as workers:
-        slots, left_out = _plan(images, degradation, workers)
+        slots, left_out = _plan(images, making, workers)
         pixels = sum(slot.size[0] * slot.size[1] for slot in slots)
-        _refuse_full_disk(partial, 3 * pixels * (1 + degradation.scale**2))
-        with _Writer(partial, len(slots), pixels, degradation) as writer:
+        _refuse_full_disk(partial, 3 * pixels * (1 + making.scale**2))
+        with _Writer(partial, len(slots), pixels, making) as writer:
             futures = {workers.submit(writer.write, slot): slot for slot in slots}
             try:
                 for done, future in enumerate(as_completed(futures), 1):
@@ -163,7 +178,7 @@ def _fill(images: ImageSet, degradation: Degradation, final: Path, progress: Cou
                 workers.shutdown(cancel_futures=True)
                 raise
             checksums = writer.checksums()
-    _write_index(partial, slots, checksums, images, left_out, degradation)
+    _write_index(partial, slots, checksums, images, left_out, making.degradation)
     try:
         partial.rename(final)
     except OSError:
@@ -172,24 +187,24 @@ def _fill(images: ImageSet, degradation: Degradation, final: Path, progress: Cou
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _plan(images: ImageSet, degradation: Degradation, workers: ThreadPoolExecutor) -> tuple[list[_Slot], dict[int, str]]:
+def _plan(images: ImageSet, making: _Making, workers: ThreadPoolExecutor) -> tuple[list[_Slot], dict[int, str]]:
     """Give every image its place, from the headers; files that have none are left out."""
-    pairs = images.pairs(degradation.is_bicubic)
+    pairs = images.pairs(making.degradation.is_bicubic)
     slots, left_out, offset = [], {}, 0
-    for number, (pair, found) in enumerate(zip(pairs, workers.map(_size_or_reason, [hr for hr, _ in pairs]), strict=True)):
+    for number, (pair, found) in enumerate(zip(pairs, workers.map(_header_or_reason, [hr for hr, _ in pairs]), strict=True)):
         if isinstance(found, str):
             left_out[number] = found
             continue
-        height, width = (side // degradation.scale for side in found)
+        height, width = (side // making.scale for side in framed_size((found.height, found.width), making.least))
         size = (height, width) if height and width else (0, 0)
-        slots.append(_Slot(number, len(slots), *pair, size, offset))
+        slots.append(_Slot(number, len(slots), *pair, size, offset, found.oddities()))
         offset += size[0] * size[1]
     return slots, left_out
 
 
-def _size_or_reason(path: Path) -> tuple[int, int] | str:
+def _header_or_reason(path: Path) -> Header | str:
     try:
-        return image_size(path)
+        return read_header(path)
     except ImageError as error:
         return error.reason
 
@@ -206,10 +221,10 @@ def _refuse_full_disk(folder: Path, needed: int) -> None:
 class _Writer:
     """Writes images at their places, from any thread, and remembers on the disk which of them are whole."""
 
-    def __init__(self, folder: Path, count: int, pixels: int, degradation: Degradation):
-        self.degradation = degradation
+    def __init__(self, folder: Path, count: int, pixels: int, making: _Making):
+        self.making = making
         self.files = [os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o644) for name in ("lr.u8", "hr.u8", "done")]
-        for file, size in zip(self.files, (3 * pixels, 3 * pixels * degradation.scale**2, count * _DONE.itemsize), strict=True):
+        for file, size in zip(self.files, (3 * pixels, 3 * pixels * making.scale**2, count * _DONE.itemsize), strict=True):
             os.ftruncate(file, size)
         self.done = np.frombuffer(os.pread(self.files[2], count * _DONE.itemsize, 0), _DONE).copy()
 
@@ -225,11 +240,11 @@ class _Writer:
         place = slot.place
         if self.done[place]["is_done"] and self._checksum_on_disk(slot) == self.done[place]["checksum"]:
             return
-        lr, hr = read_pair(slot.hr, slot.lr, self.degradation)
+        lr, hr = read_pair(slot.hr, slot.lr, self.making.degradation, self.making.least)
         if lr.shape[:2] != slot.size:
             raise ImageError(slot.hr, "its header promises another size than its pixels have")
         checksum = 0
-        for file, image, factor in zip(self.files, (lr, hr), (1, self.degradation.scale**2), strict=False):
+        for file, image, factor in zip(self.files, (lr, hr), (1, self.making.scale**2), strict=False):
             content = np.ascontiguousarray(image).data
             _write_whole(file, content, 3 * slot.offset * factor)
             checksum = zlib.crc32(content, checksum)
@@ -238,7 +253,7 @@ class _Writer:
 
     def _checksum_on_disk(self, slot: _Slot) -> int:
         checksum = 0
-        for file, factor in zip(self.files, (1, self.degradation.scale**2), strict=False):
+        for file, factor in zip(self.files, (1, self.making.scale**2), strict=False):
             content = os.pread(file, 3 * slot.size[0] * slot.size[1] * factor, 3 * slot.offset * factor)
             checksum = zlib.crc32(content, checksum)
         return checksum
@@ -260,7 +275,7 @@ def _write_whole(file: int, content: bytes | memoryview, offset: int) -> None:
 
 def _write_index(folder: Path, slots: Sequence[_Slot], checksums: Sequence[int | None], images: ImageSet, left_out: dict, degradation: Degradation) -> None:
     entries = [
-        {"path": str(slot.hr), "size": slot.size, "offset": slot.offset, "checksum": checksum}
+        {"path": str(slot.hr), "size": slot.size, "offset": slot.offset, "checksum": checksum, "oddities": slot.oddities}
         for slot, checksum in zip(slots, checksums, strict=True)
         if checksum is not None and slot.number not in left_out
     ]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,12 +20,13 @@ import numpy as np
 
 from visionfw.config import DivideRequest
 from visionfw.data.datasets import ImageSet
+from visionfw.data.pairs import framed
 from visionfw.errors import RequestError, VisionfwError
+from visionfw.imaging.degrade import number_of
 from visionfw.imaging.files import ImageError, read_image, write_image
 from visionfw.runs import write_json
 
 Counter = Callable[[int, int], None]
-_MIDDLE = 127.5  # of the frame's noise, grey levels
 
 
 def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: Counter | None = None) -> dict[str, Any]:
@@ -73,18 +73,6 @@ def cells(height: int, width: int, size: int, framed: bool, least: int = 1) -> I
             piece = min(size, height - row), min(size, width - column)
             if piece == (size, size) or (framed and min(piece) >= least):
                 yield row, column, *piece
-
-
-def frame(piece: np.ndarray, size: int, sigma: float, random: np.random.Generator) -> tuple[np.ndarray, int, int]:
-    """Put a piece into the middle of a square of Gaussian RGB noise.
-
-    Returns:
-        The tile, (size, size, 3) uint8; the row and the column at which the piece begins.
-    """
-    tile = np.clip(random.normal(_MIDDLE, sigma, (size, size, 3)).round(), 0, 255).astype(np.uint8)
-    top, left = (size - piece.shape[0]) // 2, (size - piece.shape[1]) // 2
-    tile[top : top + piece.shape[0], left : left + piece.shape[1]] = piece
-    return tile, top, left
 
 
 def _begin(out: Path, request: DivideRequest, sets: Sequence[ImageSet]) -> float:
@@ -151,8 +139,8 @@ def _divide_one(number: int, name: str, path: Path, request: DivideRequest, fold
     for row, column, height, width in cells(*image.shape[:2], size, request.method == "noise_framed", request.least):
         tile, top, left = image[row : row + height, column : column + width], 0, 0
         if (height, width) != (size, size):
-            random = np.random.default_rng([request.seed, zlib.crc32(path.name.encode("utf-8", "surrogateescape")), row, column])
-            tile, top, left = frame(tile, size, request.noise_sigma, random)
+            random = np.random.default_rng([request.seed, number_of(path.name), row, column])
+            tile, top, left = framed(tile, (size, size), request.noise_sigma, random)
         file = f"{number:06}_{row // size:03}_{column // size:03}.png"
         write_image(folder / file, tile)
         line["tiles"].append({"tile": file, "row": row, "column": column, "height": height, "width": width, "top": top, "left": left})

@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from visionfw.errors import VisionfwError
-from visionfw.imaging.degrade import Degradation
+from visionfw.imaging.degrade import Degradation, number_of
 from visionfw.imaging.files import ImageError, read_image
+
+#: Of the noise around images that are framed, in grey levels.
+NOISE_SIGMA = 64.0
+_MIDDLE_GREY = 127.5
 
 
 def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
@@ -17,13 +21,37 @@ def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
     return image[:height, :width]
 
 
-def read_pair(hr_path: Path, lr_path: Path | None, degradation: Degradation) -> tuple[np.ndarray, np.ndarray]:
+def framed(piece: np.ndarray, size: tuple[int, int], sigma: float, random: np.random.Generator) -> tuple[np.ndarray, int, int]:
+    """Put an image into the middle of a larger one of Gaussian RGB noise.
+
+    Args:
+        piece: (height, width, 3) uint8.
+        size: height and width of the whole.
+        sigma: of the noise around middle grey, in grey levels.
+        random: where the noise comes from.
+
+    Returns:
+        The whole, uint8; the row and the column at which the piece begins.
+    """
+    whole = np.clip(random.normal(_MIDDLE_GREY, sigma, (*size, 3)).round(), 0, 255).astype(np.uint8)
+    top, left = (size[0] - piece.shape[0]) // 2, (size[1] - piece.shape[1]) // 2
+    whole[top : top + piece.shape[0], left : left + piece.shape[1]] = piece
+    return whole, top, left
+
+
+def framed_size(size: tuple[int, int], least: int) -> tuple[int, int]:
+    """Return the height and width of an image whose sides are framed up to `least` pixels."""
+    return max(size[0], least), max(size[1], least)
+
+
+def read_pair(hr_path: Path, lr_path: Path | None, degradation: Degradation, least: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Read an HR image, cropped to a multiple of the scale, and its LR image.
 
     Args:
         hr_path: the HR file.
         lr_path: the LR file; None where the degradation makes it.
         degradation: how LR images are made, and the scale.
+        least: an image with a shorter side than this is framed with noise up to it, and its LR image is made anew.
 
     Returns:
         lr, hr: (height, width, 3) uint8; empty where the image is smaller than one LR pixel.
@@ -32,7 +60,11 @@ def read_pair(hr_path: Path, lr_path: Path | None, degradation: Degradation) -> 
         ImageError: a file cannot be read, or the LR file has another size than HR / scale.
     """
     scale = degradation.scale
-    hr = crop_to_multiple(read_image(hr_path), scale)
+    hr = read_image(hr_path)
+    if min(hr.shape[:2]) < least:
+        random = np.random.default_rng([degradation.seed, number_of(hr_path.name), least])
+        hr, lr_path = framed(hr, framed_size(hr.shape[:2], least), NOISE_SIGMA, random)[0], None
+    hr = crop_to_multiple(hr, scale)
     height, width = (side // scale for side in hr.shape[:2])
     if not height or not width:
         return np.zeros((0, 0, 3), np.uint8), np.zeros((0, 0, 3), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -66,6 +67,17 @@ class Feed:
         lr, hr = self.several(number, 1)
         return lr[0], hr[0]
 
+    def helping(self, number: int) -> tuple[int, int]:
+        """Return the first batch and the count of the batches that are made at a time; none crosses the end of a round."""
+        round_number, place = divmod(number, -(-self.round_steps // self.at_once))
+        first = place * self.at_once
+        return round_number * self.round_steps + first, min(self.at_once, self.round_steps - first)
+
+    def helping_of(self, batch: int) -> int:
+        """Return the number of the helping that a batch is made in."""
+        round_number, step = divmod(batch, self.round_steps)
+        return round_number * -(-self.round_steps // self.at_once) + step // self.at_once
+
     def several(self, first: int, count: int) -> Batch:
         """Return `count` batches, from a number on, in arrays with one dimension more in front."""
         numbers = range(first, first + count)
@@ -82,9 +94,10 @@ class Feed:
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Yield batches from a number on; some are made at a time, which is faster."""
-        while True:
-            yield from zip(*self.several(start, self.at_once), strict=True)
-            start += self.at_once
+        for number in itertools.count(self.helping_of(start)):
+            first, count = self.helping(number)
+            skipped = max(0, start - first)
+            yield from zip(*self.several(first + skipped, count - skipped), strict=True)
 
     @property
     def at_once(self) -> int:
@@ -117,12 +130,12 @@ def as_dataset(feed: Feed, start: int | None = None):
     import tensorflow as tf
 
     start = feed.first_round * feed.round_steps if start is None else start
-    count = feed.at_once
-    shapes = [(count, feed.batch_size, side, side, 3) for side in feed.source.sides]
+    shapes = [(None, feed.batch_size, side, side, 3) for side in feed.source.sides]
+    first = feed.helping_of(start)
 
     def make(number):
-        made = tf.numpy_function(lambda number: feed.several(int(number), count), [number], (tf.uint8, tf.uint8), stateful=False)
+        made = tf.numpy_function(lambda number: feed.several(*feed.helping(int(number))), [number], (tf.uint8, tf.uint8), stateful=False)
         return tuple(tf.ensure_shape(tensor, shape) for tensor, shape in zip(made, shapes, strict=True))
 
-    several = tf.data.Dataset.counter(start, count).map(make, num_parallel_calls=1, deterministic=True)
-    return several.unbatch().prefetch(4)
+    several = tf.data.Dataset.counter(first).map(make, num_parallel_calls=1, deterministic=True)
+    return several.unbatch().skip(start - feed.helping(first)[0]).prefetch(4)

@@ -34,6 +34,7 @@ class Store:
         scale: HR size / LR size.
         checksums: of each image's pixels.
         left_out: files that cannot be used, each with the reason.
+        oddities: of each image, what sets it apart from an upright RGB file of 8 bits, in words.
     """
 
     paths: tuple[Path, ...]
@@ -45,6 +46,7 @@ class Store:
     scale: int
     checksums: tuple[int, ...] = ()
     left_out: tuple[tuple[Path, str], ...] = ()
+    oddities: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -113,6 +115,7 @@ def open_store(folder: Path) -> Store:
             index["scale"],
             tuple(image["checksum"] for image in images),
             tuple((Path(path), reason) for path, reason in index["left_out"]),
+            tuple(tuple(image["oddities"]) for image in images),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VisionfwError(f"cache {folder}: is damaged ({brief(error)}); remove it, and it is made anew") from error
@@ -146,4 +149,5 @@ def join(stores: Sequence[Store]) -> Store:
         stores[0].scale,
         tuple(checksum for store in stores for checksum in store.checksums),
         tuple(entry for store in stores for entry in store.left_out),
+        tuple(words for store in stores for words in store.oddities),
     )

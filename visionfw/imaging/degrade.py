@@ -124,12 +124,17 @@ class Degradation:
         Returns:
             (height / scale, width / scale, 3) uint8.
         """
-        random = np.random.default_rng([self.seed, zlib.crc32(name.encode("utf-8", "surrogateescape"))])
+        random = np.random.default_rng([self.seed, number_of(name)])
         left = self.scale
         for step in self.steps:
             hr = step.apply(hr, left, random)
             left = 1 if STEPS[step.name].shrinks else left
         return hr
+
+
+def number_of(name: str) -> int:
+    """Return a number for a file's name, to seed random numbers with; a name need not be text."""
+    return zlib.crc32(name.encode("utf-8", "surrogateescape"))
 
 
 def degradation(text: str, scale: int, seed: int = 0) -> Degradation:

@@ -61,9 +61,8 @@ class Validation(keras.callbacks.Callback):
             self.best = {"step": step, "val_psnr": psnr, "val_gain": gain}
             self.run.update(best=self.best)
         left = seconds / step * (self.steps - step)
-        self.say(
-            f"step {step}/{self.steps}: validation {psnr:.3f} dB, {gain:+.3f} over {self.cases[0].protocol.baseline}{' (best)' if is_best else ''}; {span(left)} left"
-        )
+        over = self.cases[0].protocol.baseline + (" (best)" if is_best else "")
+        self.say(f"step {step}/{self.steps}: validation {psnr:.3f} dB, {gain:+.3f} over {over}; {span(left)} left")
 
     def refuse_infinite(self, step: int, loss: float) -> None:
         """Stop where the loss or a weight is not a number any more, before such weights are kept as anything."""

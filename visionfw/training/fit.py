@@ -6,73 +6,33 @@ import contextlib
 import platform
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from visionfw import models, reports, runs
+from visionfw import reports, runs
 from visionfw.checkpoints import precision, save_weights
 from visionfw.config import TrainRequest
-from visionfw.data.augment import Augmentation
-from visionfw.data.augment import augmentation as read_augmentation
-from visionfw.data.cache import cache_folder, open_sets
-from visionfw.data.datasets import find_sets
-from visionfw.data.degraded import degradation_of
-from visionfw.data.known import unlike_published
-from visionfw.data.patches import PatchSource
 from visionfw.data.pipeline import Feed, as_dataset
-from visionfw.devices import choose_precision, jit_compile, keep_freed_memory
+from visionfw.devices import jit_compile, keep_freed_memory
 from visionfw.errors import RequestError, VisionfwError, brief
-from visionfw.evaluation.benchmark import prepare_set
-from visionfw.evaluation.protocol import Case, Protocol
+from visionfw.evaluation.protocol import Case
 from visionfw.graph.build import compile_model
-from visionfw.graph.check import Checked, examine
 from visionfw.graph.cost import measure
 from visionfw.graph.describe import short
 from visionfw.graph.records import as_json
-from visionfw.imaging.degrade import degradation
 from visionfw.imaging.resize import imresize
 from visionfw.inference import super_resolve, upscale
 from visionfw.metrics.tensors import psnr_per_image
-from visionfw.progress import counter
 from visionfw.runs import Run
 from visionfw.samplers import SAMPLERS
 from visionfw.training.callbacks import Progress, Validation
 from visionfw.training.losses import LOSSES
+from visionfw.training.plan import Plan, Say, prepare
 from visionfw.training.schedules import learning_rate, optimizer
 from visionfw.training.step import against_bytes, on_bytes
-
-_DEFAULT_STEPS = 1200
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything a run needs, made and checked before its directory exists.
-
-    Attributes:
-        request: what was asked for.
-        checked: the model's dictionary.
-        policy: Keras' dtype policy.
-        source: the training patches.
-        augmentation: what is done to them.
-        cases: the validation images.
-        steps: steps of the whole run.
-        round_steps: steps between validations.
-    """
-
-    request: TrainRequest
-    checked: Checked
-    policy: str
-    source: PatchSource
-    augmentation: Augmentation
-    cases: tuple[Case, ...]
-    steps: int
-    round_steps: int
 
 
 def train(request: TrainRequest, say: Say = print) -> Run:
@@ -131,56 +91,6 @@ def _note_end(run: Run, model: keras.Model, error: BaseException, say: Say) -> N
             save_weights(model, run.last)
             say(f"interrupted; the last weights are in {run.last}")
         run.update(state="interrupted" if interrupted else "failed", reason=brief(error))
-
-
-def prepare(request: TrainRequest, say: Say) -> Plan:
-    """Read the model, the data and the validation images; nothing is written."""
-    source = models.load(request.model, dict(request.model_args), request.scale)
-    checked = examine(source.dictionary, request.scale, source.functions)
-    _trainable(checked)
-    if checked.definition.pre_upsample and "pre_upsample" not in source.dictionary:
-        say(f"{checked.definition.name} keeps the image's size: it is given the LR image enlarged by bicubic")
-    how = degradation(request.degradation, request.scale, request.degradation_seed)
-    augmentation = read_augmentation(request.augment)
-    train_sets = find_sets(request.train_data, request.data_root, request.scale)
-    val_sets = find_sets(request.val_data, request.data_root, request.scale)
-    for line in (line for images in (*train_sets, *val_sets) for line in unlike_published(images)):
-        say(line)
-    protocol = Protocol(checked.definition.colour, request.scale, how)
-    cases = tuple(case for images in val_sets for case in prepare_set(images, protocol))
-    store = open_sets(train_sets, how, cache_folder(request.cache_dir), request.on_bad, counter("decoding images"), say)
-    for images in train_sets:
-        if images.lr and how.is_bicubic:
-            made = degradation_of(images.lr[0].parent)
-            say(f"{images.name}: LR images as given in {images.lr[0].parent}" + (f", made by {made!r}" if made else ""))
-    patches = PatchSource(store, request.patch_size, request.stride)
-    say(f"{len(store)} images, {len(patches)} patches of {request.patch_size}x{request.patch_size}")
-    if store.left_out:
-        say(f"{len(store.left_out)} files cannot be used and are left out: {_some([f'{path.name} ({reason})' for path, reason in store.left_out])}")
-    small = [path.name for path, grid in zip(store.paths, patches.grid, strict=True) if not grid.all()]
-    if small:
-        say(f"{len(small)} of them smaller than a patch and left out: {_some(small)}")
-    if request.batch_size > len(patches):
-        raise RequestError(f"--batch_size={request.batch_size}: there are only {len(patches)} patches")
-    steps = request.steps or _DEFAULT_STEPS
-    if request.epochs is not None:
-        steps = max(1, request.epochs * len(patches) // request.batch_size)
-    round_steps = min(request.validate_every or max(1, -(-steps // 10)), steps)
-    return Plan(request, checked, choose_precision(request.precision), patches, augmentation, cases, steps, round_steps)
-
-
-def _trainable(checked: Checked) -> None:
-    definition = checked.definition
-    if checked.scale is None:
-        raise RequestError(f"{definition.name}: its output is no image, so it cannot be trained for super-resolution by itself")
-    if len(definition.graph.inputs) > 1 or "sr" not in dict(definition.graph.outputs):
-        raise RequestError(f"{definition.name}: train.py trains models of one input whose output (or one of them) is named 'sr'")
-    if len(definition.graph.outputs) > 1:
-        raise RequestError(f"{definition.name}: has several outputs, and there is no loss for {', '.join(name for name, _ in definition.graph.outputs)}")
-
-
-def _some(entries: list[str], most: int = 5) -> str:
-    return ", ".join(entries[:most]) + (" ..." if len(entries) > most else "")
 
 
 def record(plan: Plan, run: Run) -> None:
