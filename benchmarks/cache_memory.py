@@ -48,7 +48,7 @@ def main() -> None:
                 Image.fromarray(pixels).save(images / f"{number:05}.png", compress_level=1)
             else:
                 (images / f"{number:05}.png").symlink_to(images / f"{number % _DIFFERENT:05}.png")
-        subprocess.run([sys.executable, "-c", _CHILD, str(images), str(Path(name, "cache"))], check=True)
+        subprocess.run([sys.executable, "-c", _CHILD, str(images), str(Path(name, "cache"))], check=True, cwd=Path(__file__).resolve().parent.parent)
 
 
 if __name__ == "__main__":

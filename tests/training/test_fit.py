@@ -167,7 +167,11 @@ def test_images_smaller_than_a_patch_are_named(tmp_path, image_folder, photograp
     write_image(image_folder / "small.png", photograph[:40, :40])
     said = []
     check_first_step(TrainRequest(**SMALL, train_data=str(image_folder)), said.append)
-    assert "1 of them smaller than a patch and left out: small.png" in said
+    assert "1 of them smaller than a patch and left out (--on_small=frame frames them): small.png" in said
+    said.clear()
+    check_first_step(TrainRequest(**SMALL, train_data=str(image_folder), on_small="frame"), said.append)
+    assert said[0].startswith("4 images, ")
+    assert not any("left out" in line for line in said)
 
 
 def test_the_newest_run_can_be_asked_for(tmp_path, monkeypatch):
