@@ -36,8 +36,8 @@ from visionfw.samplers import Uniform
 _WORKERS = 2
 
 
-def write_pairs(name: str, root: str | None, scale: int, folder: Path) -> list[tuple[Path, Path]]:
-    """Write a set's HR and LR images as PNG files, as the usual loader wants them."""
+def write_pairs(name: str, root: str | None, scale: int, folder: Path, least: int) -> list[tuple[Path, Path]]:
+    """Write a set's HR and LR images as PNG files, as the usual loader wants them; return those with sides of at least `least` HR pixels."""
     pairs = []
     for images in find_sets(name, root, scale):
         for number, path in enumerate(images.hr):
@@ -45,7 +45,8 @@ def write_pairs(name: str, root: str | None, scale: int, folder: Path) -> list[t
             files = folder / f"{number}.png", folder / f"{number}x{scale}.png"
             for file, image in zip(files, (hr, imresize(hr, 1 / scale)), strict=True):
                 Image.fromarray(image).save(file)
-            pairs.append(files)
+            if min(hr.shape[:2]) >= least:
+                pairs.append(files)
     return pairs
 
 
@@ -79,7 +80,7 @@ def usual_loader(pairs: list, scale: int, side: int, batch_size: int) -> Iterato
         worker.start()
     try:
         while True:
-            yield queue.get()
+            yield queue.get(timeout=60)
     finally:
         for worker in workers:
             worker.kill()
@@ -155,7 +156,7 @@ def main() -> None:
     keep_freed_memory()
     source = open_patches(asked.data, asked.data_root, asked.scale, asked.patch_size)
     with tempfile.TemporaryDirectory() as folder:
-        pairs = write_pairs(asked.data, asked.data_root, asked.scale, Path(folder))
+        pairs = write_pairs(asked.data, asked.data_root, asked.scale, Path(folder), asked.patch_size * asked.scale)
         usual = usual_loader(pairs, asked.scale, asked.patch_size, asked.batch_size)
         theirs = max(rate(usual, asked.batch_size, asked.seconds) for _ in range(asked.rounds))
         usual.close()

@@ -20,6 +20,7 @@ from visionfw.graph.build import compile_model
 from visionfw.graph.check import examine
 from visionfw.graph.schema import parse
 from visionfw.imaging.degrade import Degradation, degradation
+from visionfw.paths import user_path
 
 SUFFIXES = (".weights.h5", ".keras")
 
@@ -45,7 +46,7 @@ def load_weights(model: keras.Model, file: str | Path) -> None:
     Raises:
         RequestError: the file is missing, of another kind, or does not fit the model.
     """
-    path = Path(file).expanduser()
+    path = user_path(file)
     if not path.is_file():
         raise RequestError(f"weights: no file {path}")
     if not path.name.endswith(SUFFIXES):
@@ -80,7 +81,7 @@ def load(source: str | Path) -> keras.Model:
         RequestError: there is no such run or file.
         VisionfwError: it cannot be read.
     """
-    path = Path(source).expanduser()
+    path = user_path(source)
     if path.suffix == ".keras":
         return _load_keras(path)
     return load_run(runs.find(path))

@@ -28,6 +28,7 @@ SCHEDULES = {
 SAMPLERS = {"uniform": "every patch as likely as every other"}
 ON_BAD = {"stop": "say which images cannot be used, and stop", "skip": "go on without them"}
 ON_SMALL = {"skip": "leave images smaller than a patch out", "frame": "frame them with Gaussian RGB noise up to a patch"}
+_LARGEST_TILE = 8192
 DIVIDE_METHODS = {
     "divide_and_conquer": "cut into tiles, leftovers dropped",
     "noise_framed": "cut into tiles, leftovers and small images framed with Gaussian RGB noise",
@@ -232,6 +233,8 @@ class DivideRequest:
     def __post_init__(self) -> None:
         problems = _choices(self, {"method": DIVIDE_METHODS}) + _at_least(self, 1, ("size", "least")) + _at_least(self, 0, ("seed",))
         problems += [f"--{key}: name {what}" for key, what in (("data", "the image sets"), ("out", "the folder to write")) if not getattr(self, key)]
+        if self.size > _LARGEST_TILE:
+            problems.append(f"--size must be at most {_LARGEST_TILE}, not {self.size}")
         if not 0 <= self.noise_sigma < math.inf:
             problems.append(f"--noise_sigma must be a finite number of at least 0, not {self.noise_sigma}")
         _refuse(problems)

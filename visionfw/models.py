@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from visionfw.errors import RequestError, brief, unknown
+from visionfw.paths import user_path
 
 _INSTALLED = Path(__file__).resolve().parent / "model_defs"
 _CHECKOUT = Path(__file__).resolve().parent.parent / "model_defs"
@@ -137,7 +138,7 @@ def _split(name: str) -> tuple[Path, str, str]:
     text, colon, entry = name.partition(":")
     if not text.endswith((".py", ".json")) and "/" not in text:
         return _find(text), colon, entry
-    path = Path(text).expanduser()
+    path = user_path(text)
     if path.suffix not in (".py", ".json"):
         raise RequestError(f"model {name}: a model's file ends in .py or .json")
     if not path.is_file():

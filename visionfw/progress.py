@@ -19,17 +19,20 @@ def counter(what: str, stream: TextIO | None = None) -> Counter:
         stream: where to write; standard error unless given.
     """
     stream = stream or sys.stderr
-    started = told = time.monotonic()
+    told = time.monotonic()
+    first: tuple[float, int] | None = None
     on_terminal = stream.isatty()
 
     def tell(done: int, of: int) -> None:
-        nonlocal told
+        nonlocal told, first
         now = time.monotonic()
+        first = (now, done) if first is None or done < first[1] else first  # what was there before was not done now; or the next file
+        speed = (done - first[1]) / (now - first[0]) if now > first[0] else 0.0
         is_last = done >= of
         if now - told < _EVERY[on_terminal] and not (is_last and on_terminal):
             return
         told = now
-        left = f", {span((now - started) / done * (of - done))} left" if done and not is_last else ""
+        left = f", {span((of - done) / speed)} left" if speed and not is_last else ""
         line = f"{what}: {done}/{of}{left}"
         print(f"\r{line}\x1b[K" if on_terminal else line, end="\n" if is_last or not on_terminal else "", file=stream, flush=True)
 

@@ -10,14 +10,12 @@ curve.png          the run's curve                                  comparison.p
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from visionfw.errors import RequestError, VisionfwError, brief, nearest
+from visionfw.errors import RequestError, VisionfwError, nearest
+from visionfw.paths import read_json, user_path, write_json
 
 
 class Run:
@@ -37,11 +35,11 @@ class Run:
 
     def read(self) -> dict[str, Any]:
         """Return what run.json holds."""
-        return _read_json(self.record)
+        return read_json(self.record)
 
     def read_model(self) -> dict[str, Any]:
         """Return the model's normal form."""
-        return _read_json(self.model)
+        return read_json(self.model)
 
     def update(self, **values: Any) -> None:
         """Enter values into run.json."""
@@ -65,7 +63,7 @@ def create(folder: str | None, name: str) -> Run:
             number += 1
         path = Path("runs", f"{name}-{number}")
     else:
-        path = Path(folder).expanduser()
+        path = user_path(folder)
     refuse_taken(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -86,7 +84,7 @@ def refuse_taken(path: Path) -> None:
 
 def find(folder: str | Path) -> Run:
     """Open a run directory, or with 'latest' the newest one under runs/. Raises RequestError, naming the nearest, where there is none."""
-    path = Path(folder).expanduser()
+    path = user_path(folder)
     if str(folder) == "latest":
         path = max(Path("runs").glob("*/run.json"), key=lambda record: record.stat().st_mtime, default=Path("runs/latest/run.json")).parent
     if not (path / "run.json").is_file():
@@ -95,23 +93,3 @@ def find(folder: str | Path) -> Run:
         hint = f"; did you mean '{path.parent / near}'?" if near else ""
         raise RequestError(f"no run in {path}{hint}")
     return Run(path)
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a JSON file whole or not at all. Raises VisionfwError."""
-    aside = path.with_name(path.name + ".partial")
-    try:
-        aside.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        os.replace(aside, path)
-    except OSError as error:
-        raise VisionfwError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise VisionfwError(f"{path}: cannot be read: {brief(error)}") from error
-    if not isinstance(values, dict):
-        raise VisionfwError(f"{path}: is damaged: holds {type(values).__name__}, not a dictionary")
-    return values

@@ -1,15 +1,16 @@
 """The cache: decoded once, the same after a kill, whole or not there."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from visionfw.data import cache
 from visionfw.data.cache import open_sets, store_folder
@@ -43,7 +44,8 @@ def test_the_second_time_nothing_is_decoded(images, tmp_path, monkeypatch):
 
 
 def test_other_files_other_times_or_another_degradation_are_another_store(images, tmp_path):
-    where = {store_folder(images[0], how, tmp_path) for how in (BICUBIC, degradation("area", 4), degradation("bicubic", 2), degradation("bicubic", 4, 1))}
+    noisy = [degradation("bicubic+noise:sigma=10", 4, seed) for seed in (0, 1)]
+    where = {store_folder(images[0], how, tmp_path) for how in (BICUBIC, degradation("bicubic", 4, seed=9), degradation("bicubic", 2), *noisy)}
     os.utime(images[0].hr[0], (1, 1))
     where.add(store_folder(images[0], BICUBIC, tmp_path))
     assert len(where) == 5
@@ -165,27 +167,106 @@ def test_two_at_once_decode_once(images, tmp_path, monkeypatch):
     assert any("waiting for it" in line for line in said)
 
 
+def test_pixels_of_another_image_never_count_as_an_images_own(tmp_path, monkeypatch):
+    """What can be read changes between a start that was stopped and the next one, so every later place shifts."""
+    folder = tmp_path / "flat"
+    folder.mkdir()
+    for number in range(5):
+        write_image(folder / f"{number}.png", np.full((40, 40, 3), 10 + 40 * number, np.uint8))
+    read_header = cache.read_header
+
+    def without_one(path):
+        if path.name == "1.png":
+            raise cache.ImageError(path, "not now")
+        return read_header(path)
+
+    monkeypatch.setattr(cache, "read_header", without_one)
+    monkeypatch.setattr(cache, "_write_index", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        open_sets(find_sets(str(folder)), BICUBIC, tmp_path / "cache")
+    monkeypatch.undo()
+    store = open_sets(find_sets(str(folder)), BICUBIC, tmp_path / "cache")
+    assert [int(store.hr_image(number)[0, 0, 0]) for number in range(5)] == [10, 50, 90, 130, 170]
+
+
+def test_a_turn_that_the_header_does_not_tell_is_read(tmp_path, photograph):
+    folder = tmp_path / "turned"
+    folder.mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    write_image(folder / "late.png", photograph[:80, :120])
+    content = (folder / "late.png").read_bytes()
+    chunk = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+    late = len(chunk[4:]).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    (folder / "late.png").write_bytes(content[:-12] + late + content[-12:])  # behind the pixels
+    store = open_sets(find_sets(str(folder)), BICUBIC, tmp_path / "cache")
+    np.testing.assert_array_equal(store.hr_image(0), np.rot90(photograph[:80, :120], -1))
+
+
+def test_too_many_open_files_is_no_property_of_an_image(images, tmp_path, monkeypatch):
+    from visionfw.imaging import files
+
+    image_open = files.Image.open
+
+    def refused(path, *rest):
+        raise OSError(24, "Too many open files", str(path))
+
+    monkeypatch.setattr(files.Image, "open", refused)
+    with pytest.raises(VisionfwError, match="Too many open files"):
+        open_sets(images, BICUBIC, tmp_path / "cache")
+    monkeypatch.setattr(files.Image, "open", image_open)
+    assert len(open_sets(images, BICUBIC, tmp_path / "cache")) == 3
+
+
+def test_an_image_that_cannot_be_degraded_is_told_by_its_name(images, image_folder, tmp_path):
+    write_image(image_folder / "wide.png", np.zeros((4, 70_000, 3), np.uint8))
+    store = open_sets(find_sets(str(image_folder)), degradation("jpeg", 1), tmp_path / "cache", on_bad="skip")
+    ((path, reason),) = store.left_out
+    assert path.name == "wide.png"
+    assert reason.startswith("cannot be degraded by jpeg: ")
+
+
+def test_clearing_removes_whole_and_half_stores(images, tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    open_sets(images, BICUBIC, folder)
+    monkeypatch.setattr(cache, "_write_index", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        open_sets(find_sets("embedded/test"), BICUBIC, folder)
+    (folder / "mine.txt").touch()
+    assert len(cache.clear(folder)) == 2
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
 @pytest.mark.slow
 def test_kill_9_at_any_moment_leaves_no_lock_and_the_same_store(root, tmp_path):
-    """A process of its own is killed again and again until one of them gets through."""
+    """A process of its own is killed again and again in the middle of decoding, and two at once are let through in the end."""
     folder = tmp_path / "many"
     folder.mkdir()
     random = np.random.default_rng(0)
-    for number in range(60):
+    for number in range(120):
         write_image(folder / f"{number}.png", random.integers(0, 256, (200, 220, 3), np.uint8))
     code = f"import visionfw as vf; print(vf.data.open({str(folder)!r}, cache={str(tmp_path / 'c')!r}).store.fingerprint())"
-    for wait in (0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.9, 60):
-        process = subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True)
-        try:
-            text, _ = process.communicate(timeout=wait)
-            break
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-    whole = open_sets(find_sets(str(folder)), BICUBIC, tmp_path / "whole")
-    assert text.strip() == whole.fingerprint()
-    index = json.loads((store_folder(find_sets(str(folder))[0], BICUBIC, tmp_path / "c") / "index.json").read_text())
-    assert len(index["images"]) == 60
+    final = store_folder(find_sets(str(folder))[0], BICUBIC, tmp_path / "c")
+    done = final.with_name(f"{final.name}.partial") / "done"
+
+    def count():
+        return sum(np.frombuffer(done.read_bytes(), cache._DONE)["is_done"]) if done.exists() else 0
+
+    kills = []
+    for more in (1, 7, 20):
+        before = count()
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.DEVNULL)
+        while count() < min(before + more, 100) and process.poll() is None:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills.append(count())
+    assert kills == sorted(kills)
+    assert 0 < kills[0] < 120  # it was in the middle
+    last = [subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    found = {process.communicate(timeout=60)[0].strip() for process in last}
+    assert found == {open_sets(find_sets(str(folder)), BICUBIC, tmp_path / "whole").fingerprint()}
+    assert sorted(path.name for path in final.iterdir()) == ["hr.u8", "index.json", "lr.u8"]
 
 
 def test_small_images_can_be_framed_with_noise(images, image_folder, tmp_path, photograph):

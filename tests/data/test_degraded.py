@@ -5,6 +5,7 @@ import pytest
 
 from visionfw.data.datasets import find_sets
 from visionfw.data.degraded import degradation_of, write_degraded
+from visionfw.data.pairs import crop_to_multiple
 from visionfw.errors import RequestError
 from visionfw.imaging.degrade import degradation
 from visionfw.imaging.files import read_image
@@ -17,7 +18,13 @@ def test_pairs_are_written_and_found_again(image_folder, tmp_path, text, folder)
     assert (made, left_out) == (3, [])
     (found,) = find_sets(str(tmp_path / "out"), scale=3)
     assert found.lr[1] == tmp_path / "out" / folder / "X3" / "1x3.png"
-    np.testing.assert_array_equal(read_image(found.lr[1]), how.apply(read_image(found.hr[1]), "1.png"))
+    np.testing.assert_array_equal(read_image(found.lr[1]), how.apply(crop_to_multiple(read_image(found.hr[1]), 3), "1.png"))
+    write_degraded(find_sets(str(image_folder)), degradation(text, 2), tmp_path / "out")  # another scale beside
+    (again,) = find_sets(str(tmp_path / "out"), scale=3)
+    assert (again.hr, again.lr) == (found.hr, found.lr)
+    np.testing.assert_array_equal(read_image(found.hr[2]), read_image(image_folder / "2.png"))
+    with pytest.raises(RequestError, match="holds other images"):
+        write_degraded(find_sets("embedded/test"), degradation(text, 4), tmp_path / "out")
     assert degradation_of(found.lr[0].parent) == ("" if text == "bicubic" else text)
 
 
@@ -29,7 +36,7 @@ def test_it_is_gone_on_with_and_another_degradation_is_refused(image_folder, tmp
     lost.unlink()
     write_degraded(find_sets(str(image_folder)), how, tmp_path / "out")
     assert lost.read_bytes() == before
-    with pytest.raises(RequestError, match=r"holds images made by 'bicubic\+noise:sigma=30'; name another folder"):
+    with pytest.raises(RequestError, match=r"holds images made in another way \(bicubic\+noise:sigma=30, seed 4\); name another folder"):
         write_degraded(find_sets(str(image_folder)), degradation("noise_down", 2, seed=5), tmp_path / "out")
 
 

@@ -141,3 +141,23 @@ def test_the_cells_cover_the_image_once(height, width, size, least):
     assert whole <= set(framed)
     large = set(cells(height, width, size, framed=True, least=least))
     assert large == {cell for cell in framed if min(cell[2:]) >= least or cell in whole}
+
+
+def test_fewer_images_than_before_are_refused(core):
+    make(core)
+    (core / "d.png").unlink()
+    with pytest.raises(RequestError, match=r"was begun with other images \(.*d\.png is not there"):
+        make(core)
+
+
+def test_a_folder_that_was_only_just_begun_is_gone_on_with(core):
+    (core.parent / "tiles" / "HR").mkdir(parents=True)
+    assert make(core)[0]["tiles"] == 15
+
+
+@pytest.mark.parametrize(("file", "content"), [("summary.json", "[]"), ("summary.json", "{"), ("manifest.jsonl", "nonsense\n")])
+def test_damaged_notes_are_told(core, file, content):
+    make(core)
+    (core.parent / "tiles" / file).write_text(content)
+    with pytest.raises(VisionfwError, match=rf"{file}: (is damaged|cannot be read)"):
+        make(core)

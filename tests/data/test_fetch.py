@@ -56,6 +56,9 @@ def server():
             start = int(re.match(r"bytes=(\d+)-", self.headers["Range"])[1]) if self.headers.get("Range") else 0
             mark = f'"{hash(content)}"'
             start = start if self.headers.get("If-Range", mark) == mark else 0
+            if start >= len(content):
+                self.send_error(416)
+                return
             self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(content) - start))
             self.send_header("ETag", mark)
@@ -88,7 +91,7 @@ def test_an_archive_becomes_a_folder_of_its_images(tmp_path, server, name, packe
 def test_a_standard_set_takes_the_members_that_belong_to_it(tmp_path, server, monkeypatch):
     archives = tuple(Archive(f"{server.address}/bsds.tgz", f"images/{part}/", part) for part in ("train", "val"))
     known = next(known for known in KNOWN if known.name == "BSDS500")
-    monkeypatch.setattr(room, "KNOWN", (type(known)(**{**known.__dict__, "archives": archives}),))
+    monkeypatch.setattr(room, "KNOWN", (type(known)(**{**known.__dict__, "archives": archives, "images": {"train": 2, "val": 2}}),))
     server.files["/bsds.tgz"] = tarred({f"BSR/images/{part}/{number}.png": encoded(number) for part in ("train", "val", "test") for number in (1, 2)})
     folder, count = fetch("bsds500", str(tmp_path))
     assert (folder.name, count) == ("BSDS500", 4)
@@ -143,7 +146,7 @@ def test_a_wrong_archive_is_told_and_leaves_no_set(tmp_path, server, content, se
 def test_what_cannot_be_fetched_is_told(tmp_path, server):
     with pytest.raises(VisionfwError, match="the server says 404"):
         fetch("Mine", str(tmp_path), f"{server.address}/nothing.zip")
-    with pytest.raises(VisionfwError, match="cannot be reached"):
+    with pytest.raises(VisionfwError, match="cannot be reached or read"):
         fetch("Mine", str(tmp_path), "http://127.0.0.1:9/x.zip")
     with pytest.raises(RequestError, match="no standard set 'Urban10'; did you mean 'Urban100'"):
         fetch("Urban10", str(tmp_path))
@@ -155,3 +158,45 @@ def test_what_cannot_be_fetched_is_told(tmp_path, server):
     with pytest.raises(RequestError, match="is there already; remove it to fetch it anew"):
         fetch("Set5", str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["Set5"]
+
+
+def test_a_damaged_archive_never_becomes_a_set(tmp_path, server):
+    whole = tarred({f"{number}.png": encoded(number) for number in range(6)})
+    for at in range(40, len(whole) - 40, len(whole) // 12):
+        server.files["/x.tgz"] = whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :]
+        with pytest.raises(VisionfwError, match="is damaged or no archive"):
+            fetch("Mine", str(tmp_path), f"{server.address}/x.tgz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_set_of_another_number_of_images_is_refused(tmp_path, server, monkeypatch):
+    known = next(known for known in KNOWN if known.name == "Set14")
+    monkeypatch.setattr(room, "KNOWN", (type(known)(**{**known.__dict__, "archives": (Archive(f"{server.address}/x.zip"),)}),))
+    server.files["/x.zip"] = zipped({"a.png": encoded(0)})
+    with pytest.raises(VisionfwError, match="1 images, but Set14 has 14; --address takes another address"):
+        fetch("Set14", str(tmp_path))
+    assert not (tmp_path / "Set14").exists()
+
+
+def test_a_download_that_was_whole_but_not_taken_over_does_not_get_stuck(tmp_path, server):
+    content = zipped({"a.png": encoded(0)})
+    server.files["/x.zip"] = content
+    place = tmp_path / ".Mine.download" / room.download.__globals__["hashlib"].sha256(f"{server.address}/x.zip".encode()).hexdigest()[:12]
+    place.mkdir(parents=True)
+    (place / "part").write_bytes(content)
+    (place / "mark").write_text(f'"{hash(content)}"')
+    _, count = fetch("Mine", str(tmp_path), f"{server.address}/x.zip")
+    assert count == 1
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:port/x.zip", "http://[::1/x.zip", "http://127.0.0.1/a b.zip", "file:///nowhere/x.zip"])
+def test_an_address_that_is_none_is_one_line(tmp_path, address):
+    with pytest.raises(VisionfwError, match="cannot be reached or read") as told:
+        fetch("Mine", str(tmp_path), address)
+    assert len(str(told.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "/x"])
+def test_a_set_stays_inside_the_root(tmp_path, name):
+    with pytest.raises(RequestError, match="--name: a set is one folder of the data root"):
+        fetch(name, str(tmp_path), "http://127.0.0.1/x.zip")

@@ -41,7 +41,7 @@ def test_a_good_set_has_no_findings(pairs):
     made = found(pairs)
     assert made.findings == ()
     assert not made.harms
-    assert made.sets[0] == {"dataset": str(pairs), "images": 4, "usable": 4, "megapixels": 0.1, "smallest": "160x120", "largest": "160x120"}
+    assert made.sets[0] == {"dataset": str(pairs), "images": 4, "readable": 4, "megapixels": 0.1, "smallest": "160x120", "largest": "160x120"}
 
 
 def test_a_missing_lr_image_and_one_too_many(pairs):

@@ -140,3 +140,15 @@ def test_floats_and_unknown_suffixes_are_told(tmp_path, small):
     with pytest.raises(ImageError, match=r"no image format ends in '\.xyz'"):
         write_picture(tmp_path / "x.xyz", Picture(small))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.tif"]
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_turned_tiff_is_upright_everywhere(tmp_path, small, orientation, bits):
+    levels = small if bits == 8 else small.astype(np.uint16) * 257
+    tifffile.imwrite(tmp_path / "x.tif", levels, photometric="rgb", extratags=[(0x0112, "H", 1, orientation, True)])
+    expected = {1: small, 3: small[::-1, ::-1], 6: np.rot90(small, -1), 8: np.rot90(small)}[orientation]
+    header = read_header(tmp_path / "x.tif")
+    assert (header.height, header.width) == expected.shape[:2]
+    np.testing.assert_array_equal(read_image(tmp_path / "x.tif"), expected)
+    np.testing.assert_array_equal(read_picture(tmp_path / "x.tif").rgb(), expected)

@@ -49,7 +49,10 @@ def _data_sets(root: str | None) -> str:
 
 
 def _counted(name: str, root: str | None) -> str:
-    (images,) = find_sets(name, root)
+    try:
+        (images,) = find_sets(name, root)
+    except RequestError as error:
+        return str(error)
     return "; ".join([f"{len(images.hr)} images", *(line.partition(", but ")[2] for line in unlike_published(images))])
 
 

@@ -10,6 +10,7 @@ from visionfw import config
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.errors import RequestError, VisionfwError, unknown
+from visionfw.paths import user_path
 from visionfw.progress import counter, span
 
 _PREPARE, _DIVIDE = config.PrepareRequest(data="-"), config.DivideRequest(data="-", out="-")
@@ -29,7 +30,14 @@ class Task:
 def define(command: str) -> Flags:
     """Return the flags of prepare itself: only the tasks are told."""
     tasks = [f"{command} {name} --..    {task.purpose}" for name, task in TASKS.items()]
-    return Flags(command, "work on image sets before any training.", [*tasks, f"{command} check --help"])
+    flags = Flags(command, "work on image sets before any training.", [*tasks, f"{command} check --help"])
+    _define_lists(flags)
+    return flags
+
+
+def _define_lists(flags: Flags) -> None:
+    flags.text("data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given")
+    flags.listing("list", "what can be named: datasets, degradations, ...")
 
 
 def define_for(command: str, arguments: Sequence[str]) -> Flags:
@@ -39,8 +47,11 @@ def define_for(command: str, arguments: Sequence[str]) -> Flags:
 
 def run(command: str, arguments: Sequence[str]) -> None:
     """Run prepare.py with a command line."""
-    if arguments and arguments[0].startswith("--list"):
-        print(listing(arguments[0].partition("=")[2], None))
+    if arguments and arguments[0].startswith("-"):
+        values = define(command).parse(arguments)
+        if values["list"] is None:
+            raise RequestError(f"what is to be done? {command} {'|'.join(TASKS)}")
+        print(listing(values["list"], values["data_root"]))
         return
     if not arguments or arguments[0] not in TASKS:
         raise RequestError(unknown("task", arguments[0], TASKS) if arguments else f"what is to be done? {command} {'|'.join(TASKS)}")
@@ -59,8 +70,7 @@ def _task_flags(command: str, name: str) -> Flags:
     task = TASKS[name]
     flags = Flags(f"{command} {name}", task.purpose + ".", [])
     task.define(flags)
-    flags.text("data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given")
-    flags.listing("list", "what can be named: datasets, degradations, ...")
+    _define_lists(flags)
     return flags
 
 
@@ -114,31 +124,35 @@ def _line(finding) -> str:
 def _define_cache(flags: Flags) -> None:
     _define_degradation(flags)
     flags.text("cache_dir", None, "folder of decoded images; $VISIONFW_CACHE or ~/.cache/visionfw unless given")
-    flags.switch("clear", "remove the decoded images of these sets instead")
+    flags.switch("clear", "remove the decoded images of these sets instead, or of all where no --data is given")
 
 
 def _cache(values: dict) -> None:
-    import shutil
-
-    from visionfw.data.cache import cache_folder, open_sets, store_folder
+    from visionfw.data.cache import cache_folder, clear, open_sets, store_folder
     from visionfw.data.datasets import find_sets
     from visionfw.imaging.degrade import degradation
 
-    clear = values.pop("clear")
+    clears = values.pop("clear")
+    if clears and values["data"] is None:
+        print(_removed(clear(cache_folder(values["cache_dir"]))))
+        return
     request = config.PrepareRequest(**values)
     how = degradation(request.degradation, request.scale, request.degradation_seed)
     folder = cache_folder(request.cache_dir)
     for images in find_sets(request.data, request.data_root, request.scale):
         place = store_folder(images, how, folder)
-        if clear:
-            print(f"{place}: {'removed' if place.is_dir() else 'is not there'}")
-            shutil.rmtree(place, ignore_errors=True)
+        if clears:
+            print(f"{images.name}: {_removed(clear(folder, [place]))}")
             continue
         store = open_sets([images], how, folder, "skip", progress=counter(f"decoding {images.name}"), say=print)
         for path, reason in store.left_out:
             print(f"left out: {path}: {reason}")
         size = sum(path.stat().st_size for path in place.iterdir())
         print(f"{images.name}: {len(store)} images, {size / 2**20:.1f} MiB in {place}")
+
+
+def _removed(paths: Sequence[Path]) -> str:
+    return "\n".join(f"removed {path}" for path in paths) or "nothing to remove"
 
 
 def _define_degrade(flags: Flags) -> None:
@@ -155,7 +169,7 @@ def _degrade(values: dict) -> None:
     if not request.out:
         raise RequestError("--out: name the folder to write")
     how = degradation(request.degradation, request.scale, request.degradation_seed)
-    made, left_out = write_degraded(find_sets(request.data, request.data_root, request.scale), how, Path(request.out), counter("degrading images"))
+    made, left_out = write_degraded(find_sets(request.data, request.data_root, request.scale), how, user_path(request.out), counter("degrading images"))
     for line in left_out:
         print(f"left out: {line}")
     print(f"{made} pairs by {how.text()} (seed {how.seed}) in {request.out}; use them as --train_data={request.out}")

@@ -174,7 +174,7 @@ class Augmentation:
         """It does more than turn patches."""
         return any(AUGMENTATIONS[name].apply for name in self.names)
 
-    def turns(self, count: int, random: np.random.Generator) -> np.ndarray | None:
+    def turns(self, count: int, random: np.random.Generator) -> np.ndarray:
         """Draw the symmetry of each patch, (count,)."""
         return random.integers(8, size=count) if "dihedral" in self.names else np.zeros(count, np.int64)
 

@@ -6,6 +6,7 @@ image is written at its own place, then its checksum is; after a kill the images
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -26,24 +27,41 @@ from visionfw.data.store import INDEX, Store, join, open_store
 from visionfw.errors import VisionfwError
 from visionfw.imaging.degrade import Degradation
 from visionfw.imaging.files import Header, ImageError, read_header
-
-try:
-    import fcntl
-except ImportError:  # no such locks on this system: two processes fill apart, and the second finds the first one's store
-    fcntl = None
+from visionfw.paths import user_path
+from visionfw.progress import Counter
 
 _MOST_TOLD = 40
 _FORMAT = 1  # of the store's files; part of the key
-_DONE = np.dtype([("is_done", "u1"), ("checksum", "u4")])
-
-Counter = Callable[[int, int], None]
+_DONE = np.dtype([("is_done", "u4"), ("checksum", "u4"), ("height", "u4"), ("width", "u4")])
 
 
 def cache_folder(given: str | None = None) -> Path:
     """Return where stores are kept: the given folder, $VISIONFW_CACHE, or visionfw/ in the user's cache folder."""
     if given or os.environ.get("VISIONFW_CACHE"):
-        return Path(given or os.environ["VISIONFW_CACHE"]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "visionfw"
+        return user_path(given or os.environ["VISIONFW_CACHE"])
+    return user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "visionfw"
+
+
+def clear(folder: Path, stores: Sequence[Path] | None = None) -> list[Path]:
+    """Remove decoded images, finished or not.
+
+    Args:
+        folder: of the cache.
+        stores: which; all that the cache holds unless given.
+
+    Returns:
+        What was removed.
+    """
+    if stores is None:
+        stores = [path.parent for path in folder.glob(f"*/{INDEX}")] + [path.with_suffix("") for path in folder.glob("*.partial")]
+    removed = []
+    for store in dict.fromkeys(stores):
+        for path in (store, store.with_name(f"{store.name}.partial")):
+            if path.is_dir():
+                shutil.rmtree(path)
+                removed.append(path)
+        store.with_name(f".{store.name}.lock").unlink(missing_ok=True)
+    return removed
 
 
 def open_sets(
@@ -93,7 +111,8 @@ class _Making:
 
 def store_folder(images: ImageSet, degradation: Degradation, folder: Path, least: int = 0) -> Path:
     """Return where the store of a set lies in the cache; other files, other times of writing or another degradation give another place."""
-    digest = hashlib.sha256(f"{_FORMAT} {degradation.scale} {degradation.seed} {degradation.text()} {least}".encode())
+    seed = 0 if degradation.is_bicubic and not least else degradation.seed
+    digest = hashlib.sha256(f"{_FORMAT} {degradation.scale} {seed} {degradation.text()} {least}".encode())
     for hr, lr in images.pairs(degradation.is_bicubic):
         for path in (hr, lr):
             digest.update(f"\n{_identity(path)}".encode("utf-8", "surrogateescape"))
@@ -108,7 +127,7 @@ def _identity(path: Path | None) -> str:
         found = path.stat()
     except OSError:
         return f"{path} missing"
-    return f"{path.absolute()} {found.st_size} {found.st_mtime_ns}"
+    return f"{path.absolute()} {found.st_size} {found.st_mtime_ns} {os.access(path, os.R_OK)}"
 
 
 def _open_set(images: ImageSet, making: _Making, folder: Path, progress: Counter | None, say: Callable[[str], None]) -> Store:
@@ -131,9 +150,6 @@ def _open_set(images: ImageSet, making: _Making, folder: Path, progress: Counter
 @contextmanager
 def _locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold a lock that ends with the process, however it ends."""
-    if fcntl is None:
-        yield
-        return
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -155,10 +171,15 @@ class _Slot:
     offset: int
     oddities: list[str]
 
+    @property
+    def seed(self) -> int:
+        """What its checksum begins with: pixels that were another image's never count as its own."""
+        return zlib.crc32(str(self.number).encode())
+
 
 def _fill(images: ImageSet, making: _Making, final: Path, progress: Counter | None) -> None:
     """Decode a set into a store, beside its place, and move it there when it is whole."""
-    partial = final.with_name(f"{final.name}.partial" if fcntl else f"{final.name}.partial{os.getpid()}")
+    partial = final.with_name(f"{final.name}.partial")
     partial.mkdir(exist_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as workers:
         slots, left_out = _plan(images, making, workers)
@@ -177,14 +198,10 @@ def _fill(images: ImageSet, making: _Making, final: Path, progress: Counter | No
             except BaseException:
                 workers.shutdown(cancel_futures=True)
                 raise
-            checksums = writer.checksums()
-    _write_index(partial, slots, checksums, images, left_out, making.degradation)
-    try:
-        partial.rename(final)
-    except OSError:
-        if not final.is_dir():  # another process was faster
-            raise
-        shutil.rmtree(partial, ignore_errors=True)
+            writer.flush()
+            _write_index(partial, slots, writer.done, images, left_out, making.degradation)
+    partial.rename(final)
+    (final / "done").unlink()
 
 
 def _plan(images: ImageSet, making: _Making, workers: ThreadPoolExecutor) -> tuple[list[_Slot], dict[int, str]]:
@@ -240,29 +257,30 @@ class _Writer:
         place = slot.place
         if self.done[place]["is_done"] and self._checksum_on_disk(slot) == self.done[place]["checksum"]:
             return
+        self.done[place] = 0
         lr, hr = read_pair(slot.hr, slot.lr, self.making.degradation, self.making.least)
-        if lr.shape[:2] != slot.size:
+        height, width = lr.shape[:2]
+        if height * width != slot.size[0] * slot.size[1]:  # the sides may be changed: not every turn stands in the header
             raise ImageError(slot.hr, "its header promises another size than its pixels have")
-        checksum = 0
+        checksum = slot.seed
         for file, image, factor in zip(self.files, (lr, hr), (1, self.making.scale**2), strict=False):
             content = np.ascontiguousarray(image).data
             _write_whole(file, content, 3 * slot.offset * factor)
             checksum = zlib.crc32(content, checksum)
-        self.done[place] = (1, checksum)
+        self.done[place] = (1, checksum, height, width)
         _write_whole(self.files[2], self.done[place].tobytes(), place * _DONE.itemsize)
 
     def _checksum_on_disk(self, slot: _Slot) -> int:
-        checksum = 0
+        checksum = slot.seed
         for file, factor in zip(self.files, (1, self.making.scale**2), strict=False):
             content = os.pread(file, 3 * slot.size[0] * slot.size[1] * factor, 3 * slot.offset * factor)
             checksum = zlib.crc32(content, checksum)
         return checksum
 
-    def checksums(self) -> list[int | None]:
-        """Return each image's checksum, None for those that could not be read; everything is on the disk then."""
+    def flush(self) -> None:
+        """Bring everything to the disk itself."""
         for file in self.files:
             os.fsync(file)
-        return [int(entry["checksum"]) if entry["is_done"] else None for entry in self.done]
 
 
 def _write_whole(file: int, content: bytes | memoryview, offset: int) -> None:
@@ -273,11 +291,11 @@ def _write_whole(file: int, content: bytes | memoryview, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-def _write_index(folder: Path, slots: Sequence[_Slot], checksums: Sequence[int | None], images: ImageSet, left_out: dict, degradation: Degradation) -> None:
+def _write_index(folder: Path, slots: Sequence[_Slot], done: np.ndarray, images: ImageSet, left_out: dict, degradation: Degradation) -> None:
     entries = [
-        {"path": str(slot.hr), "size": slot.size, "offset": slot.offset, "checksum": checksum, "oddities": slot.oddities}
-        for slot, checksum in zip(slots, checksums, strict=True)
-        if checksum is not None and slot.number not in left_out
+        {"path": str(slot.hr), "size": [int(height), int(width)], "offset": slot.offset, "checksum": int(checksum), "oddities": slot.oddities}
+        for slot, (is_done, checksum, height, width) in zip(slots, done.tolist(), strict=True)
+        if is_done and slot.number not in left_out
     ]
     index = {
         "format": _FORMAT,
@@ -288,5 +306,7 @@ def _write_index(folder: Path, slots: Sequence[_Slot], checksums: Sequence[int |
         "images": entries,
         "left_out": [(str(images.hr[number]), reason) for number, reason in sorted(left_out.items())],
     }
-    (folder / "done").unlink()
-    (folder / INDEX).write_text(json.dumps(index), encoding="utf-8")
+    with (folder / INDEX).open("w", encoding="utf-8") as file:
+        json.dump(index, file)
+        file.flush()
+        os.fsync(file.fileno())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from visionfw.errors import RequestError, nearest
 from visionfw.imaging.files import SUFFIXES
+from visionfw.paths import user_path
 
 #: Photographs inside scikit-image's wheel, all CC0 or in the public domain (its `skimage.data` says so for each).
 EMBEDDED = {
@@ -41,7 +42,7 @@ class ImageSet:
 
 def data_root(given: str | None) -> Path:
     """Return the folder that data names are looked up in: the given one, $VISIONFW_DATA, or the working directory."""
-    root = Path(given or os.environ.get("VISIONFW_DATA") or ".").expanduser()
+    root = user_path(given or os.environ.get("VISIONFW_DATA") or ".")
     if not root.is_dir():
         source = "--data_root" if given else "$VISIONFW_DATA"
         raise RequestError(f"{source}: no folder {root}")
@@ -74,7 +75,7 @@ def list_sets(root: str | None = None) -> list[str]:
 def _find_set(name: str, root: str | None, scale: int) -> ImageSet:
     if name in EMBEDDED:
         return ImageSet(name, tuple(_embedded_folder() / file for file in EMBEDDED[name]))
-    folder = next((path for path in (data_root(root) / name, Path(name).expanduser()) if path.is_dir()), None)
+    folder = next((path for path in (data_root(root) / name, user_path(name)) if path.is_dir()), None)
     if folder is None:
         there = list_sets(root)
         near = nearest(name, there)
@@ -140,7 +141,7 @@ def _folders_of_images(root: Path, depth: int = 3) -> Iterator[str]:
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")):
         if (folder / "run.json").exists():  # a run's pictures are no data
             continue
-        if (folder / "HR").is_dir() or any(True for _ in _images_in(folder)):
+        if any(True for inner in (folder, folder / "HR") if inner.is_dir() for _ in _images_in(inner)):
             yield folder.name
         elif depth > 1:
             yield from (f"{folder.name}/{name}" for name in _folders_of_images(folder, depth - 1))

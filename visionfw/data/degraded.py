@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+import hashlib
+import os
+from collections import Counter as Multiset
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from visionfw.data.datasets import ImageSet
-from visionfw.data.pairs import read_pair
-from visionfw.errors import RequestError, VisionfwError, brief
+from visionfw.data.pairs import crop_to_multiple
+from visionfw.errors import RequestError
 from visionfw.imaging.degrade import Degradation
-from visionfw.imaging.files import ImageError, write_image
-from visionfw.runs import write_json
+from visionfw.imaging.files import ImageError, read_image, write_image
+from visionfw.paths import read_json, write_json
+from visionfw.progress import Counter
 
-NOTE = "degradation.json"
-Counter = Callable[[int, int], None]
+_NOTE = "degradation.json"  # beside the LR images of one scale
+_SOURCE = "source.json"  # beside HR/
 
 
 def write_degraded(sets: Sequence[ImageSet], how: Degradation, out: Path, progress: Counter | None = None) -> tuple[int, list[str]]:
-    """Write every image, cropped to a multiple of the scale, and its degraded image as PNG files; those that are there are kept.
+    """Write every image and its degraded image as PNG files; those that are there are kept, and other scales may stand beside.
 
     Args:
         sets: the images.
@@ -30,55 +34,70 @@ def write_degraded(sets: Sequence[ImageSet], how: Degradation, out: Path, progre
         How many pairs there are, and a line for each image that could not be used.
 
     Raises:
-        RequestError: the folder holds images that were degraded in another way, or two images have one name.
+        RequestError: the folder holds other images, or images that were degraded in another way, or two images have one name.
         VisionfwError: the disk refuses.
     """
-    record = {"degradation": how.text(), "scale": how.scale, "seed": how.seed}
-    names = [path.stem for images in sets for path in images.hr]
-    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
-    if twice is not None:
-        raise RequestError(f"two images are called {twice!r}; degrade the sets into folders of their own")
+    paths = [path for images in sets for path in images.hr]
+    twice = [name for name, count in Multiset(path.stem for path in paths).items() if count > 1]
+    if twice:
+        raise RequestError(f"two images are called {twice[0]!r}; degrade the sets into folders of their own")
     hr_folder, lr_folder = out / "HR", out / ("LR_bicubic" if how.is_bicubic else "LR_degraded") / f"X{how.scale}"
-    note = lr_folder / NOTE
-    if lr_folder.exists():
-        _refuse_other(note, record)
-    for folder in (hr_folder, lr_folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    write_json(note, record)
-    made, left_out = 0, []
-    for done, path in enumerate((path for images in sets for path in images.hr), 1):
-        files = hr_folder / f"{path.stem}.png", lr_folder / f"{path.stem}x{how.scale}.png"
+    source = {"images": hashlib.sha256("\n".join(map(str, paths)).encode("utf-8", "surrogateescape")).hexdigest()}
+    _agree(out / _SOURCE, source, "holds other images")
+    _agree(lr_folder / _NOTE, {"degradation": how.text(), "scale": how.scale, "seed": how.seed}, "holds images made in another way")
+    hr_folder.mkdir(parents=True, exist_ok=True)
+    left_out = []
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
         try:
-            if not all(file.exists() for file in files):
-                _write_pair(path, files, how)
-            made += 1
-        except ImageError as error:
-            left_out.append(f"{path}: {error.reason}")
-        if progress:
-            progress(done, len(names))
-    return made, left_out
+            for done, reason in enumerate(workers.map(lambda path: _write_pair(path, hr_folder, lr_folder, how), paths), 1):
+                left_out += [reason] if reason else []
+                if progress:
+                    progress(done, len(paths))
+        except BaseException:
+            workers.shutdown(cancel_futures=True)
+            raise
+    return len(paths) - len(left_out), left_out
+
+
+def _agree(note: Path, record: dict, otherwise: str) -> None:
+    """Write a note into a folder, or refuse a folder whose note says something else, or that has none and is not empty."""
+    folder = note.parent
+    if note.is_file():
+        found = read_json(note)
+        if found != record:
+            was = f" ({found['degradation']}, seed {found.get('seed')})" if "degradation" in found else ""
+            raise RequestError(f"--out: {folder} {otherwise}{was}; name another folder, or remove it")
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise RequestError(f"--out: {folder} {otherwise}; name another folder, or remove it")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(note, record)
+
+
+def _write_pair(path: Path, hr_folder: Path, lr_folder: Path, how: Degradation) -> str:
+    """Write one image and its degraded image; return why it could not be used, or ''."""
+    hr_file, lr_file = hr_folder / f"{path.stem}.png", lr_folder / f"{path.stem}x{how.scale}.png"
+    if hr_file.exists() and lr_file.exists():
+        return ""
+    try:
+        whole = read_image(path)
+        hr = crop_to_multiple(whole, how.scale)
+        if not hr.size:
+            return f"{path}: too small to be shrunk by {how.scale}"
+        lr = how.apply(hr, path.name)
+    except ImageError as error:
+        return str(error)
+    if not hr_file.exists():
+        write_image(hr_file, whole)
+    write_image(lr_file, lr)
+    return ""
 
 
 def degradation_of(folder: Path) -> str:
-    """Return how the LR images of a folder were made, where `write_degraded` made them in another way than by bicubic; else ''."""
-    note = folder / NOTE
-    try:
-        text = json.loads(note.read_text(encoding="utf-8"))["degradation"] if note.is_file() else ""
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise VisionfwError(f"{note}: cannot be read: {brief(error)}") from error
-    return "" if text == "bicubic" else str(text)
+    """Return how the LR images of a folder were made, where `write_degraded` made them in another way than by bicubic; else ''.
 
-
-def _write_pair(path: Path, files: tuple[Path, Path], how: Degradation) -> None:
-    lr, hr = read_pair(path, None, how)
-    if not lr.size:
-        raise ImageError(path, f"too small to be shrunk by {how.scale}")
-    write_image(files[0], hr)
-    write_image(files[1], lr)
-
-
-def _refuse_other(note: Path, record: dict) -> None:
-    found = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else None
-    if found != record:
-        was = found["degradation"] if found else "something else"
-        raise RequestError(f"--out: {note.parent} holds images made by {was!r}; name another folder, or remove it")
+    Raises VisionfwError where the folder's note is damaged.
+    """
+    note = folder / _NOTE
+    text = str(read_json(note).get("degradation", "")) if note.is_file() else ""
+    return "" if text == "bicubic" else text

@@ -11,8 +11,9 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,11 @@ import numpy as np
 from visionfw.config import DivideRequest
 from visionfw.data.datasets import ImageSet
 from visionfw.data.pairs import framed
-from visionfw.errors import RequestError, VisionfwError
+from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.imaging.degrade import number_of
 from visionfw.imaging.files import ImageError, read_image, write_image
-from visionfw.runs import write_json
-
-Counter = Callable[[int, int], None]
+from visionfw.paths import read_json, user_path, write_json
+from visionfw.progress import Counter
 
 
 def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: Counter | None = None) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: Counter |
         RequestError: the folder holds something else, or tiles that were made in another way.
         VisionfwError: no image could be used, or the disk is full; what is done is kept.
     """
-    out = Path(request.out).expanduser()
+    out = user_path(request.out)
     started = time.monotonic()
     before = _begin(out, request, sets)
     images = [(images.name, path) for images in sets for path in images.hr]
@@ -80,16 +80,16 @@ def _begin(out: Path, request: DivideRequest, sets: Sequence[ImageSet]) -> float
     asked = request.record()
     summary = out / "summary.json"
     if summary.is_file():
-        found = json.loads(summary.read_text(encoding="utf-8"))
+        found = read_json(summary)
         different = [key for key, value in asked.items() if found.get("request", {}).get(key) != value]
         if different:
             was = found.get("request", {}).get(different[0])
             raise RequestError(f"--out: {out} holds tiles of another request ({different[0]} was {was!r}); name another folder, or remove it")
         return float(found.get("seconds", 0.0))
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or [path.name for path in out.iterdir()] not in ([], ["HR"]) or any((out / "HR").glob("*"))):
         raise RequestError(f"--out: {out} exists and is not empty; name another folder, or remove it")
     try:
-        (out / "HR").mkdir(parents=True)
+        (out / "HR").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise VisionfwError(f"--out: {out} cannot be made: {error.strerror}") from error
     write_json(summary, {"request": asked, "seconds": 0.0})
@@ -100,12 +100,15 @@ def _read_manifest(path: Path, images: Sequence[tuple[str, Path]]) -> list[dict[
     """Return the lines of the images that are done; a line that a kill cut off is taken away."""
     if not path.exists():
         return []
-    lines = []
-    for text, (_, image) in zip(path.read_text(encoding="utf-8").split("\n")[:-1], images, strict=False):
-        line = json.loads(text)
-        if line["image"] != str(image):
-            raise RequestError(f"--out: {path.parent} was begun with other images ({line['image']} stands where {image} does now); name another folder")
-        lines.append(line)
+    try:
+        lines = [json.loads(text) for text in path.read_text(encoding="utf-8").split("\n")[:-1]]
+        begun_with = [line["image"] for line in lines]
+    except (ValueError, KeyError, TypeError) as error:
+        raise VisionfwError(f"{path}: is damaged: {brief(error)}; remove {path.parent} to begin anew") from error
+    there = [str(image) for _, image in images[: len(lines)]]
+    if begun_with != there:
+        other = next((name for name, image in zip_longest(begun_with, there) if name != image))
+        raise RequestError(f"--out: {path.parent} was begun with other images ({other} is not there, or not at its place, now); name another folder")
     aside = path.with_name(path.name + ".partial")
     aside.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     aside.replace(path)

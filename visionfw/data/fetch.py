@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import lzma
 import shutil
 import tarfile
-import urllib.error
-import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from visionfw.data.datasets import data_root
+from visionfw.data.download import download
 from visionfw.data.known import KNOWN, Archive, KnownSet
-from visionfw.errors import RequestError, VisionfwError, unknown
+from visionfw.errors import RequestError, VisionfwError, brief, unknown
 from visionfw.imaging.files import SUFFIXES
+from visionfw.progress import Counter
 
-Counter = Callable[[int, int], None]
-_CHUNK = 2**20
-_SECONDS = 60  # without a byte
+#: What reading a damaged archive can raise.
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, NotImplementedError)
 
 
 def fetch(name: str, root: str | None, address: str | None = None, progress: Counter | None = None) -> tuple[Path, int]:
@@ -47,70 +48,32 @@ def fetch(name: str, root: str | None, address: str | None = None, progress: Cou
     archives = (Archive(address),) if address else known.archives
     if not archives:
         raise RequestError(f"{known.name} has no public address ({known.licence}); get it from {known.page} and unpack it into a folder {known.name}")
+    if known is None and (Path(name).name != name or name in (".", "..")):
+        raise RequestError(f"--name: a set is one folder of the data root, not {name!r}")
     folder = data_root(root) / (known.name if known else name)
     if folder.exists():
         raise RequestError(f"{folder} is there already; remove it to fetch it anew")
-    downloads = folder.with_name(f".{folder.name}.download")
-    downloads.mkdir(exist_ok=True)
+    downloads, partial = (folder.with_name(f".{folder.name}.{what}") for what in ("download", "partial"))
     try:
-        files = {address: _download(address, downloads, known, progress) for address in dict.fromkeys(archive.address for archive in archives)}
+        files = {address: download(address, downloads, progress) for address in dict.fromkeys(archive.address for archive in archives)}
+        count = sum(_unpack(files[archive.address], archive, partial / archive.folder) for archive in archives)
+        _refuse_wrong_count(count, known if address is None else None, files)
+        partial.rename(folder)
+    except VisionfwError as error:
+        by_hand = f"; or get it from {known.page} and unpack it into a folder {known.name}" if known else ""
+        raise VisionfwError(f"{error}{by_hand}") from error
     finally:
-        with contextlib.suppress(OSError):  # not empty: something to go on with
-            downloads.rmdir()
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    count = sum(_unpack(files[archive.address], archive, partial / archive.folder) for archive in archives)
-    if not count:
-        raise VisionfwError(f"{', '.join(files)}: no image in it ({', '.join(SUFFIXES)})")
-    partial.rename(folder)
-    shutil.rmtree(downloads, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        if folder.exists() or (downloads.is_dir() and not any(path.is_file() for path in downloads.rglob("*"))):
+            shutil.rmtree(downloads, ignore_errors=True)
     return folder, count
 
 
-def _download(address: str, folder: Path, known: KnownSet | None, progress: Counter | None) -> Path:
-    """Download one file, going on where an earlier time ended, if the server's file is still the same."""
-    name = PurePosixPath(urllib.request.url2pathname(address.partition("?")[0].partition("://")[2])).name or "download"
-    whole, part, mark = (folder / f"{name}{suffix}" for suffix in ("", ".part", ".mark"))
-    if whole.exists():
-        return whole
-    there = part.stat().st_size if part.exists() and mark.exists() else 0
-    request = urllib.request.Request(address, headers={"User-Agent": "visionfw"})
-    if there:
-        request.add_header("Range", f"bytes={there}-")
-        request.add_header("If-Range", mark.read_text(encoding="utf-8"))
-    try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-            goes_on = getattr(answer, "status", 200) == 206
-            _receive(answer, part, mark, there if goes_on else 0, address, progress)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise VisionfwError(f"{address}: the server says {error.code} {error.reason}{_by_hand(known)}") from error
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise VisionfwError(f"{address}: cannot be reached: {getattr(error, 'reason', error)}{_by_hand(known)}") from error
-    part.rename(whole)
-    return whole
-
-
-def _receive(answer: IO[bytes], part: Path, mark: Path, there: int, address: str, progress: Counter | None) -> None:
-    """Write what the server sends behind what is there; raise VisionfwError where it is less than it promised."""
-    headers = answer.headers
-    promised = int(headers["Content-Length"]) + there if headers["Content-Length"] else None
-    validator = headers["ETag"] or headers["Last-Modified"]
-    mark.unlink(missing_ok=True)
-    if validator and not validator.startswith("W/"):
-        mark.write_text(validator, encoding="utf-8")
-    with part.open("ab" if there else "wb") as file:
-        while chunk := answer.read(_CHUNK):
-            file.write(chunk)
-            there += len(chunk)
-            if progress and promised:
-                progress(there, promised)
-    if promised is not None and there < promised:
-        raise VisionfwError(f"{address}: ended early, {there} of {promised} bytes; the same command goes on from there")
-
-
-def _by_hand(known: KnownSet | None) -> str:
-    return f"; or get it from {known.page} and unpack it into a folder {known.name}" if known else ""
+def _refuse_wrong_count(count: int, known: KnownSet | None, files: Iterable[str]) -> None:
+    if not count:
+        raise VisionfwError(f"{', '.join(files)}: no image in it ({', '.join(SUFFIXES)})")
+    if known is not None and count != known.count:
+        raise VisionfwError(f"{', '.join(files)}: {count} images, but {known.name} has {known.count}; --address takes another address")
 
 
 def _unpack(file: Path, archive: Archive, folder: Path) -> int:
@@ -129,11 +92,12 @@ def _unpack(file: Path, archive: Archive, folder: Path) -> int:
                 count += 1
         return count
     except FileExistsError as error:
-        raise VisionfwError(f"{file}: holds two images called {Path(error.filename).name}") from error
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        raise VisionfwError(f"{archive.address}: holds two images called {Path(error.filename).name}") from error
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk
             raise
-        raise VisionfwError(f"{file}: is damaged or no archive ({error}); remove it to download it anew") from error
+        shutil.rmtree(file.parent)
+        raise VisionfwError(f"{archive.address}: is damaged or no archive ({brief(error)}); the same command downloads it anew") from error
 
 
 def _members(file: Path) -> Iterator[tuple[str, contextlib.AbstractContextManager[IO[bytes]]]]:
@@ -148,3 +112,8 @@ def _members(file: Path) -> Iterator[tuple[str, contextlib.AbstractContextManage
         for entry in opened:
             if entry.isfile():
                 yield entry.name, opened.extractfile(entry)
+        opened.fileobj.seek(opened.offset)  # tarfile takes a damaged header for the end, and leaves gzip's checksum unread
+        if opened.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
+            raise tarfile.ReadError("a header is damaged")
+        while opened.fileobj.read(2**20):
+            pass

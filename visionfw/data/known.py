@@ -158,11 +158,6 @@ KNOWN = (
 )
 
 
-def names_of_known() -> list[str]:
-    """Return the names of the standard sets."""
-    return [known.name for known in KNOWN]
-
-
 def find_known(name: str) -> tuple[KnownSet, int] | None:
     """Return the standard set that a data name or folder is called after, and how many images it should have; None where none is.
 

@@ -16,7 +16,7 @@ _SIDE = 32
 SAME = 0.98
 #: Thumbnails of less contrast than this (grey levels) show nothing that could be compared.
 _LEAST_CONTRAST = 2.0
-_BLOCK = 2048  # images compared at a time
+_BLOCK = 256  # images compared at a time
 
 
 def signature(image: np.ndarray) -> np.ndarray:
@@ -50,6 +50,14 @@ def alike(first: np.ndarray, second: np.ndarray, least: float = SAME) -> Iterato
             np.maximum(best, turned @ second.T, out=best)
         for row, column in zip(*np.nonzero(best >= least), strict=True):
             yield start + int(row), int(column), float(best[row, column])
+
+
+def within(signatures: np.ndarray, least: float = SAME) -> Iterator[tuple[int, int, float]]:
+    """Yield (number, later number, correlation) of every two of the images that are the same picture, turned or not."""
+    for start in range(0, len(signatures), _BLOCK):
+        for first, second, likeness in alike(signatures[start : start + _BLOCK], signatures[start:], least):
+            if first < second:
+                yield start + first, start + second, likeness
 
 
 def stacked(signatures: Sequence[np.ndarray]) -> np.ndarray:

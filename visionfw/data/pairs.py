@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visionfw.errors import VisionfwError
+from visionfw.errors import VisionfwError, brief
 from visionfw.imaging.degrade import Degradation, number_of
 from visionfw.imaging.files import ImageError, read_image
 
@@ -69,7 +69,10 @@ def read_pair(hr_path: Path, lr_path: Path | None, degradation: Degradation, lea
     if not height or not width:
         return np.zeros((0, 0, 3), np.uint8), np.zeros((0, 0, 3), np.uint8)
     if lr_path is None:
-        return degradation.apply(hr, hr_path.name), hr
+        try:
+            return degradation.apply(hr, hr_path.name), hr
+        except (OSError, ValueError) as error:  # a JPEG, for one, has at most 65535 pixels a side
+            raise ImageError(hr_path, f"cannot be degraded by {degradation.text()}: {brief(error)}") from error
     try:
         lr = read_image(lr_path)
     except ImageError as error:

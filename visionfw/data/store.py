@@ -102,7 +102,7 @@ def open_store(folder: Path) -> Store:
         images = index["images"]
         sizes = np.array([image["size"] for image in images], np.int64).reshape(-1, 2)
         lr, hr = (_mapped(folder / name) for name in ("lr.u8", "hr.u8"))
-        pixels = int(sizes.prod(axis=1).sum())
+        pixels = max((image["offset"] + image["size"][0] * image["size"][1] for image in images), default=0)
         if len(lr) < 3 * pixels or len(hr) < 3 * pixels * index["scale"] ** 2:
             raise ValueError("its pixels are cut off")
         return Store(

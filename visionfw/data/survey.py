@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,11 +16,10 @@ from visionfw.data.datasets import ImageSet, unpaired_lr
 from visionfw.data.degraded import degradation_of
 from visionfw.data.filters import filter_of
 from visionfw.data.known import unlike_published
-from visionfw.data.likeness import alike, signature, stacked
+from visionfw.data.likeness import signature, stacked, within
 from visionfw.data.pairs import crop_to_multiple
 from visionfw.imaging.files import ImageError, read_header, read_image
-
-Counter = Callable[[int, int], None]
+from visionfw.progress import Counter
 
 #: What can be found: in this order in a report, and whether it harms training.
 KINDS = {
@@ -84,7 +83,7 @@ class Survey:
 
     Attributes:
         findings: what was found, by kind.
-        sets: one row a set: name, images, usable, pixels, smallest and largest.
+        sets: one row a set: name, images, readable, pixels, smallest and largest.
     """
 
     findings: tuple[Finding, ...]
@@ -191,33 +190,38 @@ def _mixed(images: ImageSet, facts: Sequence[Facts]) -> list[Finding]:
 
 
 def _same_pictures(sets: Sequence[ImageSet], of_set: dict[int, list[Facts]], is_train: Sequence[bool]) -> list[Finding]:
-    """Tell pictures that are there twice: within a set, and in a training and in a test set."""
+    """Tell pictures that are there twice: within a set, and in a training and in a test set. Each is told once, beside one of the others."""
     entries = [(number, fact) for number, facts in of_set.items() for fact in facts if fact.digest]
-    signatures = stacked([fact.signature for _, fact in entries])
+    beside: dict[tuple[int, bool], tuple[int, float]] = {}  # (place, is it leakage) -> (the other's place, likeness)
+    for first, second, likeness in _alike_pairs([fact for _, fact in entries]):
+        leaks = is_train[entries[first][0]] != is_train[entries[second][0]]
+        beside.setdefault((first, leaks), (second, likeness))
     found = []
-    pairs = {(first, second): likeness for first, second, likeness in alike(signatures, signatures) if first < second}
-    by_digest: dict[str, int] = {}
-    for place, (_, fact) in enumerate(entries):
-        first = by_digest.setdefault(fact.digest, place)
-        if first != place:
-            pairs[first, place] = 1.0
-    for (first, second), likeness in sorted(pairs.items()):
-        (own, one), (other, two) = entries[first], entries[second]
+    for (place, leaks), (other_place, likeness) in sorted(beside.items()):
+        (own, one), (other, two) = entries[place], entries[other_place]
         same = one.digest == two.digest
+        kind = "leakage" if leaks else "duplicate" if same else "near-duplicate"
         text = f"{'the same pixels as' if same else f'the same picture (likeness {likeness:.3f}) as'} {two.path} of {sets[other].name}"
-        if is_train[own] != is_train[other]:
-            found.append(Finding("leakage", sets[own].name, str(one.path), f"{text}: in a training and in a test set"))
-        else:
-            found.append(Finding("duplicate" if same else "near-duplicate", sets[own].name, str(one.path), text))
+        found.append(Finding(kind, sets[own].name, str(one.path), text + (": in a training and in a test set" if leaks else "")))
     return found
+
+
+def _alike_pairs(facts: Sequence[Facts]) -> Iterator[tuple[int, int, float]]:
+    """Yield (place, later place, likeness) of every two that show the same picture; the same pixels first."""
+    first_of: dict[str, int] = {}
+    for place, fact in enumerate(facts):
+        first = first_of.setdefault(fact.digest, place)
+        if first != place:
+            yield first, place, 1.0
+    yield from within(stacked([fact.signature for fact in facts]))
 
 
 def _row(images: ImageSet, facts: Sequence[Facts]) -> dict[str, Any]:
     sizes = [fact.size for fact in facts if fact.digest]
     pixels = sum(height * width for height, width in sizes)
     least, most = (f"{size[1]}x{size[0]}" for size in (min(sizes, key=np.prod), max(sizes, key=np.prod))) if sizes else ("-", "-")
-    usable = sum(bool(fact.digest) and not fact.problems for fact in facts)
-    return {"dataset": images.name, "images": len(facts), "usable": usable, "megapixels": round(pixels / 1e6, 1), "smallest": least, "largest": most}
+    readable = sum(bool(fact.digest) and not fact.problems for fact in facts)
+    return {"dataset": images.name, "images": len(facts), "readable": readable, "megapixels": round(pixels / 1e6, 1), "smallest": least, "largest": most}
 
 
 def _some(names: Sequence[object], most: int = 4) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -79,28 +79,55 @@ class Score:
 class Case:
     """One test image, ready: everything that does not depend on the model.
 
+    Only bytes are kept of the images, and what follows from them is computed when it is asked for: a hundred 2K images fit.
+
     Attributes:
         name: the image's file name without suffix.
-        lr: what the model is given, (h, w, channels) float32 in [0, 1].
-        hr: what it should make, (H, W, 3) uint8.
-        bicubic: the same by bicubic, (H, W, 3) uint8 for RGB models, (H, W) for luma.
-        reference: (H, W) luma that is compared with, 0..255.
+        protocol: how its figures are made.
+        hr: what a model should make, (H, W, 3) uint8.
+        lr_image: the LR image, (h, w, 3) uint8.
         bicubic_psnr, bicubic_ssim: bicubic's figures.
     """
 
     name: str
     protocol: Protocol
-    lr: np.ndarray
     hr: np.ndarray
-    bicubic: np.ndarray
-    reference: np.ndarray
-    bicubic_psnr: float
-    bicubic_ssim: float
+    lr_image: np.ndarray
+    bicubic_psnr: float = math.nan
+    bicubic_ssim: float = math.nan
+
+    @property
+    def lr(self) -> np.ndarray:
+        """What the model is given, (h, w, channels) float32 in [0, 1]."""
+        if self.protocol.colour == "rgb":
+            return self.lr_image.astype(np.float32) / np.float32(255)
+        return self._small_luma()[..., None].astype(np.float32)
+
+    @property
+    def reference(self) -> np.ndarray:
+        """The luma that is compared with, (H, W) float64, 0..255."""
+        return luma(self.hr) if self.protocol.colour == "rgb" else np.round(luma(self.hr))
+
+    @property
+    def bicubic(self) -> np.ndarray:
+        """The LR image enlarged by bicubic, (H, W, 3) uint8 for RGB models, (H, W) for luma."""
+        if self.protocol.colour == "rgb":
+            return imresize(self.lr_image, self.protocol.scale)
+        return np.clip(np.round(imresize(self._small_luma(), self.protocol.scale) * 255.0), 0, 255).astype(np.uint8)
+
+    def _small_luma(self) -> np.ndarray:
+        if self.protocol.is_float:
+            return imresize(self.reference / 255.0, 1 / self.protocol.scale)
+        return luma(self.lr_image) / 255.0
 
     def score(self, enlarge: Enlarge) -> Score:
         """Score a model: `enlarge` maps (h, w, channels) float32 in [0, 1] to the enlarged image."""
-        made = compared_luma(self.finish(enlarge(self.lr)))
-        return Score(self.name, *_figures(made, self.reference, self.protocol.scale), self.bicubic_psnr, self.bicubic_ssim)
+        return Score(self.name, *self.figures(self.finish(enlarge(self.lr))), self.bicubic_psnr, self.bicubic_ssim)
+
+    def figures(self, levels: np.ndarray) -> tuple[float, float]:
+        """Return PSNR and SSIM of uint8 levels, (H, W, 3), or (H, W) for luma, against the reference."""
+        made, reference = compared_luma(levels), self.reference
+        return psnr(made, reference, self.protocol.scale), ssim(made, reference, self.protocol.scale)
 
     def finish(self, made: np.ndarray) -> np.ndarray:
         """Turn a model's output in [0, 1] into uint8 levels: (H, W, 3), or (H, W) for luma."""
@@ -116,17 +143,5 @@ def compared_luma(levels: np.ndarray) -> np.ndarray:
 def prepare(hr_path: Path, lr_path: Path | None, protocol: Protocol) -> Case:
     """Make one test image ready. Raises ImageError where a file cannot be read."""
     lr, hr = read_whole_pair(hr_path, None if protocol.is_float else lr_path, protocol.how)
-    scale = protocol.scale
-    if protocol.colour == "rgb":
-        given, bicubic, reference = lr.astype(np.float32) / np.float32(255), imresize(lr, scale), luma(hr)
-    else:
-        reference = np.round(luma(hr))
-        small = imresize(reference / 255.0, 1 / scale) if protocol.is_float else luma(lr) / 255.0
-        given = small[..., None].astype(np.float32)
-        bicubic = np.clip(np.round(imresize(small, scale) * 255.0), 0, 255).astype(np.uint8)
-    figures = _figures(compared_luma(bicubic), reference, scale)
-    return Case(hr_path.stem, protocol, given, hr, bicubic, reference, *figures)
-
-
-def _figures(made: np.ndarray, reference: np.ndarray, crop: int) -> tuple[float, float]:
-    return psnr(made, reference, crop), ssim(made, reference, crop)
+    case = Case(hr_path.stem, protocol, hr, lr)
+    return replace(case, **dict(zip(("bicubic_psnr", "bicubic_ssim"), case.figures(case.bicubic), strict=True)))

@@ -148,6 +148,10 @@ def degradation(text: str, scale: int, seed: int = 0) -> Degradation:
     Raises:
         RequestError: an unknown step or parameter, a wrong value, no step that shrinks, or several; all problems are told.
     """
+    if not isinstance(scale, int) or scale < 1:
+        raise RequestError(f"scale must be a whole number of at least 1, not {scale!r}")
+    if not isinstance(seed, int) or seed < 0:
+        raise RequestError(f"a degradation's seed must be a whole number of at least 0, not {seed!r}")
     problems: list[str] = []
     steps = [step for part in text.split("+") for step in _read_part(part.strip(), problems)]
     shrinking = [step.name for step in steps if STEPS[step.name].shrinks]
@@ -180,10 +184,11 @@ def degrade(image: np.ndarray, how: str = "bicubic", scale: int = 4, seed: int =
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise RequestError(f"an image to degrade is (height, width, 3) uint8, not {image.shape} {image.dtype}")
+    read = degradation(how, scale, seed)
     height, width = (side // scale * scale for side in image.shape[:2])
     if not height or not width:
         raise RequestError(f"an image of {image.shape[1]} x {image.shape[0]} pixels cannot be shrunk by {scale}")
-    return degradation(how, scale, seed).apply(image[:height, :width])
+    return read.apply(image[:height, :width])
 
 
 def _read_part(part: str, problems: list[str]) -> list[Step]:
@@ -209,7 +214,10 @@ def _pairs(text: str, problems: list[str]) -> dict[str, str]:
         key, equals, value = entry.partition("=")
         if not equals:
             problems.append(f"{entry!r} is not KEY=VALUE")
-        found[key.strip()] = value.strip()
+        elif key.strip() in found:
+            problems.append(f"{key.strip()} is given twice")
+        else:
+            found[key.strip()] = value.strip()
     return found
 
 
@@ -252,5 +260,5 @@ def _drawn(value: Value, whole: bool, random: np.random.Generator) -> float | in
 
 def _text(value: Value) -> str:
     if isinstance(value, tuple):
-        return f"{value[0]:g}..{value[1]:g}"
-    return value if isinstance(value, str) else f"{value:g}"
+        return "..".join(_text(number) for number in value)
+    return value if isinstance(value, str) else repr(int(value) if value == int(value) else value)

@@ -12,6 +12,8 @@ from visionfw.imaging.colour import from_ycbcr, to_ycbcr
 from visionfw.imaging.resize import imresize
 from visionfw.numerics import gaussian_window
 
+_LEAST_SIGMA = 0.05  # a narrower Gaussian is one sample
+
 
 def levels(image: np.ndarray) -> np.ndarray:
     """Round and clip to uint8 levels."""
@@ -44,7 +46,7 @@ def blur(image: np.ndarray, sigma: float, size: int = 0, channels: str = "all") 
         size: odd side of the window in pixels; 0 for 2 ceil(3 sigma) + 1.
         channels: 'all', or 'luma' for Y alone with Cb and Cr as they were.
     """
-    if sigma == 0:
+    if sigma < _LEAST_SIGMA:
         return image
     window = gaussian_window(size or 2 * math.ceil(3 * sigma) + 1, sigma)
     if channels == "luma":

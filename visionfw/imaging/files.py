@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from visionfw.errors import VisionfwError, brief
+from visionfw.paths import write_whole
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -22,6 +26,8 @@ MOST_PIXELS = 178_956_970
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `open_file` refuses what is too large, at its own limit
 
 _ORIENTATION = 0x0112  # EXIF
+#: What says nothing about the file: the next time it may be read.
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.EINTR}
 
 
 class ImageError(VisionfwError):
@@ -88,8 +94,14 @@ def open_file(path: str | Path) -> Iterator[Image.Image]:
         raise ImageError(path, "may not be read (permission denied)") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(path, _too_large("")) from error
+    except MemoryError as error:
+        raise VisionfwError(f"{path}: there is not enough memory to read it") from error
     except UnidentifiedImageError as error:
         raise ImageError(path, "is empty" if not Path(path).stat().st_size else "not an image that can be read") from error
+    except OSError as error:
+        if error.errno in _PASSING:
+            raise VisionfwError(f"{path}: {error.strerror}") from error
+        raise ImageError(path, f"cannot be read: {brief(error)}") from error
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
         raise ImageError(path, f"cannot be read: {brief(error)}") from error
 
@@ -133,13 +145,22 @@ def grey_levels(image: Image.Image) -> np.ndarray:
 def read_header(path: str | Path) -> Header:
     """Read what a file says of its image, without decoding it. Raises ImageError."""
     with open_file(path) as opened:
-        bits, turn = bits_of(opened), _orientation(opened)
-        height, width = (opened.width, opened.height) if turn in (5, 6, 7, 8) else (opened.height, opened.width)
+        bits, turn = bits_of(opened), orientation_of(opened)
+        sideways = turn in (5, 6, 7, 8) and opened.format != "TIFF"  # Pillow tells a TIFF's size as it is seen
+        height, width = (opened.width, opened.height) if sideways else (opened.height, opened.width)
         alpha = opened.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in opened.info
-        return Header(height, width, opened.mode, bits, alpha, getattr(opened, "n_frames", 1), turn in range(2, 9))
+        return Header(height, width, opened.mode, bits, alpha, frames_of(opened), turn in range(2, 9))
 
 
-def _orientation(opened: Image.Image) -> int:
+def frames_of(opened: Image.Image) -> int:
+    """Return how many images a file holds; 1 where the later ones are damaged."""
+    try:
+        return getattr(opened, "n_frames", 1)
+    except Exception:  # a damaged file makes Pillow raise nearly anything; the first image may be whole
+        return 1
+
+
+def orientation_of(opened: Image.Image) -> int:
     """Return the EXIF orientation. Pillow would decode a whole PNG to look for one behind the pixels; only one before them is looked for."""
     if opened.format != "PNG":
         return opened.getexif().get(_ORIENTATION, 1)
@@ -163,8 +184,27 @@ def image_size(path: str | Path) -> tuple[int, int]:
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write a uint8 RGB or grey image; the suffix says the format. Raises ImageError."""
+    """Write a uint8 RGB or grey image, whole or not at all; the suffix says the format. Raises ImageError."""
+    encode_whole(path, lambda kind, file: Image.fromarray(image).save(file, kind))
+
+
+def encode_whole(path: str | Path, encode: Callable[[str, IO[bytes]], object]) -> None:
+    """Write an image file whole or not at all.
+
+    Args:
+        path: its suffix says the format.
+        encode: called with Pillow's name of the format and a file to write into.
+
+    Raises:
+        ImageError: no format ends like this, it cannot hold the image, or the disk refuses.
+    """
+    path = Path(path)
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind is None:
+        raise ImageError(path, f"cannot be written: no image format ends in {path.suffix!r}")
+    file = io.BytesIO()
     try:
-        Image.fromarray(image).save(path)
+        encode(kind, file)
+        write_whole(path, file.getvalue())
     except (OSError, ValueError, KeyError) as error:
         raise ImageError(path, f"cannot be written: {brief(error)}") from error

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from visionfw.errors import brief
-from visionfw.imaging.files import ImageError, as_rgb, bits_of, grey_levels, open_file
+from visionfw.imaging.files import as_rgb, bits_of, encode_whole, frames_of, grey_levels, open_file, orientation_of
 
 #: Modes that a format cannot hold, and what stands in for them there.
 _STAND_INS = {
@@ -58,17 +57,17 @@ def read_picture(path: str | Path) -> Picture:
         ImageError: the file is missing, no image, damaged, too large, or its values are floats or of 32 bits.
     """
     with open_file(path) as opened:
-        bits = bits_of(opened)
+        bits, orientation, frames = bits_of(opened), orientation_of(opened), frames_of(opened)
         turned = ImageOps.exif_transpose(opened)
         exif = turned.getexif().tobytes() if turned.getexif() else None
         if bits == 16 and opened.mode in ("RGB", "RGBA", "LA"):
-            pixels, alpha = _split(_read_sixteen_bits(path, opened))
+            pixels, alpha = _split(_read_sixteen_bits(path, opened, orientation))
         elif opened.mode.startswith(("I", "F")):
             pixels, alpha = grey_levels(turned), None
         else:
             pixels, alpha = _split(_levels(turned))
         mode = "LA" if bits == 16 and pixels.ndim == 2 and alpha is not None else _mode(opened.mode, alpha is not None)
-        return Picture(pixels, alpha, mode, getattr(opened, "n_frames", 1), exif, opened.info.get("icc_profile"))
+        return Picture(pixels, alpha, mode, frames, exif, opened.info.get("icc_profile"))
 
 
 def _mode(mode: str, alpha: bool) -> str:
@@ -99,7 +98,7 @@ def _split(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return np.ascontiguousarray(colours[..., 0] if colours.shape[2] == 1 else colours), np.ascontiguousarray(alpha)
 
 
-def _read_sixteen_bits(path: str | Path, opened: Image.Image) -> np.ndarray:
+def _read_sixteen_bits(path: str | Path, opened: Image.Image, orientation: int) -> np.ndarray:
     """Read all 16 bits of a colour image, of which Pillow keeps 8: (height, width, channels) uint16, upright."""
     if opened.format == "PNG":
         import png
@@ -111,7 +110,6 @@ def _read_sixteen_bits(path: str | Path, opened: Image.Image) -> np.ndarray:
         import tifffile
 
         levels = np.asarray(tifffile.imread(path, key=0), np.uint16)
-    orientation = opened.getexif().get(0x0112, 1)
     if orientation >= 5:
         levels = levels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -133,17 +131,7 @@ def write_picture(path: str | Path, picture: Picture, quality: int = 95) -> None
     Raises:
         ImageError: the format is unknown or the disk refuses.
     """
-    path = Path(path)
-    kind = Image.registered_extensions().get(path.suffix.lower())
-    if kind is None:
-        raise ImageError(path, f"cannot be written: no image format ends in {path.suffix!r}")
-    aside = path.with_name(f".{path.name}.partial")
-    try:
-        aside.write_bytes(_encoded(picture, kind, quality))
-        aside.replace(path)
-    except (OSError, ValueError, KeyError) as error:
-        aside.unlink(missing_ok=True)
-        raise ImageError(path, f"cannot be written: {brief(error)}") from error
+    encode_whole(path, lambda kind, file: file.write(_encoded(picture, kind, quality)))
 
 
 def _encoded(picture: Picture, kind: str, quality: int) -> bytes:

@@ -35,7 +35,9 @@ def imresize(image: np.ndarray, scale: float | Fraction) -> np.ndarray:
         raise RequestError(f"an image is (height, width) or (height, width, channels), not of shape {image.shape}")
     if image.dtype != np.uint8 and not np.issubdtype(image.dtype, np.floating):
         raise RequestError(f"an image is uint8 or float, not {image.dtype}")
-    exact = Fraction(scale).limit_denominator(10_000)
+    exact = Fraction(scale if isinstance(scale, Fraction) else float(scale)).limit_denominator(1_000_000)
+    if not exact:
+        raise RequestError(f"scale {scale} is too small")
     for _ in range(2):  # rows, then columns, which are the rows of the turned image
         image = np.ascontiguousarray(_resize_rows(image, exact).swapaxes(0, 1))
     return image

@@ -26,6 +26,7 @@ from visionfw.graph.records import as_json
 from visionfw.imaging.resize import imresize
 from visionfw.inference import super_resolve, upscale
 from visionfw.metrics.tensors import psnr_per_image
+from visionfw.paths import user_path, write_json
 from visionfw.runs import Run
 from visionfw.samplers import SAMPLERS
 from visionfw.training.callbacks import Progress, Validation
@@ -50,7 +51,7 @@ def train(request: TrainRequest, say: Say = print) -> Run:
         VisionfwError: an image could not be read, the disk refused, the loss exploded.
     """
     if request.run_dir is not None:
-        runs.refuse_taken(Path(request.run_dir).expanduser())
+        runs.refuse_taken(user_path(request.run_dir))
     plan = prepare(request, say)
     keras.utils.set_random_seed(request.seed)
     model, learner = compile_for_training(plan)
@@ -96,7 +97,7 @@ def _note_end(run: Run, model: keras.Model, error: BaseException, say: Say) -> N
 def record(plan: Plan, run: Run) -> None:
     """Write what the run is: request, dictionary, versions, data."""
     definition = plan.checked.definition
-    runs.write_json(run.model, as_json(definition))
+    write_json(run.model, as_json(definition))
     if any(call.function is not None for call in plan.checked.expanded.calls):
         run.architecture.write_text(_float32_twin(plan).to_json(), encoding="utf-8")
     cost = measure(plan.checked)
@@ -176,8 +177,7 @@ def illustrate(run: Run, model: keras.Model, cases: tuple[Case, ...], say: Say) 
     made = case.finish(super_resolve(model, case.lr))
     score = case.score(lambda lr: super_resolve(model, lr))
     if case.protocol.colour == "y":
-        small = case.protocol.how.apply(case.hr, case.name)
-        made, bicubic = upscale(model, small), imresize(small, case.protocol.scale)
+        made, bicubic = upscale(model, case.lr_image), imresize(case.lr_image, case.protocol.scale)
     else:
         bicubic = case.bicubic
     panels = [("LR, bicubic", bicubic, score.bicubic_psnr), ("SR", made, score.psnr), ("HR", case.hr, None)]
@@ -193,7 +193,7 @@ def illustrate(run: Run, model: keras.Model, cases: tuple[Case, ...], say: Say) 
 def check_first_step(request: TrainRequest, say: Say = print) -> None:
     """Do everything up to the first step, run a few, and say how long the whole would take and what memory it takes (--check)."""
     if request.run_dir is not None:
-        runs.refuse_taken(Path(request.run_dir).expanduser())
+        runs.refuse_taken(user_path(request.run_dir))
     plan = prepare(request, say)
     cost = measure(plan.checked)
     keras.utils.set_random_seed(request.seed)
