@@ -245,7 +245,8 @@ class DivideRequest:
 
 
 def _choices(request: Any, tables: dict[str, dict[str, str]]) -> list[str]:
-    return [f"--{key}: {unknown(key, getattr(request, key), table)}" for key, table in tables.items() if getattr(request, key) not in table]
+    wrong = [(key, getattr(request, key), table) for key, table in tables.items() if getattr(request, key) not in table]
+    return [f"--{key}: {unknown('choice' if '_' in key else key, value, table)}" for key, value, table in wrong]
 
 
 def _at_least(request: Any, least: int, keys: Sequence[str]) -> list[str]:

@@ -137,15 +137,15 @@ def test_a_folder_that_cannot_be_made_is_told(images, tmp_path):
         open_sets(images, BICUBIC, tmp_path / "file" / "cache")
 
 
-def test_a_damaged_store_is_told(images, tmp_path):
-    open_sets(images, BICUBIC, tmp_path)
-    folder = store_folder(images[0], BICUBIC, tmp_path)
-    os.truncate(folder / "hr.u8", 100)
-    with pytest.raises(VisionfwError, match=r"is damaged \(its pixels are cut off\); remove it, and it is made anew"):
-        open_sets(images, BICUBIC, tmp_path)
-    (folder / "index.json").write_text("{")
-    with pytest.raises(VisionfwError, match="is damaged"):
-        open_sets(images, BICUBIC, tmp_path)
+@pytest.mark.parametrize("damage", [lambda folder: os.truncate(folder / "hr.u8", 100), lambda folder: (folder / "index.json").write_text("{")])
+def test_a_damaged_store_is_told_and_decoded_anew(images, tmp_path, damage):
+    whole = open_sets(images, BICUBIC, tmp_path).fingerprint()
+    damage(store_folder(images[0], BICUBIC, tmp_path))
+    said = []
+    assert open_sets(images, BICUBIC, tmp_path, say=said.append).fingerprint() == whole
+    assert "is damaged" in said[0] and "it is decoded anew" in said[0]
+    open_sets(images, BICUBIC, tmp_path, say=said.append)
+    assert len(said) == 1
 
 
 def test_two_at_once_decode_once(images, tmp_path, monkeypatch):
@@ -223,7 +223,7 @@ def test_an_image_that_cannot_be_degraded_is_told_by_its_name(images, image_fold
     store = open_sets(find_sets(str(image_folder)), degradation("jpeg", 1), tmp_path / "cache", on_bad="skip")
     ((path, reason),) = store.left_out
     assert path.name == "wide.png"
-    assert reason.startswith("cannot be degraded by jpeg: ")
+    assert reason.startswith("cannot be degraded by jpeg:quality=50: ")
 
 
 def test_clearing_removes_whole_and_half_stores(images, tmp_path, monkeypatch):

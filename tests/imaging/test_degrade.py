@@ -40,7 +40,7 @@ def test_blur_then_bicubic(image, scale):
 
 def test_blur_down_is_a_7_by_7_window_and_the_middle_pixel(image):
     np.testing.assert_array_equal(degrade(image, "blur_down", 3), expected_blur(image, 1.6, 7)[1::3, 1::3])
-    assert degradation("blur_down:sigma=2", 3).text() == "blur:sigma=2,size=7+subsample"
+    assert degradation("blur_down:sigma=2", 3).text() == "blur:sigma=2,size=7,channels=all+subsample"
 
 
 def test_noise_down_adds_noise_of_30_levels_after_bicubic(image):
@@ -105,7 +105,7 @@ def test_a_range_is_drawn_anew_for_each_image(image):
     how = degradation("blur:sigma=0.1..3+bicubic", 2)
     sharpness = {np.abs(np.diff(how.apply(image, str(number)).astype(float), axis=0)).mean().round(3) for number in range(8)}
     assert len(sharpness) > 5
-    assert how.text() == "blur:sigma=0.1..3+bicubic"
+    assert how.text() == "blur:sigma=0.1..3,size=0,channels=all+bicubic"
 
 
 @pytest.mark.parametrize(

@@ -61,12 +61,14 @@ def _measure(request: config.EvaluateRequest) -> str:
     find_sets(request.test_data, request.data_root, request.scale or 1)  # a wrong name is told before a model is built
     subject = open_subject(request)
     sets = find_sets(request.test_data, request.data_root, subject.scale)
-    for line in (line for images in sets for line in unlike_published(images)):
-        print(line)
     protocol = Protocol(subject.colour, subject.scale, subject.degradation)
+    told = [line for images in sets for line in images.told(protocol.how) if not protocol.is_float]
+    for line in (*(line for images in sets for line in unlike_published(images)), *told):
+        print(line)
     scores = benchmark(lambda lr: super_resolve(subject.model, lr), sets, protocol, counter("measuring images"))
     rows = [score.row(subject.name) for score in scores]
+    record = protocol.record() | ({"LR": "; ".join(told)} if told else {})
     if request.report:
-        reports.write_report(Path(request.report), protocol.record(), rows, [row for score in scores for row in score.image_rows()])
-    said = ", ".join(f"{key} {value}" for key, value in protocol.record().items())
+        reports.write_report(Path(request.report), record, rows, [row for score in scores for row in score.image_rows()])
+    said = ", ".join(f"{key} {value}" for key, value in record.items())
     return f"{reports.as_table(rows)}\nprotocol: {said}" + (f"\nreport: {request.report}" if request.report else "")

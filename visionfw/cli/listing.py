@@ -49,6 +49,8 @@ def _data_sets(root: str | None) -> str:
 
 
 def _counted(name: str, root: str | None) -> str:
+    if "," in name:
+        return "cannot be named: there is a comma in its name"
     try:
         (images,) = find_sets(name, root)
     except RequestError as error:

@@ -29,7 +29,7 @@ class Task:
 
 def define(command: str) -> Flags:
     """Return the flags of prepare itself: only the tasks are told."""
-    tasks = [f"{command} {name} --..    {task.purpose}" for name, task in TASKS.items()]
+    tasks = [f"{command} {name.ljust(8)} {task.purpose}" for name, task in TASKS.items()]
     flags = Flags(command, "work on image sets before any training.", [*tasks, f"{command} check --help"])
     _define_lists(flags)
     return flags
@@ -172,7 +172,9 @@ def _degrade(values: dict) -> None:
     made, left_out = write_degraded(find_sets(request.data, request.data_root, request.scale), how, user_path(request.out), counter("degrading images"))
     for line in left_out:
         print(f"left out: {line}")
-    print(f"{made} pairs by {how.text()} (seed {how.seed}) in {request.out}; use them as --train_data={request.out}")
+    print(f"{made} pairs by {how.text()} (seed {how.seed}) in {request.out}")
+    flags = "" if how.is_bicubic else f" --degradation={how.text()}" + (f" --degradation_seed={how.seed}" if how.seed else "")
+    print(f"use them as --train_data={request.out} --scale={how.scale}{flags}")
 
 
 def _define_divide(flags: Flags) -> None:

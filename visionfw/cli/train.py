@@ -61,6 +61,7 @@ def run(command: str, arguments: Sequence[str]) -> None:
         return
     values["model_args"] = tuple(parse_arguments(values["model_args"]).items())
     request = config.TrainRequest(**values)
+    _look_ahead(request)
     start_backend()
     from visionfw.training.fit import check_first_step, train
 
@@ -68,3 +69,20 @@ def run(command: str, arguments: Sequence[str]) -> None:
         check_first_step(request)
     else:
         train(request)
+
+
+def _look_ahead(request: config.TrainRequest) -> None:
+    """Refuse what can be refused before a backend takes its seconds to start."""
+    from visionfw import models, runs
+    from visionfw.data.augment import augmentation
+    from visionfw.data.datasets import find_sets
+    from visionfw.imaging.degrade import degradation
+    from visionfw.paths import user_path
+
+    if request.run_dir is not None:
+        runs.refuse_taken(user_path(request.run_dir))
+    how = degradation(request.degradation, request.scale, request.degradation_seed)
+    augmentation(request.augment)
+    for images in find_sets(f"{request.train_data},{request.val_data}", request.data_root, request.scale):
+        images.given(how)
+    models.load(request.model, dict(request.model_args), request.scale)

@@ -187,6 +187,11 @@ class Augmentation:
 
 
 def augmentation(names: str) -> Augmentation:
-    """Read augmentations as they are written: names joined by commas; '' or 'none' for none. Raises RequestError."""
+    """Read augmentations as they are written: names joined by commas, or 'none'. Raises RequestError."""
     parts = [part.strip() for part in names.split(",") if part.strip()]
-    return Augmentation(() if parts == ["none"] else tuple(parts))
+    if "none" in parts and len(parts) > 1:
+        raise RequestError("--augment: none stands alone")
+    try:
+        return Augmentation(() if parts == ["none"] else tuple(parts))
+    except RequestError as error:
+        raise RequestError("\n".join(f"--augment: {line}" for line in str(error).splitlines())) from error

@@ -113,7 +113,7 @@ def store_folder(images: ImageSet, degradation: Degradation, folder: Path, least
     """Return where the store of a set lies in the cache; other files, other times of writing or another degradation give another place."""
     seed = 0 if degradation.is_bicubic and not least else degradation.seed
     digest = hashlib.sha256(f"{_FORMAT} {degradation.scale} {seed} {degradation.text()} {least}".encode())
-    for hr, lr in images.pairs(degradation.is_bicubic):
+    for hr, lr in images.pairs(degradation):
         for path in (hr, lr):
             digest.update(f"\n{_identity(path)}".encode("utf-8", "surrogateescape"))
     plain = re.sub(r"[^A-Za-z0-9]+", "_", "_".join(Path(images.name).parts[-2:])).strip("_")[:60]
@@ -132,19 +132,31 @@ def _identity(path: Path | None) -> str:
 
 def _open_set(images: ImageSet, making: _Making, folder: Path, progress: Counter | None, say: Callable[[str], None]) -> Store:
     final = store_folder(images, making.degradation, folder, making.least)
-    if not final.is_dir():
+    store = _open_whole(final)
+    if store is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with _locked(final.with_name(f".{final.name}.lock"), lambda: say(f"another process is decoding {images.name}; waiting for it")):
-                if not final.is_dir():
-                    _fill(images, making, final, progress)
+                store = _open_whole(final, say) or _fill(images, making, final, progress)
         except OSError as error:
             raise VisionfwError(f"cache {folder}: {error.strerror or error}; --cache_dir or $VISIONFW_CACHE names another folder") from error
-    store = open_store(final)
     if not len(store):
         reasons = "; ".join(f"{path.name}: {reason}" for path, reason in store.left_out[:3])
         raise VisionfwError(f"data set {images.name!r}: none of its {len(images.hr)} images can be used: {reasons}")
     return store
+
+
+def _open_whole(final: Path, say: Callable[[str], None] | None = None) -> Store | None:
+    """Open a store; None where there is none. With `say` a damaged one is told and removed."""
+    if not final.exists():
+        return None
+    try:
+        return open_store(final)
+    except VisionfwError as error:
+        if say:
+            say(f"{error}; it is decoded anew")
+            shutil.rmtree(final) if final.is_dir() else final.unlink()
+        return None
 
 
 @contextmanager
@@ -177,8 +189,8 @@ class _Slot:
         return zlib.crc32(str(self.number).encode())
 
 
-def _fill(images: ImageSet, making: _Making, final: Path, progress: Counter | None) -> None:
-    """Decode a set into a store, beside its place, and move it there when it is whole."""
+def _fill(images: ImageSet, making: _Making, final: Path, progress: Counter | None) -> Store:
+    """Decode a set into a store, beside its place, move it there when it is whole, and open it."""
     partial = final.with_name(f"{final.name}.partial")
     partial.mkdir(exist_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as workers:
@@ -202,11 +214,12 @@ def _fill(images: ImageSet, making: _Making, final: Path, progress: Counter | No
             _write_index(partial, slots, writer.done, images, left_out, making.degradation)
     partial.rename(final)
     (final / "done").unlink()
+    return open_store(final)
 
 
 def _plan(images: ImageSet, making: _Making, workers: ThreadPoolExecutor) -> tuple[list[_Slot], dict[int, str]]:
     """Give every image its place, from the headers; files that have none are left out."""
-    pairs = images.pairs(making.degradation.is_bicubic)
+    pairs = images.pairs(making.degradation)
     slots, left_out, offset = [], {}, 0
     for number, (pair, found) in enumerate(zip(pairs, workers.map(_header_or_reason, [hr for hr, _ in pairs]), strict=True)):
         if isinstance(found, str):

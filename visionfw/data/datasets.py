@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from visionfw.errors import RequestError, nearest
+from visionfw.errors import RequestError, VisionfwError, nearest
+from visionfw.imaging.degrade import Degradation
 from visionfw.imaging.files import SUFFIXES
-from visionfw.paths import user_path
+from visionfw.paths import read_json, user_path
+
+#: Says beside LR images how they were made.
+NOTE = "degradation.json"
 
 #: Photographs inside scikit-image's wheel, all CC0 or in the public domain (its `skimage.data` says so for each).
 EMBEDDED = {
@@ -26,18 +30,46 @@ class ImageSet:
     Attributes:
         name: what it was asked for by.
         hr: the high-resolution images, sorted by name.
-        lr: the low-resolution image of each (which need not be there), or None where they are made by shrinking.
+        lr: the low-resolution image of each in LR_bicubic (which need not be there), or None where there is no such folder.
+        degraded: the same in LR_degraded, whose note says how they were made.
         others: files beside the high-resolution images that are no images by their names.
     """
 
     name: str
     hr: tuple[Path, ...]
     lr: tuple[Path, ...] | None = None
+    degraded: tuple[Path, ...] | None = None
     others: tuple[str, ...] = ()
 
-    def pairs(self, use_lr: bool = True) -> list[tuple[Path, Path | None]]:
-        """Return each HR file with its LR file, or with None where LR images are to be made."""
-        return [(hr, lr) for hr, lr in zip(self.hr, self.lr if use_lr and self.lr else [None] * len(self.hr), strict=True)]
+    def pairs(self, how: Degradation | None = None) -> list[tuple[Path, Path | None]]:
+        """Return each HR file with its LR file, or with None where LR images are to be made.
+
+        Args:
+            how: the degradation that is asked for; LR files that were made by another one are not used. Any will do unless given.
+
+        Raises:
+            RequestError: the set's own LR images were made by another degradation than bicubic, and bicubic is asked for.
+        """
+        return list(zip(self.hr, self.given(how) or [None] * len(self.hr), strict=True))
+
+    def given(self, how: Degradation | None = None) -> tuple[Path, ...] | None:
+        """Return the LR files that belong to a degradation, or None. Raises RequestError as `pairs` does."""
+        if how is None:
+            return self.lr or self.degraded
+        if self.lr and how.is_bicubic:
+            return self.lr
+        made = degradation_of(self.degraded[0].parent) if self.degraded else None
+        if made == (how.text(), how.seed):
+            return self.degraded
+        if made and how.is_bicubic:
+            asked = f"--degradation={made[0]}" + (f" --degradation_seed={made[1]}" if made[1] else "")
+            raise RequestError(f"data set {self.name!r}: its LR images were not made by bicubic; {asked} uses them")
+        return None
+
+    def told(self, how: Degradation) -> list[str]:
+        """Return a line where the set's own LR images are used."""
+        given = self.given(how)
+        return [f"{self.name}: LR images as given in {given[0].parent}"] if given else []
 
 
 def data_root(given: str | None) -> Path:
@@ -77,6 +109,8 @@ def _find_set(name: str, root: str | None, scale: int) -> ImageSet:
         return ImageSet(name, tuple(_embedded_folder() / file for file in EMBEDDED[name]))
     folder = next((path for path in (data_root(root) / name, user_path(name)) if path.is_dir()), None)
     if folder is None:
+        if user_path(name).is_file() or (data_root(root) / name).is_file():
+            raise RequestError(f"data set {name!r} is a file; name its folder")
         there = list_sets(root)
         near = nearest(name, there)
         hint = f"did you mean {near!r}?" if near else "there is " + ", ".join(there[:12])
@@ -93,27 +127,46 @@ def _embedded_folder() -> Path:
 
 
 def _read_folder(name: str, folder: Path, scale: int) -> ImageSet:
-    hr_folder, lr_folder = _halves(folder, scale)
+    hr_folder, *lr_folders = _parts(folder, scale)
     hr = tuple(_images_in(hr_folder))
     if not hr:
-        inside = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+        inside = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".") and path != hr_folder)
         hint = f"; its folders are {', '.join(inside[:8])}" if inside else ""
         raise RequestError(f"data set {name!r}: no images ({', '.join(SUFFIXES)}) in {hr_folder}{hint}")
     images = {path.name for path in hr}
     others = tuple(sorted(path.name for path in hr_folder.iterdir() if path.name not in images and not path.is_dir() and not path.name.startswith(".")))
-    return ImageSet(name, hr, _pair(hr, lr_folder, scale) if lr_folder.is_dir() else None, others)
+    given = (_pair(hr, lr_folder, scale) if lr_folder.is_dir() else None for lr_folder in lr_folders)
+    return ImageSet(name, hr, *given, others)
 
 
 def unpaired_lr(images: ImageSet) -> list[Path]:
     """Return the LR files beside a set's that belong to none of its HR images."""
-    if not images.lr:
-        return []
-    folder = images.lr[0].parent
-    return sorted(set(_images_in(folder)) - set(images.lr)) if folder.is_dir() else []
+    given = images.given()
+    return sorted(set(_images_in(given[0].parent)) - set(given)) if given else []
 
 
-def _halves(folder: Path, scale: int) -> tuple[Path, Path]:
-    """Return where a set's HR and LR images stand: HR/ and LR_bicubic/X4/, DIV2K's own folders, or the folder itself."""
+def unused_folders(images: ImageSet) -> list[Path]:
+    """Return folders beside a set's HR images that look like LR images and are not used."""
+    hr = images.hr[0].parent
+    beside = hr.parent if hr.name == "HR" or hr.name.endswith("_HR") else hr
+    used = {given[0].parent for given in (images.lr, images.degraded) if given}
+    named = (path for path in beside.iterdir() if path.is_dir() and "LR" in path.name.upper() and path != hr)
+    return sorted(path for path in named if not any(path == folder or path in folder.parents for folder in used))
+
+
+def degradation_of(folder: Path) -> tuple[str, int] | None:
+    """Return how the LR images of a folder were made and the seed, as its note says; None where it has none. Raises VisionfwError."""
+    note = folder / NOTE
+    if not note.is_file():
+        return None
+    found = read_json(note)
+    if not isinstance(found.get("degradation"), str) or not isinstance(found.get("seed"), int):
+        raise VisionfwError(f"{note}: is damaged: it does not say the degradation and the seed")
+    return found["degradation"], found["seed"]
+
+
+def _parts(folder: Path, scale: int) -> tuple[Path, Path, Path]:
+    """Return where a set's HR, bicubic and degraded images stand: HR/, LR_bicubic/X4/, LR_degraded/X4/, DIV2K's folders, or the folder itself."""
     if (folder / "HR").is_dir():
         hr, stem = folder / "HR", "LR"
     else:
@@ -121,8 +174,8 @@ def _halves(folder: Path, scale: int) -> tuple[Path, Path]:
         hr = inner[0] if inner else folder
         stem = f"{hr.name.removesuffix('_HR')}_LR" if hr.name.endswith("_HR") else ""
     beside = hr.parent if stem else hr
-    choices = [beside / f"{stem or 'LR'}_{made}" / f"X{scale}" for made in ("bicubic", "degraded")]
-    return hr, next((choice for choice in choices if choice.is_dir()), choices[0])
+    bicubic, degraded = (beside / f"{stem or 'LR'}_{made}" / f"X{scale}" for made in ("bicubic", "degraded"))
+    return hr, bicubic, degraded
 
 
 def _images_in(folder: Path) -> Iterator[Path]:

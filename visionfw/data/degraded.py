@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from visionfw.data.datasets import ImageSet
+from visionfw.data.datasets import NOTE, ImageSet
 from visionfw.data.pairs import crop_to_multiple
 from visionfw.errors import RequestError
 from visionfw.imaging.degrade import Degradation
@@ -17,7 +17,6 @@ from visionfw.imaging.files import ImageError, read_image, write_image
 from visionfw.paths import read_json, write_json
 from visionfw.progress import Counter
 
-_NOTE = "degradation.json"  # beside the LR images of one scale
 _SOURCE = "source.json"  # beside HR/
 
 
@@ -42,9 +41,10 @@ def write_degraded(sets: Sequence[ImageSet], how: Degradation, out: Path, progre
     if twice:
         raise RequestError(f"two images are called {twice[0]!r}; degrade the sets into folders of their own")
     hr_folder, lr_folder = out / "HR", out / ("LR_bicubic" if how.is_bicubic else "LR_degraded") / f"X{how.scale}"
-    source = {"images": hashlib.sha256("\n".join(map(str, paths)).encode("utf-8", "surrogateescape")).hexdigest()}
+    files = "\n".join(f"{path} {_stamp(path)}" for path in paths)
+    source = {"images": hashlib.sha256(files.encode("utf-8", "surrogateescape")).hexdigest()}
     _agree(out / _SOURCE, source, "holds other images")
-    _agree(lr_folder / _NOTE, {"degradation": how.text(), "scale": how.scale, "seed": how.seed}, "holds images made in another way")
+    _agree(lr_folder / NOTE, {"degradation": how.text(), "scale": how.scale, "seed": how.seed}, "holds images made in another way")
     hr_folder.mkdir(parents=True, exist_ok=True)
     left_out = []
     with ThreadPoolExecutor(os.cpu_count()) as workers:
@@ -57,6 +57,15 @@ def write_degraded(sets: Sequence[ImageSet], how: Degradation, out: Path, progre
             workers.shutdown(cancel_futures=True)
             raise
     return len(paths) - len(left_out), left_out
+
+
+def _stamp(path: Path) -> str:
+    """Return size and time of a file, by which another one is told from it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return "missing"
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _agree(note: Path, record: dict, otherwise: str) -> None:
@@ -91,13 +100,3 @@ def _write_pair(path: Path, hr_folder: Path, lr_folder: Path, how: Degradation) 
         write_image(hr_file, whole)
     write_image(lr_file, lr)
     return ""
-
-
-def degradation_of(folder: Path) -> str:
-    """Return how the LR images of a folder were made, where `write_degraded` made them in another way than by bicubic; else ''.
-
-    Raises VisionfwError where the folder's note is damaged.
-    """
-    note = folder / _NOTE
-    text = str(read_json(note).get("degradation", "")) if note.is_file() else ""
-    return "" if text == "bicubic" else text

@@ -49,6 +49,9 @@ def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: Counter |
     before = _begin(out, request, sets)
     images = [(images.name, path) for images in sets for path in images.hr]
     done = _read_manifest(out / "manifest.jsonl", images)
+    for number, line in enumerate(done):
+        if not all((out / "HR" / tile["tile"]).exists() for tile in line["tiles"]):
+            _divide_one(number, *images[number], request, out / "HR")
     with (out / "manifest.jsonl").open("a", encoding="utf-8") as manifest:
         for number, line in enumerate(_divided(images[len(done) :], len(done), request, out / "HR"), len(done) + 1):
             manifest.write(json.dumps(line) + "\n")

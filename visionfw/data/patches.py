@@ -25,6 +25,9 @@ class PatchSource:
     """
 
     def __init__(self, store: Store, patch_size: int = 24, stride: int | None = None):
+        for key, value in (("patch_size", patch_size), ("stride", stride)):
+            if value is not None and not isinstance(value, int | np.integer):
+                raise RequestError(f"{key} must be a whole number, not {value!r}")
         if patch_size < 1 or (stride is not None and stride < 1):
             raise RequestError(f"patch_size and stride must be at least 1, not {patch_size} and {stride}")
         self.store = store
@@ -47,8 +50,16 @@ class PatchSource:
         return int(self.ends[-1]) if len(self.ends) else 0
 
     def locate(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return image, row and column (LR pixels, top left corner) of patches by number. Raises IndexError outside 0 .. len - 1."""
-        ids = np.asarray(ids, np.int64)
+        """Return image, row and column (LR pixels, top left corner) of patches by number.
+
+        Raises:
+            IndexError: a number outside 0 .. len - 1.
+            RequestError: what is no row of whole numbers.
+        """
+        ids = np.asarray(ids)
+        if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
+            raise RequestError(f"patch numbers are whole numbers in one row, (n,), not {ids.dtype} of shape {ids.shape}")
+        ids = ids.astype(np.int64)
         if ids.size and (ids.min() < 0 or ids.max() >= len(self)):
             raise IndexError(f"patch numbers go from 0 to {len(self) - 1}")
         image = np.searchsorted(self.ends, ids, side="right")
@@ -121,9 +132,7 @@ def open_patches(
         RequestError: no such set, a wrong argument, or no image as large as a patch.
         VisionfwError: images cannot be used, or the disk is full.
     """
-    if scale < 1:
-        raise RequestError(f"scale must be at least 1, not {scale}")
+    how = read_degradation(degradation, scale, seed)
     if on_bad not in ("stop", "skip"):
         raise RequestError(f"on_bad must be 'stop' or 'skip', not {on_bad!r}")
-    how = read_degradation(degradation, scale, seed)
-    return PatchSource(open_sets(find_sets(name, root, scale), how, cache_folder(cache), on_bad), patch_size, stride)
+    return PatchSource(open_sets(find_sets(str(name), None if root is None else str(root), scale), how, cache_folder(cache), on_bad), patch_size, stride)

@@ -118,7 +118,7 @@ def open_store(folder: Path) -> Store:
             tuple(tuple(image["oddities"]) for image in images),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise VisionfwError(f"cache {folder}: is damaged ({brief(error)}); remove it, and it is made anew") from error
+        raise VisionfwError(f"cache {folder}: is damaged ({brief(error)})") from error
 
 
 def _mapped(path: Path) -> np.ndarray:

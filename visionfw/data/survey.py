@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from visionfw.data.datasets import ImageSet, unpaired_lr
-from visionfw.data.degraded import degradation_of
+from visionfw.data.datasets import ImageSet, degradation_of, unpaired_lr, unused_folders
 from visionfw.data.filters import filter_of
 from visionfw.data.known import unlike_published
 from visionfw.data.likeness import signature, stacked, within
@@ -154,9 +153,15 @@ def _look_at_lr(hr: np.ndarray, lr_path: Path, scale: int) -> list[tuple[str, st
         ratio = hr.shape[1] / lr.shape[1]
         looks = f"; it looks like scale {ratio:.2g}" if abs(ratio - scale) > 0.1 * scale else "; the HR image may have been cropped in another way"
         return [("wrong size of LR", f"{lr_path.name} has {lr.shape[1]} x {lr.shape[0]} pixels, for scale {scale} it must have {width} x {height}{looks}")]
-    told = filter_of(lr, hr, scale) if hr.size and not degradation_of(lr_path.parent) else ""
+    told = filter_of(lr, hr, scale) if hr.size and not _made_otherwise(lr_path.parent) else ""
     stored = "; it is stored as JPEG, which loses detail" if lr_path.suffix.lower() in (".jpg", ".jpeg") else ""
     return [("not MATLAB's bicubic", f"{lr_path.name} looks like {told}{stored}")] if told else []
+
+
+def _made_otherwise(folder: Path) -> str:
+    """Return how LR images were made, where their note says that it was not by bicubic; else ''."""
+    made = degradation_of(folder)
+    return made[0] if made and made[0] != "bicubic" else ""
 
 
 def _in_set(images: ImageSet, facts: Sequence[Facts], scale: int, patch_size: int) -> list[Finding]:
@@ -164,8 +169,9 @@ def _in_set(images: ImageSet, facts: Sequence[Facts], scale: int, patch_size: in
     found = [Finding(kind, images.name, str(fact.path), text) for fact in facts for kind, text in fact.problems]
     found += [Finding("unpaired", images.name, str(path), "an LR image without an HR image") for path in unpaired_lr(images)]
     found += [Finding("number of images", images.name, "", line.partition(": ")[2]) for line in unlike_published(images)]
-    made = degradation_of(images.lr[0].parent) if images.lr else ""
+    made = _made_otherwise(images.given()[0].parent) if images.given() else ""
     found += [Finding("degraded LR", images.name, "", f"its LR images were made by {made!r}")] if made else []
+    found += [Finding("not looked at", images.name, str(path), f"no LR images of scale {scale} are looked for there") for path in unused_folders(images)]
     if images.others:
         found.append(Finding("not looked at", images.name, "", f"{len(images.others)} files are no images by their names: {_some(images.others)}"))
     readable = [fact for fact in facts if fact.digest]

@@ -37,7 +37,7 @@ class SetScore:
 
 def prepare_set(images: ImageSet, protocol: Protocol) -> Iterator[Case]:
     """Make a set's images ready, one at a time."""
-    for hr, lr in images.pairs(protocol.how.is_bicubic):
+    for hr, lr in images.pairs(protocol.how):
         yield prepare(hr, lr, protocol)
 
 

@@ -78,8 +78,8 @@ class Step:
     parameters: tuple[tuple[str, Value], ...]
 
     def text(self) -> str:
-        """Return the step as it is written, with the parameters that differ from their defaults."""
-        told = [f"{key}={_text(value)}" for key, value in self.parameters if value != STEPS[self.name].parameters[key].default]
+        """Return the step as it is written, with all its parameters: a record must not change when a default does."""
+        told = [f"{key}={_text(value)}" for key, value in self.parameters]
         return self.name + (":" + ",".join(told) if told else "")
 
     def apply(self, image: np.ndarray, scale: int, random: np.random.Generator) -> np.ndarray:
@@ -152,6 +152,8 @@ def degradation(text: str, scale: int, seed: int = 0) -> Degradation:
         raise RequestError(f"scale must be a whole number of at least 1, not {scale!r}")
     if not isinstance(seed, int) or seed < 0:
         raise RequestError(f"a degradation's seed must be a whole number of at least 0, not {seed!r}")
+    if not isinstance(text, str) or not text.strip():
+        raise RequestError(f"a degradation is written as steps joined by '+', such as blur:sigma=1.6+bicubic, not {text!r}")
     problems: list[str] = []
     steps = [step for part in text.split("+") for step in _read_part(part.strip(), problems)]
     shrinking = [step.name for step in steps if STEPS[step.name].shrinks]

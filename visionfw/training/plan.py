@@ -12,13 +12,12 @@ from visionfw.data.augment import Augmentation
 from visionfw.data.augment import augmentation as read_augmentation
 from visionfw.data.cache import cache_folder, open_sets
 from visionfw.data.datasets import ImageSet, find_sets
-from visionfw.data.degraded import degradation_of
 from visionfw.data.known import unlike_published
 from visionfw.data.patches import PatchSource
 from visionfw.devices import choose_precision
-from visionfw.errors import RequestError
-from visionfw.evaluation.benchmark import prepare_set
+from visionfw.errors import RequestError, VisionfwError
 from visionfw.evaluation.protocol import Case, Protocol
+from visionfw.evaluation.protocol import prepare as prepare_case
 from visionfw.graph.check import Checked, examine
 from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.progress import counter
@@ -66,7 +65,7 @@ def prepare(request: TrainRequest, say: Say) -> Plan:
     for line in (line for images in (*train_sets, *val_sets) for line in unlike_published(images)):
         say(line)
     protocol = Protocol(checked.definition.colour, request.scale, how)
-    cases = tuple(case for images in val_sets for case in prepare_set(images, protocol))
+    cases = _validation_cases(val_sets, protocol, request.on_bad, say)
     least = request.patch_size * request.scale if request.on_small == "frame" else 0
     store = open_sets(train_sets, how, cache_folder(request.cache_dir), request.on_bad, least, counter("decoding images"), say)
     patches = PatchSource(store, request.patch_size, request.stride)
@@ -81,12 +80,26 @@ def prepare(request: TrainRequest, say: Say) -> Plan:
     return Plan(request, checked, choose_precision(request.precision), patches, augmentation, cases, steps, round_steps)
 
 
+def _validation_cases(sets: Sequence[ImageSet], protocol: Protocol, on_bad: str, say: Say) -> tuple[Case, ...]:
+    """Make the validation images ready; those that cannot be used are told together, or left out."""
+    cases, bad = [], []
+    for images in sets:
+        for hr, lr in images.pairs(protocol.how):
+            try:
+                cases.append(prepare_case(hr, lr, protocol))
+            except VisionfwError as error:
+                bad.append(str(error))
+    if bad and (on_bad == "stop" or not cases):
+        raise VisionfwError("\n".join([*bad, f"{len(bad)} validation images cannot be used; --on_bad=skip goes on without them"]))
+    if bad:
+        say(f"{len(bad)} validation images cannot be used and are left out: {_some(bad)}")
+    return tuple(cases)
+
+
 def _told_of_data(sets: Sequence[ImageSet], patches: PatchSource, how: Degradation) -> Iterator[str]:
     """Yield what is to be told of the training images."""
     for images in sets:
-        if images.lr and how.is_bicubic:
-            made = degradation_of(images.lr[0].parent)
-            yield f"{images.name}: LR images as given in {images.lr[0].parent}" + (f", made by {made!r}" if made else "")
+        yield from images.told(how)
     store = patches.store
     yield f"{len(store)} images, {len(patches)} patches of {patches.patch_size}x{patches.patch_size}"
     if store.left_out:
