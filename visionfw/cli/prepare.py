@@ -192,7 +192,7 @@ def _divide(values: dict) -> None:
     from visionfw.data.divide import divide
 
     request = config.DivideRequest(**values)
-    summary = divide(request, find_sets(request.data, request.data_root), counter("dividing images"))
+    summary = divide(request, find_sets(request.data, request.data_root), counter("dividing images"), print)
     for line in summary["images left out"]:
         print(f"left out: {line}")
     size = {key: f"{value / 2**20:.1f} MiB" for key, value in summary.items() if key.startswith("bytes")}

@@ -6,16 +6,14 @@ image is written at its own place, then its checksum is; after a kill the images
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +25,7 @@ from visionfw.data.store import INDEX, Store, join, open_store
 from visionfw.errors import VisionfwError
 from visionfw.imaging.degrade import Degradation
 from visionfw.imaging.files import Header, ImageError, read_header
-from visionfw.paths import user_path
+from visionfw.paths import locked, user_path
 from visionfw.progress import Counter
 
 _MOST_TOLD = 40
@@ -136,7 +134,7 @@ def _open_set(images: ImageSet, making: _Making, folder: Path, progress: Counter
     if store is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with _locked(final.with_name(f".{final.name}.lock"), lambda: say(f"another process is decoding {images.name}; waiting for it")):
+            with locked(final.with_name(f".{final.name}.lock"), lambda: say(f"another process is decoding {images.name}; waiting for it")):
                 store = _open_whole(final, say) or _fill(images, making, final, progress)
         except OSError as error:
             raise VisionfwError(f"cache {folder}: {error.strerror or error}; --cache_dir or $VISIONFW_CACHE names another folder") from error
@@ -157,18 +155,6 @@ def _open_whole(final: Path, say: Callable[[str], None] | None = None) -> Store 
             say(f"{error}; it is decoded anew")
             shutil.rmtree(final) if final.is_dir() else final.unlink()
         return None
-
-
-@contextmanager
-def _locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock that ends with the process, however it ends."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @dataclass(frozen=True)

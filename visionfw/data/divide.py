@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import zip_longest
 from pathlib import Path
@@ -25,17 +26,18 @@ from visionfw.data.pairs import framed
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.imaging.degrade import number_of
 from visionfw.imaging.files import ImageError, read_image, write_image
-from visionfw.paths import read_json, user_path, write_json
+from visionfw.paths import locked, read_json, user_path, write_json
 from visionfw.progress import Counter
 
 
-def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: Counter | None = None) -> dict[str, Any]:
+def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: Counter | None = None, say: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
     """Make a training set of tiles; called again after a kill it goes on, and ends with the same files.
 
     Args:
         request: method, size, seed, where to.
         sets: the core images.
         progress: called with (images done, images in all).
+        say: called with a line where another process is waited for.
 
     Returns:
         The summary, as it stands in summary.json.
@@ -45,8 +47,17 @@ def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: Counter |
         VisionfwError: no image could be used, or the disk is full; what is done is kept.
     """
     out = user_path(request.out)
+    _begin(out, request)
+    try:
+        with locked(out / ".lock", lambda: say(f"another process divides into {out}; waiting for it")):
+            return _divide_into(out, request, sets, progress)
+    except OSError as error:
+        raise VisionfwError(f"--out: {out}: {error.strerror or error}; what is done is kept, and the same command goes on") from error
+
+
+def _divide_into(out: Path, request: DivideRequest, sets: Sequence[ImageSet], progress: Counter | None) -> dict[str, Any]:
     started = time.monotonic()
-    before = _begin(out, request, sets)
+    before = float(read_json(out / "summary.json").get("seconds", 0.0))
     images = [(images.name, path) for images in sets for path in images.hr]
     done = _read_manifest(out / "manifest.jsonl", images)
     for number, line in enumerate(done):
@@ -60,9 +71,10 @@ def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: Counter |
             if progress:
                 progress(number, len(images))
     summary = _summary(request, done, images, before + time.monotonic() - started, out)
-    write_json(out / "summary.json", summary)
     if not summary["tiles"]:
+        shutil.rmtree(out)
         raise VisionfwError(f"{request.data}: no tile could be made; {summary['images too small']} images are smaller than {request.size} pixels")
+    write_json(out / "summary.json", summary)
     return summary
 
 
@@ -78,17 +90,17 @@ def cells(height: int, width: int, size: int, framed: bool, least: int = 1) -> I
                 yield row, column, *piece
 
 
-def _begin(out: Path, request: DivideRequest, sets: Sequence[ImageSet]) -> float:
-    """Make the folder, or find it as an earlier call left it; return the seconds that were used before."""
+def _begin(out: Path, request: DivideRequest) -> None:
+    """Make the folder, or find it as an earlier call with the same request left it."""
     asked = request.record()
     summary = out / "summary.json"
     if summary.is_file():
-        found = read_json(summary)
-        different = [key for key, value in asked.items() if found.get("request", {}).get(key) != value]
+        found = read_json(summary).get("request", {})
+        different = [key for key, value in asked.items() if found.get(key) != value]
         if different:
-            was = found.get("request", {}).get(different[0])
+            was = found.get(different[0])
             raise RequestError(f"--out: {out} holds tiles of another request ({different[0]} was {was!r}); name another folder, or remove it")
-        return float(found.get("seconds", 0.0))
+        return
     if out.exists() and (not out.is_dir() or [path.name for path in out.iterdir()] not in ([], ["HR"]) or any((out / "HR").glob("*"))):
         raise RequestError(f"--out: {out} exists and is not empty; name another folder, or remove it")
     try:
@@ -96,7 +108,6 @@ def _begin(out: Path, request: DivideRequest, sets: Sequence[ImageSet]) -> float
     except OSError as error:
         raise VisionfwError(f"--out: {out} cannot be made: {error.strerror}") from error
     write_json(summary, {"request": asked, "seconds": 0.0})
-    return 0.0
 
 
 def _read_manifest(path: Path, images: Sequence[tuple[str, Path]]) -> list[dict[str, Any]]:

@@ -1,0 +1,94 @@
+"""prepare.py as a user types it."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from visionfw.imaging.files import read_image, write_image
+
+
+def run(root, *arguments, cwd):
+    done = subprocess.run([sys.executable, str(root / "prepare.py"), *arguments], cwd=cwd, capture_output=True, text=True, timeout=100)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path, image_folder):
+    return image_folder.parent
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "error: what is to be done? python prepare.py check|cache|degrade|divide|fetch"),
+        (["chek"], "error: no task 'chek'; did you mean 'check'?"),
+        (["--lst"], "error: no flag '--lst'; did you mean '--list'?"),
+        (["check"], "error: --data: name the image sets, as names or folders joined by commas"),
+        (["check", "--data=imags"], "error: no data set 'imags' under .; did you mean 'images'?"),
+        (["check", "--data=images", "--scale=0"], "error: --scale must be at least 1, not 0"),
+        (["check", "--data=images", "--report=x.pdf"], "error: --report: a report ends in .md, .csv or .json, not 'x.pdf'"),
+        (["check", "--data=images/0.png"], "error: data set 'images/0.png' is a file; name its folder"),
+        (["check", "--data=~nobody-at-all/x"], "error: ~nobody-at-all/x: there is no such user's folder"),
+        (["degrade", "--data=images"], "error: --out: name the folder to write"),
+        (["degrade", "--data=images", "--out=o", "--degradation=blr"], "error: degradation: no step 'blr'; did you mean 'blur'?"),
+        (["degrade", "--data=images", "--out=o", "--degradation="], "error: a degradation is written as steps joined by '+'"),
+        (["divide", "--data=images"], "error: --out: name the folder to write"),
+        (["divide", "--data=images", "--out=o", "--method=tile"], "error: --method: no method 'tile'; there is divide_and_conquer, noise_framed"),
+        (["divide", "--data=images", "--out=o", "--size=200000"], "error: --size must be at most 8192, not 200000"),
+        (["divide", "--data=images", "--out=images"], "error: --out: images exists and is not empty; name another folder, or remove it"),
+        (["fetch"], "error: which set? prepare.py fetch NAME; --list=datasets tells which have an address"),
+        (["fetch", "Sett5"], "error: no standard set 'Sett5'; did you mean 'Set5'?"),
+        (["fetch", "x", "--address=nonsense"], "error: --address: must begin with http://, https:// or file://, not 'nonsense'"),
+        (["cache", "--data=images", "--cach_dir=x"], "error: no flag '--cach_dir'; did you mean '--cache_dir'?"),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_status_2(root, folder, arguments, sentence):
+    status, text, errors = run(root, *arguments, cwd=folder)
+    assert (status, text) == (2, "")
+    assert errors.startswith(sentence)
+    assert len(errors.splitlines()) == 1
+    assert [path.name for path in folder.iterdir()] == ["images"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["divide", "--help"], ["--list"], ["check", "--list=degradations"]])
+def test_help_and_lists(root, folder, arguments):
+    status, text, errors = run(root, *arguments, cwd=folder)
+    assert (status, errors) == (0, "")
+    assert len(text.splitlines()) > 5
+
+
+def test_sets_are_prepared_from_end_to_end(root, folder):
+    status, text, errors = run(root, "check", "--data=images", "--patch_size=12", cwd=folder)
+    assert (status, errors) == (0, "")
+    assert "nothing that harms training; 0 notes" in text
+    status, text, errors = run(root, "degrade", "--data=images", "--out=pairs", "--degradation=blur_down", "--scale=3", cwd=folder)
+    assert status == 0
+    assert "use them as --train_data=pairs --scale=3 --degradation=blur:sigma=1.6,size=7,channels=all+subsample" in text
+    status, text, errors = run(root, "check", "--data=pairs", "--scale=3", "--patch_size=12", cwd=folder)
+    assert status == 0
+    assert "note  degraded LR: pairs: its LR images were made by 'blur:sigma=1.6,size=7,channels=all+subsample'" in text
+    status, text, errors = run(root, "divide", "--data=images", "--size=64", "--method=noise_framed", "--out=tiles", cwd=folder)
+    assert status == 0
+    assert "tiles: 27" in text
+    status, text, errors = run(root, "cache", "--data=tiles", "--cache_dir=c", cwd=folder)
+    assert status == 0
+    assert "tiles: 27 images, " in text
+    status, text, errors = run(root, "cache", "--clear", "--cache_dir=c", cwd=folder)
+    assert status == 0
+    assert "removed c/tiles_x4-" in text
+    assert list((folder / "c").iterdir()) == []
+
+
+def test_harm_is_status_1_and_the_report_holds_all(root, folder):
+    (folder / "images" / "1.png").write_text("no image")
+    (folder / "test").mkdir()
+    write_image(folder / "test" / "mirrored.png", np.ascontiguousarray(read_image(folder / "images" / "0.png")[:, ::-1]))
+    status, text, errors = run(root, "check", "--data=images", "--test_data=test", "--patch_size=12", "--report=found.json", cwd=folder)
+    assert status == 1
+    assert "HARMS unreadable: images/1.png: not an image that can be read" in text
+    assert "HARMS leakage: images/0.png: the same picture (likeness 1.000) as test/mirrored.png of test: in a training and in a test set" in text
+    assert errors == "error: training would be harmed by 2 of 2 findings\n"
+    assert '"kind": "leakage"' in (folder / "found.json").read_text()
