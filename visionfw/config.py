@@ -8,12 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from visionfw.errors import RequestError, unknown
+from visionfw.loss_terms import read_loss
 
-LOSSES = {
-    "l1": "mean absolute error (EDSR, RCAN, RDN)",
-    "mse": "mean squared error (SRCNN, VDSR, SRResNet)",
-    "charbonnier": "sqrt(error^2 + 1e-6), a smooth l1 (LapSRN)",
-}
 OPTIMIZERS = {
     "adam": "Adam",
     "adamw": "Adam with decoupled weight decay",
@@ -23,6 +19,8 @@ OPTIMIZERS = {
 SCHEDULES = {
     "constant": "the learning rate as given",
     "cosine": "half a cosine from the learning rate down to 0",
+    "cosine_restarts": "the same four times over, each from half the rate before",
+    "linear": "a straight line from the learning rate down to 0",
     "step": "halved at 1/2, 2/3, 5/6 of the steps",
 }
 SAMPLERS = {"uniform": "every patch as likely as every other"}
@@ -61,9 +59,12 @@ class TrainRequest:
         batch_size: patches a step.
         patch_size: side of an LR patch in pixels.
         stride: LR pixels between neighbouring patches; None for a quarter of the patch.
-        loss, optimizer, schedule, sampler, precision: names from the tables of this module.
+        loss: as `loss_terms.read_loss` reads it.
+        optimizer, schedule, sampler, precision: names from the tables of this module.
         learning_rate: at the start.
+        warmup: steps over which the learning rate rises from 0; they come before the schedule's own.
         clip_norm: largest norm of the whole gradient; 0 for no limit.
+        clip_value: largest absolute value of the gradient of each weight; 0 for no limit.
         validate_every: steps between validations; 0 for a tenth of the run.
         seed: of weights, patches and augmentation.
         run_dir: where the run is written; None for a new folder under runs/.
@@ -90,7 +91,9 @@ class TrainRequest:
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     schedule: str = "cosine"
+    warmup: int = 0
     clip_norm: float = 0.0
+    clip_value: float = 0.0
     sampler: str = "uniform"
     precision: str = "auto"
     validate_every: int = 0
@@ -98,10 +101,9 @@ class TrainRequest:
     run_dir: str | None = None
 
     def __post_init__(self) -> None:
-        problems = _choices(
+        problems = _problems_of_loss(self.loss) + _choices(
             self,
             {
-                "loss": LOSSES,
                 "optimizer": OPTIMIZERS,
                 "schedule": SCHEDULES,
                 "sampler": SAMPLERS,
@@ -111,11 +113,12 @@ class TrainRequest:
             },
         )
         problems += _at_least(self, 1, ("scale", "batch_size", "patch_size", "stride", "steps", "epochs"))
-        problems += _at_least(self, 0, ("validate_every", "seed", "degradation_seed", "clip_norm"))
+        problems += _at_least(self, 0, ("validate_every", "seed", "degradation_seed", "clip_norm", "clip_value", "warmup"))
         if not 0 < self.learning_rate < math.inf:
             problems.append(f"--learning_rate must be a number above 0, not {self.learning_rate}")
-        if not self.clip_norm < math.inf:
-            problems.append(f"--clip_norm must be a finite number, not {self.clip_norm}")
+        problems += [f"--{key} must be a finite number, not {value}" for key, value in self._clips() if not value < math.inf]
+        if self.clip_norm and self.clip_value:
+            problems.append("--clip_norm and --clip_value both limit the gradient; give one")
         if self.seed >= 2**32:
             problems.append(f"--seed must be below {2**32}, not {self.seed}")
         if self.run_dir == "":
@@ -123,6 +126,9 @@ class TrainRequest:
         if self.steps is not None and self.epochs is not None:
             problems.append("--steps and --epochs both say how long to train; give one")
         _refuse(problems)
+
+    def _clips(self) -> tuple[tuple[str, float], ...]:
+        return ("clip_norm", self.clip_norm), ("clip_value", self.clip_value)
 
     def record(self) -> dict[str, Any]:
         """Return the request as plain JSON."""
@@ -247,6 +253,14 @@ class DivideRequest:
 def _choices(request: Any, tables: dict[str, dict[str, str]]) -> list[str]:
     wrong = [(key, getattr(request, key), table) for key, table in tables.items() if getattr(request, key) not in table]
     return [f"--{key}: {unknown('choice' if '_' in key else key, value, table)}" for key, value, table in wrong]
+
+
+def _problems_of_loss(text: str) -> list[str]:
+    try:
+        read_loss(text)
+    except RequestError as error:
+        return str(error).splitlines()
+    return []
 
 
 def _at_least(request: Any, least: int, keys: Sequence[str]) -> list[str]:

@@ -1,29 +1,70 @@
 """Losses by their formulas."""
 
+import keras
 import numpy as np
 import pytest
 
-from visionfw import config
-from visionfw.training.losses import LOSSES
+import visionfw as vf
+from visionfw import loss_terms
+from visionfw.errors import RequestError
+from visionfw.loss_terms import read_loss
+from visionfw.training.losses import LOSSES, weighted_sum
+
+
+@pytest.fixture
+def pair():
+    return np.random.default_rng(0).random((2, 3, 16, 18, 3), np.float32)
+
+
+def total_variation(made):
+    return 2 * (np.square(np.diff(made, axis=1)).mean() + np.square(np.diff(made, axis=2)).mean())
 
 
 @pytest.mark.parametrize(
     ("name", "formula"),
-    [("l1", lambda d: np.abs(d).mean()), ("mse", lambda d: (d**2).mean()), ("charbonnier", lambda d: np.sqrt(d**2 + 1e-6).mean())],
+    [
+        ("l1", lambda a, b: np.abs(a - b).mean()),
+        ("mse", lambda a, b: ((a - b) ** 2).mean()),
+        ("charbonnier", lambda a, b: np.sqrt((a - b) ** 2 + 1e-6).mean()),
+        ("mse_central", lambda a, b: ((a - b) ** 2)[:, 6:-6, 6:-6].mean()),
+        ("ssim", lambda a, b: 1 - np.mean([vf.ssim(x * 255, y * 255) for x, y in zip(a, b, strict=True)])),
+        ("total_variation", lambda a, b: total_variation(b)),
+    ],
 )
-def test_a_loss_is_its_formula(name, formula):
-    random = np.random.default_rng(0)
-    a, b = random.random((2, 3, 8, 8, 3), np.float32)
-    assert float(LOSSES[name](a, b)) == pytest.approx(formula(a.astype(float) - b), rel=1e-5)
+def test_a_loss_is_its_formula(pair, name, formula):
+    a, b = pair
+    assert float(LOSSES[name](a, b)) == pytest.approx(formula(a.astype(float), b.astype(float)), rel=1e-4)
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_of_bfloat16_is_computed_in_float32(name):
-    import keras
-
-    a = keras.ops.ones((1, 4, 4, 3), "bfloat16")
-    assert LOSSES[name](a, a).dtype == "float32"
+    a = keras.ops.ones((1, 16, 16, 3), "bfloat16")
+    assert keras.backend.standardize_dtype(LOSSES[name](a, a).dtype) == "float32"
 
 
-def test_the_names_are_the_configurations():
-    assert sorted(LOSSES) == sorted(config.LOSSES)
+def test_the_names_are_those_that_are_read():
+    assert sorted(LOSSES) == sorted(loss_terms.LOSSES)
+
+
+def test_terms_are_summed_with_their_weights(pair):
+    a, b = pair
+    made = float(weighted_sum(read_loss("l1+0.5*mse+0.1*total_variation+mse_central:border=2"), 16)(a, b))
+    a, b = a.astype(float), b.astype(float)
+    expected = np.abs(a - b).mean() + 0.5 * ((a - b) ** 2).mean() + 0.1 * total_variation(b) + ((a - b) ** 2)[:, 2:-2, 2:-2].mean()
+    assert made == pytest.approx(expected, rel=1e-5)
+
+
+def test_ssim_of_tensors_is_the_protocols(photograph):
+    from visionfw.metrics.tensors import ssim_per_image
+
+    changed = vf.imresize(vf.imresize(photograph[:80, :96], 1 / 4), 4)
+    made = float(ssim_per_image(photograph[None, :80, :96] / np.float32(255), changed[None] / np.float32(255))[0])
+    assert made == pytest.approx(vf.ssim(photograph[:80, :96], changed), abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"), [("ssim", "its window is 11 x 11, and HR patches are 8 x 8"), ("mse_central", "nothing is left of HR patches of 8 x 8")]
+)
+def test_patches_that_are_too_small_are_told(text, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        weighted_sum(read_loss(text), 8)

@@ -1,5 +1,7 @@
 """Learning rates and optimisers by name."""
 
+import math
+
 import pytest
 
 from visionfw import config
@@ -17,6 +19,12 @@ from visionfw.training.schedules import learning_rate, optimizer
         ("step", 60, 0.05),
         ("step", 70, 0.025),
         ("step", 99, 0.0125),
+        ("linear", 25, 0.075),
+        ("linear", 100, 0),
+        ("cosine_restarts", 0, 0.1),
+        ("cosine_restarts", 24, 0.1 * 0.5 * (1 + math.cos(math.pi * 24 / 25))),
+        ("cosine_restarts", 25, 0.05),
+        ("cosine_restarts", 75, 0.0125),
     ],
 )
 def test_a_schedule_over_a_hundred_steps(name, at, expected):
@@ -35,3 +43,13 @@ def test_every_configured_optimizer_exists(name):
     assert type(made).__name__.lower() == name
     assert made.global_clipnorm == 0.5
     assert optimizer(name, 0.1, 0).global_clipnorm is None
+    assert optimizer(name, 0.1, 0, 0.25).clipvalue == 0.25
+
+
+@pytest.mark.parametrize("name", config.SCHEDULES)
+def test_a_warm_up_rises_in_a_straight_line_and_hands_over(name):
+    rate = learning_rate(name, 0.1, 120, warmup=20)
+    assert [float(rate(step)) for step in (0, 9, 19)] == pytest.approx([0.1 / 21, 1 / 21, 2 / 21])
+    plain = learning_rate(name, 0.1, 100)
+    for step in (0, 40, 99):
+        assert float(rate(20 + step)) == pytest.approx(float(plain(step)) if callable(plain) else plain, abs=1e-7)

@@ -10,6 +10,7 @@ from visionfw.data.datasets import EMBEDDED, find_sets, list_sets
 from visionfw.data.known import KNOWN, KnownSet, find_known, unlike_published
 from visionfw.errors import RequestError, unknown
 from visionfw.imaging.degrade import CHAINS, STEPS
+from visionfw.loss_terms import LOSSES
 
 
 def listing(kind: str, root: str | None) -> str:
@@ -19,7 +20,7 @@ def listing(kind: str, root: str | None) -> str:
         "datasets": lambda: _data_sets(root),
         "degradations": lambda: _section("degradations", {name: step.text for name, step in STEPS.items()} | CHAINS),
         "augmentations": lambda: _section("augmentations", {name: entry.text for name, entry in AUGMENTATIONS.items()}),
-        "losses": lambda: _section("losses", config.LOSSES),
+        "losses": lambda: _section("losses", LOSSES),
         "optimizers": lambda: _section("optimizers", config.OPTIMIZERS),
         "schedules": lambda: _section("schedules", config.SCHEDULES),
         "samplers": lambda: _section("samplers", config.SAMPLERS),

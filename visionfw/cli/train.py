@@ -8,6 +8,7 @@ from visionfw import config
 from visionfw.cli.backend import start_backend
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
+from visionfw.loss_terms import LOSSES
 from visionfw.models import parse_arguments
 
 _DEFAULT = config.TrainRequest()
@@ -37,11 +38,13 @@ def define(command: str) -> Flags:
     found.number("batch_size", _DEFAULT.batch_size, "patches a step")
     found.number("patch_size", _DEFAULT.patch_size, "side of a patch in LR pixels")
     found.number("stride", None, "LR pixels between neighbouring patches; a quarter of the patch unless given")
-    found.text("loss", _DEFAULT.loss, ", ".join(config.LOSSES))
+    found.text("loss", _DEFAULT.loss, f"terms joined by '+', with weights (l1+0.1*ssim): {', '.join(LOSSES)}")
     found.text("optimizer", _DEFAULT.optimizer, ", ".join(config.OPTIMIZERS))
     found.real("learning_rate", _DEFAULT.learning_rate, "at the start")
     found.text("schedule", _DEFAULT.schedule, ", ".join(config.SCHEDULES))
+    found.number("warmup", _DEFAULT.warmup, "steps over which the learning rate rises from 0")
     found.real("clip_norm", _DEFAULT.clip_norm, "largest norm of the whole gradient; 0 for no limit")
+    found.real("clip_value", _DEFAULT.clip_value, "largest absolute value in the gradient; 0 for no limit")
     found.text("sampler", _DEFAULT.sampler, ", ".join(config.SAMPLERS))
     found.text("precision", _DEFAULT.precision, ", ".join(config.PRECISIONS))
     found.number("validate_every", _DEFAULT.validate_every, "steps between validations; 0 for a tenth of the run")

@@ -25,12 +25,13 @@ from visionfw.graph.describe import short
 from visionfw.graph.records import as_json
 from visionfw.imaging.resize import imresize
 from visionfw.inference import super_resolve, upscale
+from visionfw.loss_terms import read_loss
 from visionfw.metrics.tensors import psnr_per_image
 from visionfw.paths import user_path, write_json
 from visionfw.runs import Run
 from visionfw.samplers import SAMPLERS
 from visionfw.training.callbacks import Progress, Validation
-from visionfw.training.losses import LOSSES
+from visionfw.training.losses import weighted_sum
 from visionfw.training.plan import Plan, Say, prepare
 from visionfw.training.schedules import learning_rate, optimizer
 from visionfw.training.step import against_bytes, on_bytes
@@ -144,12 +145,12 @@ def compile_for_training(plan: Plan) -> tuple[keras.Model, keras.Model]:
         model(np.zeros((1, side, side, plan.checked.definition.channels), np.float32), training=False)
     except Exception as error:  # what only Keras finds, building a layer or running it
         raise RequestError(f"{plan.checked.definition.name} cannot be built: {brief(error)}") from error
-    rate = learning_rate(request.schedule, request.learning_rate, plan.steps)
+    rate = learning_rate(request.schedule, request.learning_rate, plan.steps, request.warmup)
     colour = plan.checked.definition.colour
     learner = on_bytes(model, colour)
     learner.compile(
-        optimizer(request.optimizer, rate, request.clip_norm),
-        loss=against_bytes(LOSSES[request.loss], colour),
+        optimizer(request.optimizer, rate, request.clip_norm, request.clip_value),
+        loss=against_bytes(weighted_sum(read_loss(request.loss), request.patch_size * request.scale), colour),
         metrics=[keras.metrics.MeanMetricWrapper(against_bytes(psnr_per_image, colour), name="psnr")],
         jit_compile=jit_compile(),
     )

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from keras import ops
+
+from visionfw.errors import RequestError
+from visionfw.loss_terms import LossTerm
+from visionfw.metrics.tensors import ssim_per_image
 
 
 def l1(reference, made):
@@ -20,8 +26,57 @@ def charbonnier(reference, made):
     return ops.mean(ops.sqrt(ops.square(_difference(reference, made)) + 1e-6))
 
 
+def mse_central(reference, made, border: int = 6):
+    """Mean squared error without `border` pixels on each side, whose neighbourhood is padding. Reference: SRCNN, ECCV 2014."""
+    inner = slice(border, -border or None)
+    return mse(reference[:, inner, inner], made[:, inner, inner])
+
+
+def ssim(reference, made):
+    """1 - SSIM, the mean over channels and images."""
+    return 1.0 - ops.mean(ssim_per_image(reference, made))
+
+
+def total_variation(reference, made):
+    """Twice the mean squared difference of vertical neighbours plus that of horizontal ones, of the output alone.
+
+    A mean over the images of a batch, so that its weight means the same for every batch size.
+    """
+    made = ops.cast(made, "float32")
+    rows, columns = made[:, 1:] - made[:, :-1], made[:, :, 1:] - made[:, :, :-1]
+    return 2.0 * (ops.mean(ops.square(rows)) + ops.mean(ops.square(columns)))
+
+
 def _difference(reference, made):
     return ops.cast(reference, "float32") - ops.cast(made, "float32")
 
 
-LOSSES = {"l1": l1, "mse": mse, "charbonnier": charbonnier}
+LOSSES = {"l1": l1, "mse": mse, "charbonnier": charbonnier, "mse_central": mse_central, "ssim": ssim, "total_variation": total_variation}
+
+
+def weighted_sum(terms: Sequence[LossTerm], side: int) -> Callable:
+    """Return the loss that some terms make together.
+
+    Args:
+        terms: what `loss_terms.read_loss` returned.
+        side: of the HR patches in pixels.
+
+    Raises:
+        RequestError: patches are too small for SSIM's window, or for the border that is left out.
+    """
+    for term in terms:
+        if term.name == "ssim" and side < 11:
+            raise RequestError(f"--loss=ssim: its window is 11 x 11, and HR patches are {side} x {side}")
+        if term.name == "mse_central" and 2 * term.border >= side:
+            raise RequestError(f"--loss=mse_central:border={term.border}: nothing is left of HR patches of {side} x {side}")
+
+    def loss(reference, made):
+        return sum(term.weight * _value(term, reference, made) for term in terms)
+
+    return loss
+
+
+def _value(term: LossTerm, reference, made):
+    if term.name == "mse_central":
+        return mse_central(reference, made, term.border)
+    return LOSSES[term.name](reference, made)
