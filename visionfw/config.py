@@ -65,6 +65,7 @@ class TrainRequest:
         warmup: steps over which the learning rate rises from 0; they come before the schedule's own.
         clip_norm: largest norm of the whole gradient; 0 for no limit.
         clip_value: largest absolute value of the gradient of each weight; 0 for no limit.
+        ema: decay of the weights' moving average a step, such as 0.999; validated and kept instead of the weights; 0 for none.
         validate_every: steps between validations; 0 for a tenth of the run.
         seed: of weights, patches and augmentation.
         run_dir: where the run is written; None for a new folder under runs/.
@@ -94,6 +95,7 @@ class TrainRequest:
     warmup: int = 0
     clip_norm: float = 0.0
     clip_value: float = 0.0
+    ema: float = 0.0
     sampler: str = "uniform"
     precision: str = "auto"
     validate_every: int = 0
@@ -119,6 +121,8 @@ class TrainRequest:
         problems += [f"--{key} must be a finite number, not {value}" for key, value in self._clips() if not value < math.inf]
         if self.clip_norm and self.clip_value:
             problems.append("--clip_norm and --clip_value both limit the gradient; give one")
+        if not 0 <= self.ema < 1:
+            problems.append(f"--ema must be at least 0 and below 1, such as 0.999, not {self.ema}")
         if self.seed >= 2**32:
             problems.append(f"--seed must be below {2**32}, not {self.seed}")
         if self.run_dir == "":

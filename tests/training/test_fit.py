@@ -181,3 +181,31 @@ def test_the_newest_run_can_be_asked_for(tmp_path, monkeypatch):
     assert runs.find("latest").folder.name == "x-2"
     with pytest.raises(RequestError, match="no run in runs/x-3; did you mean 'runs/x-"):
         runs.find("runs/x-3")
+
+
+def test_averaged_weights_are_what_is_validated_kept_and_evaluated(tmp_path):
+    run = train(TrainRequest(**SMALL, ema=0.9, run_dir=str(tmp_path / "run")), lambda line: None)
+    record = run.read()
+    assert record["weights"] == "averaged, decay 0.9"
+    model = vf.load(run.folder)
+    (score,) = benchmark(lambda lr: super_resolve(model, lr), find_sets("embedded/test"), Protocol("rgb", 4))
+    assert score.mean("psnr") == pytest.approx(record["best"]["val_psnr"], abs=0.001)
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.5])
+def test_the_average_is_its_formula(tmp_path, ema):
+    """After three steps: average = decay x average + (1 - decay) x weights, from the first step's weights on."""
+    from visionfw.training.fit import compile_for_training, feed
+    from visionfw.training.plan import prepare
+
+    plan = prepare(TrainRequest(**SMALL, ema=ema), lambda line: None)
+    model, learner = compile_for_training(plan)
+    batches = iter(feed(plan))
+    average = None
+    for _ in range(3):
+        learner.train_on_batch(*next(batches))
+        weights = model.get_weights()
+        average = weights if average is None else [ema * old + (1 - ema) * new for old, new in zip(average, weights, strict=True)]
+    learner.optimizer.finalize_variable_values(model.trainable_variables)
+    for made, expected in zip(model.get_weights(), average, strict=True):
+        np.testing.assert_allclose(made, expected, atol=1e-6)

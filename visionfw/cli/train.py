@@ -45,6 +45,7 @@ def define(command: str) -> Flags:
     found.number("warmup", _DEFAULT.warmup, "steps over which the learning rate rises from 0")
     found.real("clip_norm", _DEFAULT.clip_norm, "largest norm of the whole gradient; 0 for no limit")
     found.real("clip_value", _DEFAULT.clip_value, "largest absolute value in the gradient; 0 for no limit")
+    found.real("ema", _DEFAULT.ema, "decay of a moving average of the weights (0.999), which is then what is validated and kept; 0 for none")
     found.text("sampler", _DEFAULT.sampler, ", ".join(config.SAMPLERS))
     found.text("precision", _DEFAULT.precision, ", ".join(config.PRECISIONS))
     found.number("validate_every", _DEFAULT.validate_every, "steps between validations; 0 for a tenth of the run")

@@ -24,7 +24,8 @@ class Validation(keras.callbacks.Callback):
 
     Args:
         trained: the model that learns.
-        twin: the float32 model that is validated; it is given the trained model's weights.
+        twin: the float32 model that is validated and kept as the best; it is given the trained model's weights, or their moving
+            average where the optimiser keeps one.
         cases: the validation images.
         run: where weights are kept.
         steps: steps of the whole run.
@@ -57,7 +58,7 @@ class Validation(keras.callbacks.Callback):
         save_weights(self.trained, self.run.last)
         is_best = psnr > self.best.get("val_psnr", -np.inf)
         if is_best:
-            save_weights(self.trained, self.run.best)
+            save_weights(self.twin, self.run.best)
             self.best = {"step": step, "val_psnr": psnr, "val_gain": gain}
             self.run.update(best=self.best)
         left = seconds / step * (self.steps - step)
@@ -75,6 +76,7 @@ class Validation(keras.callbacks.Callback):
         """Return mean PSNR and gain over the validation images."""
         if self.twin is not self.trained:
             self.twin.set_weights(self.trained.get_weights())
+            self.model.optimizer.finalize_variable_values(self.twin.trainable_variables)  # does nothing without a moving average
         scores = [case.score(lambda lr: super_resolve(self.twin, lr)) for case in self.cases]
         return float(np.mean([score.psnr for score in scores])), float(np.mean([score.gain for score in scores]))
 

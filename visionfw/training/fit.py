@@ -58,7 +58,7 @@ def train(request: TrainRequest, say: Say = print) -> Run:
     model, learner = compile_for_training(plan)
     run = runs.create(request.run_dir, f"{Path(request.model.partition(':')[0]).stem}_x{request.scale}")
     record(plan, run)
-    twin = model if plan.policy == "float32" else _float32_twin(plan)
+    twin = model if plan.policy == "float32" and not request.ema else _float32_twin(plan)
     on_terminal = say is print and sys.stdout.isatty()
     say = Progress.say if on_terminal else say
     validation = Validation(model, twin, plan.cases, run, plan.steps, say)
@@ -107,6 +107,7 @@ def record(plan: Plan, run: Run) -> None:
         command=" ".join(sys.argv),
         steps=plan.steps,
         precision=plan.policy,
+        weights=f"averaged, decay {plan.request.ema}" if plan.request.ema else "raw",
         parameters=cost.params,
         multiply_adds=cost.multiply_adds,
         data={"fingerprint": plan.source.store.fingerprint(), "images": len(plan.source.store), "patches": len(plan.source)},
@@ -149,7 +150,7 @@ def compile_for_training(plan: Plan) -> tuple[keras.Model, keras.Model]:
     colour = plan.checked.definition.colour
     learner = on_bytes(model, colour)
     learner.compile(
-        optimizer(request.optimizer, rate, request.clip_norm, request.clip_value),
+        optimizer(request.optimizer, rate, request.clip_norm, request.clip_value, request.ema),
         loss=against_bytes(weighted_sum(read_loss(request.loss), request.patch_size * request.scale), colour),
         metrics=[keras.metrics.MeanMetricWrapper(against_bytes(psnr_per_image, colour), name="psnr")],
         jit_compile=jit_compile(),

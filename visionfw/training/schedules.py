@@ -48,7 +48,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "start": self.start, "steps": self.steps}
 
 
-def optimizer(name: str, rate, clip_norm: float, clip_value: float = 0.0) -> keras.optimizers.Optimizer:
+def optimizer(name: str, rate, clip_norm: float, clip_value: float = 0.0, ema: float = 0.0) -> keras.optimizers.Optimizer:
     """Return an optimiser by name (config.OPTIMIZERS).
 
     Args:
@@ -56,8 +56,10 @@ def optimizer(name: str, rate, clip_norm: float, clip_value: float = 0.0) -> ker
         rate: its learning rate, or a schedule.
         clip_norm: largest norm of the whole gradient; 0 for no limit.
         clip_value: largest absolute value of the gradient of each weight; 0 for no limit.
+        ema: decay of the weights' moving average, which `finalize_variable_values` writes into given variables; 0 for none.
     """
     limits = {"global_clipnorm": clip_norm or None, "clipvalue": clip_value or None}
+    limits |= {"use_ema": True, "ema_momentum": ema} if ema else {}
     if name == "sgd":
         return keras.optimizers.SGD(rate, momentum=0.9, **limits)
     kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "rmsprop": keras.optimizers.RMSprop}
