@@ -103,7 +103,7 @@ def rate_of_dataset(source: PatchSource, batch_size: int, seconds: float) -> flo
     import tensorflow as tf
 
     steps = 200
-    batches = iter(as_dataset(Feed(source, Uniform(len(source)).draw, batch_size, steps)))
+    batches = iter(as_dataset(Feed(source, Uniform(len(source)), batch_size, steps)))
 
     @tf.function
     def take(count):
@@ -123,7 +123,7 @@ def rate_of_dataset(source: PatchSource, batch_size: int, seconds: float) -> flo
 
 def seconds_a_patch(source: PatchSource, batch_size: int) -> list[tuple[str, float]]:
     """Return how long each part of the way takes by itself, in seconds a patch."""
-    feed = Feed(source, Uniform(len(source)).draw, batch_size, 10_000 // batch_size)
+    feed = Feed(source, Uniform(len(source)), batch_size, 10_000 // batch_size)
     ids = [feed.numbers(number) for number in range(10_000 // batch_size)]
     at_once = [np.concatenate(ids[first : first + feed.at_once]) for first in range(0, len(ids), feed.at_once)]
     turns = [np.random.default_rng(0).integers(8, size=len(some)) for some in at_once]
@@ -161,7 +161,7 @@ def main() -> None:
         theirs = max(rate(usual, asked.batch_size, asked.seconds) for _ in range(asked.rounds))
         usual.close()
     ours = [rate_of_dataset(source, asked.batch_size, asked.seconds) for _ in range(asked.rounds)]
-    numpy_only = max(rate(iter(Feed(source, Uniform(len(source)).draw, asked.batch_size, 200)), asked.batch_size, asked.seconds) for _ in range(asked.rounds))
+    numpy_only = max(rate(iter(Feed(source, Uniform(len(source)), asked.batch_size, 200)), asked.batch_size, asked.seconds) for _ in range(asked.rounds))
     print(f"{asked.data}: {len(source.store)} images, x{asked.scale}, LR patches of {asked.patch_size}, batches of {asked.batch_size}, {os.cpu_count()} cores")
     print(f"file-per-patch loader, {_WORKERS} worker processes: {theirs:8.0f} patches/s (best of {asked.rounds})")
     print(f"visionfw, tensors by tf.data:               {max(ours):8.0f} patches/s (best of {asked.rounds}; worst {min(ours):.0f})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -138,6 +138,14 @@ class TrainRequest:
         """Return the request as plain JSON."""
         return asdict(self) | {"model_args": dict(self.model_args)}
 
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> TrainRequest:
+        """Return the request that `record` gave. Raises RequestError where another version wrote it."""
+        try:
+            return cls(**(dict(record) | {"model_args": tuple((key, _as_given(value)) for key, value in record["model_args"].items())}))
+        except (TypeError, KeyError, AttributeError) as error:
+            raise RequestError(f"--resume: the run was recorded by another version of visionfw: {error}") from error
+
 
 @dataclass(frozen=True)
 class EvaluateRequest:
@@ -257,6 +265,11 @@ class DivideRequest:
 def _choices(request: Any, tables: dict[str, dict[str, str]]) -> list[str]:
     wrong = [(key, getattr(request, key), table) for key, table in tables.items() if getattr(request, key) not in table]
     return [f"--{key}: {unknown('choice' if '_' in key else key, value, table)}" for key, value, table in wrong]
+
+
+def _as_given(value: Any) -> Any:
+    """Return JSON's lists as the tuples that they were."""
+    return tuple(map(_as_given, value)) if isinstance(value, list) else value
 
 
 def _problems_of_loss(text: str) -> list[str]:

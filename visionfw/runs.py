@@ -4,6 +4,7 @@ run.json           the request, versions, the data's fingerprint, what the best 
 model.json         the model's dictionary in normal form
 architecture.json  the compiled model, where the dictionary has blocks that are Python functions
 best.weights.h5    weights of the best validation ('the' model)     last.weights.h5   of the last one
+checkpoint.npz     all that --resume needs: weights, optimiser, sampler, where the run stands
 history.csv        loss and validation by step                      tensorboard/      the same for TensorBoard
 curve.png          the run's curve                                  comparison.png    LR bicubic | SR | HR
 """
@@ -28,6 +29,7 @@ class Run:
         self.architecture = folder / "architecture.json"
         self.best = folder / "best.weights.h5"
         self.last = folder / "last.weights.h5"
+        self.checkpoint = folder / "checkpoint.npz"
         self.history = folder / "history.csv"
         self.tensorboard = folder / "tensorboard"
         self.curve = folder / "curve.png"

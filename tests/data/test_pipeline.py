@@ -19,7 +19,7 @@ def source(tmp_path_factory):
 @pytest.fixture
 def feed(source):
     def make(seed=3, augment="dihedral", **more):
-        return Feed(source, Uniform(len(source), seed).draw, 4, 5, augmentation(augment), seed, **more)
+        return Feed(source, Uniform(len(source), seed), 4, 5, augmentation(augment), seed, **more)
 
     return make
 
@@ -44,17 +44,17 @@ def test_other_seeds_give_other_batches(feed):
 def test_a_feed_can_be_entered_at_any_batch(source, start, augment):
     """With a sampler at the start of the batch's round, as a checkpoint keeps it."""
 
-    def feed(draw, first_round=0):
-        return Feed(source, draw, 4, 5, augmentation(augment), 3, first_round)
+    def feed(sampler, first_round=0):
+        return Feed(source, sampler, 4, 5, augmentation(augment), 3, first_round)
 
-    whole = feed(Uniform(len(source), 3).draw)
+    whole = feed(Uniform(len(source), 3))
     expected = [whole.batch(number) for number in range(26)][start:]
     sampler = Uniform(len(source), 3)
     for _ in range(start // 5):
         sampler.draw(20)
     again = Uniform(len(source), 0)
     again.restore(sampler.state())
-    for (lr, hr), (lr_again, hr_again) in zip(expected, feed(again.draw, start // 5).batches(start), strict=False):
+    for (lr, hr), (lr_again, hr_again) in zip(expected, feed(again, start // 5).batches(start), strict=False):
         np.testing.assert_array_equal(lr, lr_again)
         np.testing.assert_array_equal(hr, hr_again)
 

@@ -23,6 +23,7 @@ class Flags:
         self.command, self.purpose, self.examples = command, purpose, examples
         self._values = flags.FlagValues()
         self._help: list[tuple[str, str, Any]] = []
+        self.given: set[str] = set()
 
     def text(self, name: str, default: str | None, help_text: str) -> None:
         """Define a flag that takes any text."""
@@ -76,7 +77,7 @@ class Flags:
 
     def _refuse_unknown(self, given: Sequence[str]) -> None:
         known = self.names()
-        problems, seen = [], set()
+        problems, seen = [], self.given
         for argument in given:
             if not argument.startswith("-") or argument in ("-", "--"):
                 continue

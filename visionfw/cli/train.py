@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from visionfw import config
+from visionfw import config, models, runs
 from visionfw.cli.backend import start_backend
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
+from visionfw.errors import RequestError
 from visionfw.loss_terms import LOSSES
 from visionfw.models import parse_arguments
 
@@ -51,6 +53,7 @@ def define(command: str) -> Flags:
     found.number("validate_every", _DEFAULT.validate_every, "steps between validations; 0 for a tenth of the run")
     found.number("seed", _DEFAULT.seed, "of weights, patches and augmentation")
     found.text("run_dir", None, "where the run is written; a new folder under runs/ unless given")
+    found.switch("resume", "go on with the run in --run_dir (the newest under runs/ unless given) from its last checkpoint")
     found.switch("check", "do everything up to the first step, tell memory and duration, and stop")
     found.listing("list", "what can be named: models, datasets, losses, ...")
     return found
@@ -58,32 +61,47 @@ def define(command: str) -> Flags:
 
 def run(command: str, arguments: Sequence[str]) -> None:
     """Run train.py with a command line."""
-    values = define(command).parse(arguments)
-    list_kind, check = values.pop("list"), values.pop("check")
+    flags = define(command)
+    values = flags.parse(arguments)
+    list_kind, check, resume = values.pop("list"), values.pop("check"), values.pop("resume")
     if list_kind is not None:
         print(listing(list_kind, values["data_root"]))
         return
     values["model_args"] = tuple(parse_arguments(values["model_args"]).items())
-    request = config.TrainRequest(**values)
-    _look_ahead(request)
+    request = _of_run(values, flags.given) if resume else config.TrainRequest(**values)
+    _look_ahead(request, resume)
     start_backend()
     from visionfw.training.fit import check_first_step, train
 
     if check:
         check_first_step(request)
     else:
-        train(request)
+        train(request, resume=resume)
 
 
-def _look_ahead(request: config.TrainRequest) -> None:
+def _of_run(values: dict, given: Collection[str]) -> config.TrainRequest:
+    """Return the request that a run was started with, and refuse flags that say something else."""
+    run = runs.find(values["run_dir"] or "latest")
+    recorded = run.read()
+    if recorded.get("state") == "done":
+        raise RequestError(f"--resume: the run in {run.folder} is done")
+    request = config.TrainRequest.of_record(recorded.get("request", {}))
+    was = replace(request, run_dir=str(run.folder))
+    different = [key for key in values if key in given and key != "run_dir" and getattr(was, key) != values[key]]
+    if different:
+        told = [f"--{key}={values[key]}: the run in {run.folder} was started with {getattr(was, key)!r}; leave the flag out" for key in different]
+        raise RequestError("\n".join(told))
+    return was
+
+
+def _look_ahead(request: config.TrainRequest, resume: bool) -> None:
     """Refuse what can be refused before a backend takes its seconds to start."""
-    from visionfw import models, runs
     from visionfw.data.augment import augmentation
     from visionfw.data.datasets import find_sets
     from visionfw.imaging.degrade import degradation
     from visionfw.paths import user_path
 
-    if request.run_dir is not None:
+    if request.run_dir is not None and not resume:
         runs.refuse_taken(user_path(request.run_dir))
     how = degradation(request.degradation, request.scale, request.degradation_seed)
     augmentation(request.augment)

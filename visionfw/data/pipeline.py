@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,22 +20,30 @@ _BYTES_AT_ONCE = 2**24
 Batch = tuple[np.ndarray, np.ndarray]
 
 
+class Sampler(Protocol):
+    """What a feed asks of a sampler."""
+
+    def draw(self, k: int) -> np.ndarray: ...
+
+    def state(self) -> dict[str, Any]: ...
+
+
 @dataclass
 class Feed:
     """Batches without end, each made from its number and the seed alone, once the rounds' patches are drawn.
 
     Attributes:
         source: the patches.
-        draw: a sampler's draw: number of patches -> patch numbers.
+        sampler: draws the patches: `draw` (number of patches -> patch numbers) and `state`.
         batch_size: patches a batch.
         round_steps: batches a round; patches are drawn once a round, in order.
         augmentation: what is done to a batch.
         seed: of the augmentation.
-        first_round: the round that `draw` stands before; to go on later, give a sampler that was restored to the start of a round.
+        first_round: the round that the sampler stands before; to go on later, give one that was restored to the start of a round.
     """
 
     source: PatchSource
-    draw: Callable[[int], np.ndarray]
+    sampler: Sampler
     batch_size: int
     round_steps: int
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -43,6 +52,7 @@ class Feed:
 
     def __post_init__(self) -> None:
         self._rounds: dict[int, np.ndarray] = {}
+        self._states: dict[int, dict[str, Any]] = {}
         self._drawn = self.first_round
         self._lock = threading.Lock()
 
@@ -55,12 +65,19 @@ class Feed:
         number, step = divmod(batch, self.round_steps)
         with self._lock:
             while self._drawn <= number:
-                self._rounds[self._drawn] = self.draw(self.round_steps * self.batch_size).reshape(self.round_steps, self.batch_size)
+                self._states[self._drawn] = self.sampler.state()
+                self._rounds[self._drawn] = self.sampler.draw(self.round_steps * self.batch_size).reshape(self.round_steps, self.batch_size)
                 self._rounds.pop(self._drawn - 2, None)
                 self._drawn += 1
             if number not in self._rounds:
                 raise ValueError(f"round {number} was left behind; the feed stands at round {self._drawn - 1}")
             return self._rounds[number][step]
+
+    def state_before(self, round_number: int) -> dict[str, Any]:
+        """Return the sampler's state as it was before a round was drawn; those of earlier rounds are forgotten."""
+        with self._lock:
+            self._states = {number: state for number, state in self._states.items() if number >= round_number}
+            return self._states[round_number] if round_number in self._states else self.sampler.state()
 
     def batch(self, number: int) -> Batch:
         """Return a batch by its number: lr, (batch, patch, patch, 3), and hr, (batch, patch x scale, patch x scale, 3), uint8."""

@@ -6,14 +6,16 @@ import contextlib
 import platform
 import sys
 import time
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from visionfw import reports, runs
-from visionfw.checkpoints import precision, save_weights
+from visionfw.checkpoints import precision
 from visionfw.config import TrainRequest
 from visionfw.data.pipeline import Feed, as_dataset
 from visionfw.devices import jit_compile, keep_freed_memory
@@ -30,68 +32,97 @@ from visionfw.metrics.tensors import psnr_per_image
 from visionfw.paths import user_path, write_json
 from visionfw.runs import Run
 from visionfw.samplers import SAMPLERS
-from visionfw.training.callbacks import Progress, Validation
+from visionfw.training.callbacks import Progress, Validation, stopping_at_signals
+from visionfw.training.continuation import Standing, load
 from visionfw.training.losses import weighted_sum
 from visionfw.training.plan import Plan, Say, prepare
 from visionfw.training.schedules import learning_rate, optimizer
 from visionfw.training.step import against_bytes, on_bytes
 
 
-def train(request: TrainRequest, say: Say = print) -> Run:
+def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
     """Train a model and keep its run.
 
     Args:
-        request: the run.
+        request: the run; with `resume` as it was started.
         say: called with each line for the user.
+        resume: go on with the run in `request.run_dir` from its last checkpoint, as if nothing had happened.
 
     Returns:
         The run directory.
 
     Raises:
         RequestError: a name, file, dictionary or combination is wrong; nothing was written.
-        VisionfwError: an image could not be read, the disk refused, the loss exploded.
+        VisionfwError: an image could not be read, the disk refused, the loss exploded, or the run cannot be gone on with.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the run was saved first.
     """
-    if request.run_dir is not None:
+    if request.run_dir is not None and not resume:
         runs.refuse_taken(user_path(request.run_dir))
     plan = prepare(request, say)
+    if resume:
+        _refuse_other_data(runs.find(request.run_dir), plan)
     keras.utils.set_random_seed(request.seed)
     model, learner = compile_for_training(plan)
-    run = runs.create(request.run_dir, f"{Path(request.model.partition(':')[0]).stem}_x{request.scale}")
-    record(plan, run)
+    if resume:
+        run = runs.find(request.run_dir)
+        standing = load(run.checkpoint, learner)
+        say(f"going on from step {standing.step} of {plan.steps}")
+    else:
+        run, standing = runs.create(request.run_dir, f"{Path(request.model.partition(':')[0]).stem}_x{request.scale}"), Standing()
+        record(plan, run)
     twin = model if plan.policy == "float32" and not request.ema else _float32_twin(plan)
     on_terminal = say is print and sys.stdout.isatty()
     say = Progress.say if on_terminal else say
-    validation = Validation(model, twin, plan.cases, run, plan.steps, say)
     say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {request.batch_size} patches into {run.folder}")
-    history = keras.callbacks.CSVLogger(str(run.history))
+    run.update(state="started")
     try:
-        learner.fit(
-            feed(plan),
-            epochs=-(-plan.steps // plan.round_steps),
-            steps_per_epoch=plan.round_steps,
-            callbacks=[*([Progress(plan.steps)] if on_terminal else []), validation, history, *_tensorboard(run)],
-            verbose=0,
-            shuffle=False,
-        )
+        _learn(plan, model, learner, twin, run, standing, say, on_terminal)
     except BaseException as error:
-        history.on_train_end()
-        _note_end(run, model, error, say)
+        _note_end(run, error)
         raise
-    run.update(state="done", seconds=round(time.monotonic() - validation.started, 1))
+    run.update(state="done", seconds=standing.seconds)
     twin.load_weights(run.best)
     illustrate(run, twin, plan.cases, say)
-    best = validation.best
+    best = standing.best
     say(f"best validation {best['val_psnr']:.3f} dB, {best['val_gain']:+.3f} over {plan.cases[0].protocol.baseline}, at step {best['step']}; run: {run.folder}")
     return run
 
 
-def _note_end(run: Run, model: keras.Model, error: BaseException, say: Say) -> None:
-    """Keep what can be kept of a run that ends early; a disk that refuses is told by the error that is under way."""
+def _learn(plan: Plan, model: keras.Model, learner: keras.Model, twin: keras.Model, run: Run, standing: Standing, say: Say, on_terminal: bool) -> None:
+    """Fit from where the run stands to its end: what is left of an interrupted round first, then whole rounds."""
+    rounds = -(-plan.steps // plan.round_steps)
+    while standing.step < plan.steps:
+        round_number, in_round = divmod(standing.step, plan.round_steps)
+        batches = feed(plan, round_number, standing.sampler)
+        validation = Validation(model, twin, plan.cases, run, plan.steps, plan.round_steps, batches, standing, say)
+        with stopping_at_signals(validation):
+            learner.fit(
+                as_batches(batches, standing.step),
+                initial_epoch=round_number,
+                epochs=round_number + 1 if in_round else rounds,
+                steps_per_epoch=plan.round_steps - in_round,
+                callbacks=[*([Progress(plan.steps, standing.step)] if on_terminal else []), validation, *_tensorboard(run)],
+                verbose=0,
+                shuffle=False,
+            )
+        if validation.is_stopping and standing.step < plan.steps:
+            say(f"stopped at step {standing.step}; --resume --run_dir={run.folder} goes on from there")
+            raise KeyboardInterrupt
+        if standing.step < plan.steps:
+            load(run.checkpoint, learner)  # Keras ends a fit by putting the moving average into the weights
+
+
+def _refuse_other_data(run: Run, plan: Plan) -> None:
+    """Refuse to go on with a run on images that are not what they were."""
+    was = run.read().get("data", {}).get("fingerprint")
+    if was != plan.source.store.fingerprint():
+        raise RequestError(f"--resume: the training images of {run.folder} have changed since it was started")
+
+
+def _note_end(run: Run, error: BaseException) -> None:
+    """Note how a run ended early; a disk that refuses is told by the error that is under way."""
     interrupted = isinstance(error, KeyboardInterrupt)
     with contextlib.suppress(VisionfwError):
-        if interrupted:
-            save_weights(model, run.last)
-            say(f"interrupted; the last weights are in {run.last}")
         run.update(state="interrupted" if interrupted else "failed", reason=brief(error))
 
 
@@ -158,12 +189,18 @@ def compile_for_training(plan: Plan) -> tuple[keras.Model, keras.Model]:
     return model, learner
 
 
-def feed(plan: Plan):
-    """Return the training batches for the backend in use."""
+def feed(plan: Plan, first_round: int = 0, state: Mapping[str, Any] | None = None) -> Feed:
+    """Return the training batches from a round on, of which `state` is the sampler's."""
     request = plan.request
     sampler = SAMPLERS[request.sampler](len(plan.source), seed=request.seed)
-    batches = Feed(plan.source, sampler.draw, request.batch_size, plan.round_steps, plan.augmentation, request.seed)
-    return as_dataset(batches) if keras.backend.backend() == "tensorflow" else iter(batches)
+    if state:
+        sampler.restore(state)
+    return Feed(plan.source, sampler, request.batch_size, plan.round_steps, plan.augmentation, request.seed, first_round)
+
+
+def as_batches(batches: Feed, start: int = 0):
+    """Return batches from a number on, as the backend in use takes them."""
+    return as_dataset(batches, start) if keras.backend.backend() == "tensorflow" else batches.batches(start)
 
 
 def _tensorboard(run: Run) -> list[keras.callbacks.Callback]:
@@ -200,7 +237,7 @@ def check_first_step(request: TrainRequest, say: Say = print) -> None:
     cost = measure(plan.checked)
     keras.utils.set_random_seed(request.seed)
     _, learner = compile_for_training(plan)
-    batches = iter(feed(plan))
+    batches = iter(as_batches(feed(plan)))
     lr, hr = next(batches)
     loss = learner.train_on_batch(lr, hr)
     started, timed = time.monotonic(), 10
