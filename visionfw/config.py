@@ -62,6 +62,7 @@ class TrainRequest:
         loss: as `loss_terms.read_loss` reads it.
         optimizer, schedule, sampler, precision: names from the tables of this module.
         learning_rate: at the start.
+        layer_rates: patterns of layer names, each with a factor on the learning rate of these layers.
         warmup: steps over which the learning rate rises from 0; they come before the schedule's own.
         clip_norm: largest norm of the whole gradient; 0 for no limit.
         clip_value: largest absolute value of the gradient of each weight; 0 for no limit.
@@ -92,6 +93,7 @@ class TrainRequest:
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     schedule: str = "cosine"
+    layer_rates: tuple[tuple[str, float], ...] = ()
     warmup: int = 0
     clip_norm: float = 0.0
     clip_value: float = 0.0
@@ -121,6 +123,7 @@ class TrainRequest:
         problems += [f"--{key} must be a finite number, not {value}" for key, value in self._clips() if not value < math.inf]
         if self.clip_norm and self.clip_value:
             problems.append("--clip_norm and --clip_value both limit the gradient; give one")
+        problems += [f"--layer_rates: the factor of {name!r} must be a number of at least 0, not {factor}" for name, factor in self._wrong_rates()]
         if not 0 <= self.ema < 1:
             problems.append(f"--ema must be at least 0 and below 1, such as 0.999, not {self.ema}")
         if self.seed >= 2**32:
@@ -131,18 +134,22 @@ class TrainRequest:
             problems.append("--steps and --epochs both say how long to train; give one")
         _refuse(problems)
 
+    def _wrong_rates(self) -> list[tuple[str, Any]]:
+        return [(name, factor) for name, factor in self.layer_rates if not isinstance(factor, int | float) or not 0 <= factor < math.inf]
+
     def _clips(self) -> tuple[tuple[str, float], ...]:
         return ("clip_norm", self.clip_norm), ("clip_value", self.clip_value)
 
     def record(self) -> dict[str, Any]:
         """Return the request as plain JSON."""
-        return asdict(self) | {"model_args": dict(self.model_args)}
+        return asdict(self) | {"model_args": dict(self.model_args), "layer_rates": dict(self.layer_rates)}
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> TrainRequest:
         """Return the request that `record` gave. Raises RequestError where another version wrote it."""
         try:
-            return cls(**(dict(record) | {"model_args": tuple((key, _as_given(value)) for key, value in record["model_args"].items())}))
+            pairs = {name: tuple((key, _as_given(value)) for key, value in record[name].items()) for name in ("model_args", "layer_rates")}
+            return cls(**(dict(record) | pairs))
         except (TypeError, KeyError, AttributeError) as error:
             raise RequestError(f"--resume: the run was recorded by another version of visionfw: {error}") from error
 
@@ -265,6 +272,20 @@ class DivideRequest:
 def _choices(request: Any, tables: dict[str, dict[str, str]]) -> list[str]:
     wrong = [(key, getattr(request, key), table) for key, table in tables.items() if getattr(request, key) not in table]
     return [f"--{key}: {unknown('choice' if '_' in key else key, value, table)}" for key, value, table in wrong]
+
+
+def read_layer_rates(text: str) -> tuple[tuple[str, float], ...]:
+    """Read factors on the learning rate of layers: 'conv_tail=0.1,head*=0.5'. Raises RequestError."""
+    found = []
+    for part in filter(None, (entry.strip() for entry in text.split(","))):
+        pattern, equals, factor = part.rpartition("=")
+        try:
+            found.append((pattern.strip(), float(factor)))
+        except ValueError:
+            equals = ""
+        if not equals or not pattern.strip():
+            raise RequestError(f"--layer_rates: {part!r} is not PATTERN=FACTOR (several are joined by commas: conv_tail=0.1,head*=0.5)")
+    return tuple(found)
 
 
 def _as_given(value: Any) -> Any:

@@ -2,10 +2,13 @@
 
 import math
 
+import keras
+import numpy as np
 import pytest
 
 from visionfw import config
-from visionfw.training.schedules import learning_rate, optimizer
+from visionfw.errors import RequestError
+from visionfw.training.schedules import learning_rate, optimizer, rate_factors
 
 
 @pytest.mark.parametrize(
@@ -53,3 +56,37 @@ def test_a_warm_up_rises_in_a_straight_line_and_hands_over(name):
     plain = learning_rate(name, 0.1, 100)
     for step in (0, 40, 99):
         assert float(rate(20 + step)) == pytest.approx(float(plain(step)) if callable(plain) else plain, abs=1e-7)
+
+
+def test_layers_can_have_rates_of_their_own():
+    """One step of plain gradient descent without momentum's memory: the change is the rate times the gradient."""
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(1, name="tail")(keras.layers.Dense(3, name="head")(inputs)))
+    factors = rate_factors(model, (("h*", 0.5), ("tail", 0.0)))
+    assert set(factors.values()) == {0.5, 0.0}
+    data = np.random.default_rng(0).random((8, 4), np.float32), np.ones((8, 1), np.float32)
+    start, changes = model.get_weights(), {}
+    for name, used in (("plain", None), ("own", factors)):
+        model.set_weights(start)
+        model.compile(optimizer("sgd", 0.1, 0, factors=used), loss="mse")
+        model.train_on_batch(*data)
+        changes[name] = [new - old for new, old in zip(model.get_weights(), start, strict=True)]
+    for plain, own, factor in zip(changes["plain"], changes["own"], (0.5, 0.5, 0, 0), strict=True):
+        np.testing.assert_allclose(own, plain * factor, atol=1e-6)
+
+
+def test_a_pattern_that_fits_no_layer_is_told():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(1, name="conv_tail")(inputs))
+    with pytest.raises(RequestError, match="--layer_rates: no layer 'conv_tale'; did you mean 'conv_tail'"):
+        rate_factors(model, (("conv_tale", 0.5),))
+
+
+@pytest.mark.parametrize("name", config.OPTIMIZERS)
+def test_every_optimizer_takes_factors(name):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(1, name="tail")(inputs))
+    model.compile(optimizer(name, 0.1, 0.5, factors=rate_factors(model, (("tail", 0.0),))), loss="mse")
+    before = model.get_weights()
+    model.train_on_batch(np.ones((2, 4), np.float32), np.ones((2, 1), np.float32))
+    np.testing.assert_array_equal(before[1], model.get_weights()[1])

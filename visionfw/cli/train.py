@@ -43,6 +43,7 @@ def define(command: str) -> Flags:
     found.text("loss", _DEFAULT.loss, f"terms joined by '+', with weights (l1+0.1*ssim): {', '.join(LOSSES)}")
     found.text("optimizer", _DEFAULT.optimizer, ", ".join(config.OPTIMIZERS))
     found.real("learning_rate", _DEFAULT.learning_rate, "at the start")
+    found.text("layer_rates", "", "factors on the learning rate of some layers, by pattern: conv_tail=0.1,head*=0.5")
     found.text("schedule", _DEFAULT.schedule, ", ".join(config.SCHEDULES))
     found.number("warmup", _DEFAULT.warmup, "steps over which the learning rate rises from 0")
     found.real("clip_norm", _DEFAULT.clip_norm, "largest norm of the whole gradient; 0 for no limit")
@@ -68,6 +69,7 @@ def run(command: str, arguments: Sequence[str]) -> None:
         print(listing(list_kind, values["data_root"]))
         return
     values["model_args"] = tuple(parse_arguments(values["model_args"]).items())
+    values["layer_rates"] = config.read_layer_rates(values["layer_rates"])
     request = _of_run(values, flags.given) if resume else config.TrainRequest(**values)
     _look_ahead(request, resume)
     start_backend()

@@ -36,7 +36,7 @@ from visionfw.training.callbacks import Progress, Validation, stopping_at_signal
 from visionfw.training.continuation import Standing, load
 from visionfw.training.losses import weighted_sum
 from visionfw.training.plan import Plan, Say, prepare
-from visionfw.training.schedules import learning_rate, optimizer
+from visionfw.training.schedules import learning_rate, optimizer, rate_factors
 from visionfw.training.step import against_bytes, on_bytes
 
 
@@ -181,7 +181,7 @@ def compile_for_training(plan: Plan) -> tuple[keras.Model, keras.Model]:
     colour = plan.checked.definition.colour
     learner = on_bytes(model, colour)
     learner.compile(
-        optimizer(request.optimizer, rate, request.clip_norm, request.clip_value, request.ema),
+        optimizer(request.optimizer, rate, request.clip_norm, request.clip_value, request.ema, rate_factors(model, request.layer_rates)),
         loss=against_bytes(weighted_sum(read_loss(request.loss), request.patch_size * request.scale), colour),
         metrics=[keras.metrics.MeanMetricWrapper(against_bytes(psnr_per_image, colour), name="psnr")],
         jit_compile=jit_compile(),

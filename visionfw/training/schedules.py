@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fnmatch
+from collections.abc import Mapping, Sequence
+
 import keras
 from keras import ops
+
+from visionfw.errors import RequestError, unknown
 
 _RESTARTS = 4
 
@@ -48,7 +53,9 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         return {"rate": self.rate, "start": self.start, "steps": self.steps}
 
 
-def optimizer(name: str, rate, clip_norm: float, clip_value: float = 0.0, ema: float = 0.0) -> keras.optimizers.Optimizer:
+def optimizer(
+    name: str, rate, clip_norm: float, clip_value: float = 0.0, ema: float = 0.0, factors: Mapping[str, float] | None = None
+) -> keras.optimizers.Optimizer:
     """Return an optimiser by name (config.OPTIMIZERS).
 
     Args:
@@ -57,10 +64,48 @@ def optimizer(name: str, rate, clip_norm: float, clip_value: float = 0.0, ema: f
         clip_norm: largest norm of the whole gradient; 0 for no limit.
         clip_value: largest absolute value of the gradient of each weight; 0 for no limit.
         ema: decay of the weights' moving average, which `finalize_variable_values` writes into given variables; 0 for none.
+        factors: on the learning rate of some variables, by their paths.
     """
+    kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
     limits = {"global_clipnorm": clip_norm or None, "clipvalue": clip_value or None}
     limits |= {"use_ema": True, "ema_momentum": ema} if ema else {}
-    if name == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, **limits)
-    kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "rmsprop": keras.optimizers.RMSprop}
-    return kinds[name](rate, **limits)
+    limits |= {"momentum": 0.9} if name == "sgd" else {}
+    return (_with_factors(kinds[name], factors) if factors else kinds[name])(rate, **limits)
+
+
+def _with_factors(kind: type[keras.optimizers.Optimizer], factors: Mapping[str, float]) -> type[keras.optimizers.Optimizer]:
+    """Return an optimiser's class whose learning rate is another for some variables."""
+
+    class WithFactors(kind):
+        def build(self, variables):
+            super().build(variables)
+            self.own_factors = tuple(factors.get(variable.path, 1.0) for variable in variables)
+
+        def update_step(self, gradient, variable, learning_rate):
+            return super().update_step(gradient, variable, learning_rate * self.own_factors[self._get_variable_index(variable)])
+
+    WithFactors.__name__ = kind.__name__
+    return WithFactors
+
+
+def rate_factors(model: keras.Model, patterns: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """Return the factors on the learning rate of a model's variables.
+
+    Args:
+        model: the model.
+        patterns: of layer names, with * and ?, each with its factor; of several that fit, the last counts.
+
+    Raises:
+        RequestError: a pattern that fits no layer with weights; the nearest name is told.
+    """
+    names = [layer.name for layer in model.layers if layer.trainable_variables]
+    problems = [unknown("layer", pattern, names) for pattern, _ in patterns if not fnmatch.filter(names, pattern)]
+    if problems:
+        raise RequestError("\n".join(f"--layer_rates: {problem}" for problem in problems))
+    return {
+        variable.path: factor
+        for pattern, factor in patterns
+        for layer in model.layers
+        if fnmatch.fnmatchcase(layer.name, pattern)
+        for variable in layer.trainable_variables
+    }
