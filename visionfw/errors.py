@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class VisionfwError(Exception):
@@ -57,6 +57,11 @@ def unknown(kind: str, name: object, choices: Iterable[object], most: int = 12) 
         return f"no {kind} {name!r}; there is none to choose from"
     shown = ", ".join(choices[:most]) + (", ..." if len(choices) > most else "")
     return f"no {kind} {name!r}; there is {shown}"
+
+
+def some(names: Sequence[object], most: int = 5) -> str:
+    """Return the first few of many names, joined by commas."""
+    return ", ".join(str(name) for name in names[:most]) + (" ..." if len(names) > most else "")
 
 
 def brief(error: BaseException) -> str:

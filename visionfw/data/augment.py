@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from visionfw.errors import RequestError, unknown
+from visionfw.imaging.distortions import levels
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -64,7 +65,7 @@ def _colour_jitter(lr: np.ndarray, hr: np.ndarray, random: np.random.Generator) 
     def changed(patches: np.ndarray) -> np.ndarray:
         values = (patches * bright - middle) * contrast + middle
         grey = values.mean(axis=-1, keepdims=True)
-        return _levels((values - grey) * saturation + grey)
+        return levels((values - grey) * saturation + grey)
 
     return changed(lr), changed(hr)
 
@@ -77,7 +78,7 @@ def _sharpness(lr: np.ndarray, hr: np.ndarray, random: np.random.Generator) -> P
         padded = np.pad(patches.astype(np.float32), [(0, 0), (1, 1), (1, 1), (0, 0)], mode="edge")
         rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
         mean = (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9
-        return _levels(patches + amount.astype(np.float32) * (patches - mean))
+        return levels(patches + amount.astype(np.float32) * (patches - mean))
 
     return changed(lr), changed(hr)
 
@@ -92,7 +93,7 @@ def _mixup(lr: np.ndarray, hr: np.ndarray, random: np.random.Generator) -> Pair:
     """Mix half of the pairs with another one, in a random ratio."""
     other = random.permutation(len(lr))
     share = np.where(random.random(len(lr)) < _SHARE, random.beta(1.2, 1.2, len(lr)), 1.0).astype(np.float32).reshape(-1, 1, 1, 1)
-    return _levels(lr * share + lr[other] * (1 - share)), _levels(hr * share + hr[other] * (1 - share))
+    return levels(lr * share + lr[other] * (1 - share)), levels(hr * share + hr[other] * (1 - share))
 
 
 def _cutmix(lr: np.ndarray, hr: np.ndarray, random: np.random.Generator) -> Pair:
@@ -114,7 +115,7 @@ def _cutblur(lr: np.ndarray, hr: np.ndarray, random: np.random.Generator) -> Pai
     patch becomes the mean of the HR pixels under it: the model learns where, and not only how, to sharpen.
     """
     scale, side = hr.shape[1] // lr.shape[1], lr.shape[1]
-    clean = _levels(hr.reshape(len(hr), side, scale, side, scale, -1).mean(axis=(2, 4), dtype=np.float32))
+    clean = levels(hr.reshape(len(hr), side, scale, side, scale, -1).mean(axis=(2, 4), dtype=np.float32))
     new = lr.copy()
     for number in np.flatnonzero(random.random(len(lr)) < _SHARE):
         inside = np.zeros((side, side), bool)
@@ -128,10 +129,6 @@ def _rectangle(side: int, random: np.random.Generator) -> tuple[slice, slice]:
     lengths = np.maximum(1, (side * random.uniform(0.2, 0.8, 2)).astype(int))
     starts = [int(random.integers(side - length + 1)) for length in lengths]
     return tuple(slice(start, start + int(length)) for start, length in zip(starts, lengths, strict=True))
-
-
-def _levels(values: np.ndarray) -> np.ndarray:
-    return np.clip(values + np.float32(0.5), 0, 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from visionfw.data.filters import filter_of
 from visionfw.data.known import unlike_published
 from visionfw.data.likeness import signature, stacked, within
 from visionfw.data.pairs import crop_to_multiple
+from visionfw.errors import some
 from visionfw.imaging.files import ImageError, read_header, read_image
 from visionfw.progress import Counter
 
@@ -173,7 +174,7 @@ def _in_set(images: ImageSet, facts: Sequence[Facts], scale: int, patch_size: in
     found += [Finding("degraded LR", images.name, "", f"its LR images were made by {made!r}")] if made else []
     found += [Finding("not looked at", images.name, str(path), f"no LR images of scale {scale} are looked for there") for path in unused_folders(images)]
     if images.others:
-        found.append(Finding("not looked at", images.name, "", f"{len(images.others)} files are no images by their names: {_some(images.others)}"))
+        found.append(Finding("not looked at", images.name, "", f"{len(images.others)} files are no images by their names: {some(images.others)}"))
     readable = [fact for fact in facts if fact.digest]
     least = patch_size * scale
     small = [fact for fact in readable if min(fact.size) < least]
@@ -191,7 +192,7 @@ def _mixed(images: ImageSet, facts: Sequence[Facts]) -> list[Finding]:
     for word in words:
         having = [fact.path.name for fact in facts if word in fact.oddities]
         whole = " (all)" if len(having) == len(facts) else ""
-        found.append(Finding("mixed kinds", images.name, "", f"{word}: {len(having)} of {len(facts)}{whole}: {_some(having)}; read as RGB of 8 bits, upright"))
+        found.append(Finding("mixed kinds", images.name, "", f"{word}: {len(having)} of {len(facts)}{whole}: {some(having)}; read as RGB of 8 bits, upright"))
     return found
 
 
@@ -228,7 +229,3 @@ def _row(images: ImageSet, facts: Sequence[Facts]) -> dict[str, Any]:
     least, most = (f"{size[1]}x{size[0]}" for size in (min(sizes, key=np.prod), max(sizes, key=np.prod))) if sizes else ("-", "-")
     readable = sum(bool(fact.digest) and not fact.problems for fact in facts)
     return {"dataset": images.name, "images": len(facts), "readable": readable, "megapixels": round(pixels / 1e6, 1), "smallest": least, "largest": most}
-
-
-def _some(names: Sequence[object], most: int = 4) -> str:
-    return ", ".join(str(name) for name in names[:most]) + (" ..." if len(names) > most else "")

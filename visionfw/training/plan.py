@@ -15,7 +15,7 @@ from visionfw.data.datasets import ImageSet, find_sets
 from visionfw.data.known import unlike_published
 from visionfw.data.patches import PatchSource
 from visionfw.devices import choose_precision
-from visionfw.errors import RequestError, VisionfwError
+from visionfw.errors import RequestError, VisionfwError, some
 from visionfw.evaluation.protocol import Case, Protocol
 from visionfw.evaluation.protocol import prepare as prepare_case
 from visionfw.graph.check import Checked, examine
@@ -92,7 +92,7 @@ def _validation_cases(sets: Sequence[ImageSet], protocol: Protocol, on_bad: str,
     if bad and (on_bad == "stop" or not cases):
         raise VisionfwError("\n".join([*bad, f"{len(bad)} validation images cannot be used; --on_bad=skip goes on without them"]))
     if bad:
-        say(f"{len(bad)} validation images cannot be used and are left out: {_some(bad)}")
+        say(f"{len(bad)} validation images cannot be used and are left out: {some(bad)}")
     return tuple(cases)
 
 
@@ -103,10 +103,10 @@ def _told_of_data(sets: Sequence[ImageSet], patches: PatchSource, how: Degradati
     store = patches.store
     yield f"{len(store)} images, {len(patches)} patches of {patches.patch_size}x{patches.patch_size}"
     if store.left_out:
-        yield f"{len(store.left_out)} files cannot be used and are left out: {_some([f'{path.name} ({reason})' for path, reason in store.left_out])}"
+        yield f"{len(store.left_out)} files cannot be used and are left out: {some([f'{path.name} ({reason})' for path, reason in store.left_out])}"
     small = [path.name for path, grid in zip(store.paths, patches.grid, strict=True) if not grid.all()]
     if small:
-        yield f"{len(small)} of them smaller than a patch and left out (--on_small=frame frames them): {_some(small)}"
+        yield f"{len(small)} of them smaller than a patch and left out (--on_small=frame frames them): {some(small)}"
     odd = Counter(word for words in store.oddities for word in words)
     if odd:
         yield f"read as RGB of 8 bits, upright: {', '.join(f'{count} {word}' for word, count in odd.most_common())}"
@@ -120,7 +120,3 @@ def _trainable(checked: Checked) -> None:
         raise RequestError(f"{definition.name}: train.py trains models of one input whose output (or one of them) is named 'sr'")
     if len(definition.graph.outputs) > 1:
         raise RequestError(f"{definition.name}: has several outputs, and there is no loss for {', '.join(name for name, _ in definition.graph.outputs)}")
-
-
-def _some(entries: list[str], most: int = 5) -> str:
-    return ", ".join(entries[:most]) + (" ..." if len(entries) > most else "")
