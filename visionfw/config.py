@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from visionfw.errors import RequestError, unknown
 from visionfw.loss_terms import read_loss
+from visionfw.sampler_options import read_sampler
 
 OPTIMIZERS = {
     "adam": "Adam",
     "adamw": "Adam with decoupled weight decay",
+    "muon": "Muon for the kernels inside the network, Adam for the rest",
     "sgd": "stochastic gradient descent with momentum 0.9",
     "rmsprop": "RMSprop",
 }
@@ -23,7 +25,6 @@ SCHEDULES = {
     "linear": "a straight line from the learning rate down to 0",
     "step": "halved at 1/2, 2/3, 5/6 of the steps",
 }
-SAMPLERS = {"uniform": "every patch as likely as every other"}
 ON_BAD = {"stop": "say which images cannot be used, and stop", "skip": "go on without them"}
 ON_SMALL = {"skip": "leave images smaller than a patch out", "frame": "frame them with Gaussian RGB noise up to a patch"}
 _LARGEST_TILE = 8192
@@ -60,7 +61,9 @@ class TrainRequest:
         patch_size: side of an LR patch in pixels.
         stride: LR pixels between neighbouring patches; None for a quarter of the patch.
         loss: as `loss_terms.read_loss` reads it.
-        optimizer, schedule, sampler, precision: names from the tables of this module.
+        optimizer, schedule, precision: names from the tables of this module.
+        sampler: as `sampler_options.read_sampler` reads it.
+        round_patches: patches that are drawn at a time, about; 0 for as many as the sampler likes.
         learning_rate: at the start.
         layer_rates: patterns of layer names, each with a factor on the learning rate of these layers.
         warmup: steps over which the learning rate rises from 0; they come before the schedule's own.
@@ -99,25 +102,29 @@ class TrainRequest:
     clip_value: float = 0.0
     ema: float = 0.0
     sampler: str = "uniform"
+    round_patches: int = 0
     precision: str = "auto"
     validate_every: int = 0
     seed: int = 0
     run_dir: str | None = None
 
     def __post_init__(self) -> None:
-        problems = _problems_of_loss(self.loss) + _choices(
-            self,
-            {
-                "optimizer": OPTIMIZERS,
-                "schedule": SCHEDULES,
-                "sampler": SAMPLERS,
-                "precision": PRECISIONS,
-                "on_bad": ON_BAD,
-                "on_small": ON_SMALL,
-            },
+        problems = (
+            _problems_of(read_loss, self.loss)
+            + _problems_of(read_sampler, self.sampler)
+            + _choices(
+                self,
+                {
+                    "optimizer": OPTIMIZERS,
+                    "schedule": SCHEDULES,
+                    "precision": PRECISIONS,
+                    "on_bad": ON_BAD,
+                    "on_small": ON_SMALL,
+                },
+            )
         )
         problems += _at_least(self, 1, ("scale", "batch_size", "patch_size", "stride", "steps", "epochs"))
-        problems += _at_least(self, 0, ("validate_every", "seed", "degradation_seed", "clip_norm", "clip_value", "warmup"))
+        problems += _at_least(self, 0, ("validate_every", "round_patches", "seed", "degradation_seed", "clip_norm", "clip_value", "warmup"))
         if not 0 < self.learning_rate < math.inf:
             problems.append(f"--learning_rate must be a number above 0, not {self.learning_rate}")
         problems += [f"--{key} must be a finite number, not {value}" for key, value in self._clips() if not value < math.inf]
@@ -293,9 +300,9 @@ def _as_given(value: Any) -> Any:
     return tuple(map(_as_given, value)) if isinstance(value, list) else value
 
 
-def _problems_of_loss(text: str) -> list[str]:
+def _problems_of(read: Callable[[str], Any], text: str) -> list[str]:
     try:
-        read_loss(text)
+        read(text)
     except RequestError as error:
         return str(error).splitlines()
     return []

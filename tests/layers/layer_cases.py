@@ -5,6 +5,8 @@ import sys
 import numpy as np
 
 CASES = {
+    "BatchNormalization": ({"epsilon": 0.01}, (2, 3, 4, 5)),
+    "PReLU": ({"shared_axes": [1, 2]}, (2, 3, 4, 5)),
     "PixelShuffle": ({"size": 2}, (2, 3, 5, 12)),
     "Bicubic": ({"scale": 3}, (2, 5, 4, 3)),
     "Nearest": ({"scale": 2}, (2, 3, 5, 3)),
@@ -27,7 +29,8 @@ def example(name: str):
     random = np.random.default_rng(7)
     x = random.random(shape).astype("float32")
     layer.build((None, *shape[1:]))
-    layer.set_weights([random.normal(0, 0.5, weight.shape) for weight in layer.weights])
+    weights = [random.normal(0, 0.5, weight.shape) for weight in layer.weights]
+    layer.set_weights([abs(value) if "variance" in weight.path else value for weight, value in zip(layer.weights, weights, strict=True)])
     return layer, x
 
 

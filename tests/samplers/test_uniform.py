@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visionfw.errors import RequestError
-from visionfw.samplers import SAMPLERS, Uniform
+from visionfw.samplers import Uniform
 
 
 @given(st.integers(1, 50), st.integers(1, 200), st.integers(0, 3))
@@ -36,9 +36,3 @@ def test_no_patches_and_a_foreign_state_are_refused():
         Uniform(0)
     with pytest.raises(RequestError, match="state is of 5 patches, there are 6"):
         Uniform(6).restore(Uniform(5).state())
-
-
-def test_the_names_are_the_configurations():
-    from visionfw import config
-
-    assert sorted(SAMPLERS) == sorted(config.SAMPLERS)

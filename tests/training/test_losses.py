@@ -17,7 +17,7 @@ def pair():
 
 
 def total_variation(made):
-    return 2 * (np.square(np.diff(made, axis=1)).mean() + np.square(np.diff(made, axis=2)).mean())
+    return 2 * (np.square(np.diff(made, axis=0)).mean() + np.square(np.diff(made, axis=1)).mean())
 
 
 @pytest.mark.parametrize(
@@ -26,14 +26,15 @@ def total_variation(made):
         ("l1", lambda a, b: np.abs(a - b).mean()),
         ("mse", lambda a, b: ((a - b) ** 2).mean()),
         ("charbonnier", lambda a, b: np.sqrt((a - b) ** 2 + 1e-6).mean()),
-        ("mse_central", lambda a, b: ((a - b) ** 2)[:, 6:-6, 6:-6].mean()),
-        ("ssim", lambda a, b: 1 - np.mean([vf.ssim(x * 255, y * 255) for x, y in zip(a, b, strict=True)])),
+        ("mse_central", lambda a, b: ((a - b) ** 2)[6:-6, 6:-6].mean()),
+        ("ssim", lambda a, b: 1 - vf.ssim(a * 255, b * 255)),
         ("total_variation", lambda a, b: total_variation(b)),
     ],
 )
-def test_a_loss_is_its_formula(pair, name, formula):
+def test_a_loss_is_its_formula_for_every_image(pair, name, formula):
     a, b = pair
-    assert float(LOSSES[name](a, b)) == pytest.approx(formula(a.astype(float), b.astype(float)), rel=1e-4)
+    made = keras.ops.convert_to_numpy(LOSSES[name](a, b))
+    assert made == pytest.approx([formula(x, y) for x, y in zip(a.astype(float), b.astype(float), strict=True)], rel=1e-4)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -48,9 +49,9 @@ def test_the_names_are_those_that_are_read():
 
 def test_terms_are_summed_with_their_weights(pair):
     a, b = pair
-    made = float(weighted_sum(read_loss("l1+0.5*mse+0.1*total_variation+mse_central:border=2"), 16)(a, b))
-    a, b = a.astype(float), b.astype(float)
-    expected = np.abs(a - b).mean() + 0.5 * ((a - b) ** 2).mean() + 0.1 * total_variation(b) + ((a - b) ** 2)[:, 2:-2, 2:-2].mean()
+    made = keras.ops.convert_to_numpy(weighted_sum(read_loss("l1+0.5*mse+0.1*total_variation+mse_central:border=2"), 16)(a, b))[1]
+    a, b = a[1].astype(float), b[1].astype(float)
+    expected = np.abs(a - b).mean() + 0.5 * ((a - b) ** 2).mean() + 0.1 * total_variation(b) + ((a - b) ** 2)[2:-2, 2:-2].mean()
     assert made == pytest.approx(expected, rel=1e-5)
 
 

@@ -45,7 +45,7 @@ def whole(tmp_path_factory):
     return train(replace(REQUEST, run_dir=str(tmp_path_factory.mktemp("runs") / "whole")), quiet)
 
 
-def stopped(folder, monkeypatch, step):
+def stopped(folder, monkeypatch, step, request=REQUEST):
     """Start a run and stop it after a step, as Ctrl-C does."""
     on_end = callbacks.Validation.on_train_batch_end
 
@@ -56,9 +56,23 @@ def stopped(folder, monkeypatch, step):
 
     monkeypatch.setattr(callbacks.Validation, "on_train_batch_end", press)
     with pytest.raises(KeyboardInterrupt):
-        train(replace(REQUEST, run_dir=str(folder)), quiet)
+        train(replace(request, run_dir=str(folder)), quiet)
     monkeypatch.undo()
     return Run(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["psnr_gain:score=loss,start=bicubic", "widening"])
+def test_a_sampler_goes_on_with_what_it_has_learned(tmp_path, monkeypatch, sampler):
+    """Rounds of four steps, stopped in the middle of one, and at the end of one."""
+    request = replace(REQUEST, sampler=sampler, round_patches=16)
+    expected = weights_of(train(replace(request, run_dir=str(tmp_path / "whole")), quiet))
+    for step in (6, 12):
+        run = stopped(tmp_path / f"run{step}", monkeypatch, step, request)
+        train(replace(request, run_dir=str(run.folder)), quiet, resume=True)
+        made = weights_of(run)
+        for key, value in expected.items():
+            np.testing.assert_array_equal(made[key], value, err_msg=f"{step} {key}")
 
 
 @pytest.mark.parametrize("step", [3, 8, 13, 23])

@@ -26,5 +26,5 @@ def test_the_learner_shares_the_models_weights_and_reads_bytes(photograph):
     patches = photograph[None, :20, :30]
     made = learner.predict_on_batch(patches)
     np.testing.assert_allclose(made, model.predict_on_batch(np.float32(luma(patches[0])[None, ..., None] / 255)), atol=1e-5)
-    loss = float(against_bytes(l1, "y")(patches.astype(np.float32), made))
+    loss = float(against_bytes(l1, "y")(patches.astype(np.float32), made)[0])
     assert abs(loss - np.abs(luma(patches[0]) / 255 - made[0, ..., 0]).mean()) < 1e-5

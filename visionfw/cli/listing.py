@@ -11,6 +11,7 @@ from visionfw.data.known import KNOWN, KnownSet, find_known, unlike_published
 from visionfw.errors import RequestError, unknown
 from visionfw.imaging.degrade import CHAINS, STEPS
 from visionfw.loss_terms import LOSSES
+from visionfw.sampler_options import SAMPLERS, described
 
 
 def listing(kind: str, root: str | None) -> str:
@@ -23,7 +24,7 @@ def listing(kind: str, root: str | None) -> str:
         "losses": lambda: _section("losses", LOSSES),
         "optimizers": lambda: _section("optimizers", config.OPTIMIZERS),
         "schedules": lambda: _section("schedules", config.SCHEDULES),
-        "samplers": lambda: _section("samplers", config.SAMPLERS),
+        "samplers": lambda: _section("samplers", {name: described(kind) for name, kind in SAMPLERS.items()}),
         "precisions": lambda: _section("precisions", config.PRECISIONS),
     }
     if kind and kind not in kinds:

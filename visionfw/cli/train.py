@@ -12,6 +12,7 @@ from visionfw.cli.listing import listing
 from visionfw.errors import RequestError
 from visionfw.loss_terms import LOSSES
 from visionfw.models import parse_arguments
+from visionfw.sampler_options import SAMPLERS
 
 _DEFAULT = config.TrainRequest()
 
@@ -49,7 +50,8 @@ def define(command: str) -> Flags:
     found.real("clip_norm", _DEFAULT.clip_norm, "largest norm of the whole gradient; 0 for no limit")
     found.real("clip_value", _DEFAULT.clip_value, "largest absolute value in the gradient; 0 for no limit")
     found.real("ema", _DEFAULT.ema, "decay of a moving average of the weights (0.999), which is then what is validated and kept; 0 for none")
-    found.text("sampler", _DEFAULT.sampler, ", ".join(config.SAMPLERS))
+    found.text("sampler", _DEFAULT.sampler, f"{', '.join(SAMPLERS)}; with options after a colon (--list=samplers)")
+    found.number("round_patches", _DEFAULT.round_patches, "patches that are drawn at a time, about; 0 for as many as the sampler likes")
     found.text("precision", _DEFAULT.precision, ", ".join(config.PRECISIONS))
     found.number("validate_every", _DEFAULT.validate_every, "steps between validations; 0 for a tenth of the run")
     found.number("seed", _DEFAULT.seed, "of weights, patches and augmentation")

@@ -23,6 +23,8 @@ Batch = tuple[np.ndarray, np.ndarray]
 class Sampler(Protocol):
     """What a feed asks of a sampler."""
 
+    score: str | None
+
     def draw(self, k: int) -> np.ndarray: ...
 
     def state(self) -> dict[str, Any]: ...
@@ -34,7 +36,8 @@ class Feed:
 
     Attributes:
         source: the patches.
-        sampler: draws the patches: `draw` (number of patches -> patch numbers) and `state`.
+        sampler: draws the patches: `draw` (number of patches -> patch numbers) and `state`. Of one that learns from scores (its `score`
+            is not None) a round is drawn only once it is opened; whoever asks earlier waits.
         batch_size: patches a batch.
         round_steps: batches a round; patches are drawn once a round, in order.
         augmentation: what is done to a batch.
@@ -53,17 +56,38 @@ class Feed:
     def __post_init__(self) -> None:
         self._rounds: dict[int, np.ndarray] = {}
         self._states: dict[int, dict[str, Any]] = {}
-        self._drawn = self.first_round
-        self._lock = threading.Lock()
+        self._drawn = self.opened = self.first_round
+        self._is_closed = False
+        self._changed = threading.Condition()
+
+    def open(self, round_number: int) -> None:
+        """Let a round be drawn: the sampler has learned all that it is to know by then."""
+        with self._changed:
+            self.opened = round_number
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nobody wait any longer for a round that will not come."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
 
     def numbers(self, batch: int) -> np.ndarray:
         """Return the patch numbers of a batch, (batch_size,); rounds are drawn in order, and the last two are remembered.
 
         Raises:
-            ValueError: the batch's round was left behind, or lies before the first.
+            ValueError: the batch's round was left behind, lies before the first, or will not come.
         """
         number, step = divmod(batch, self.round_steps)
-        with self._lock:
+        return self.round(number)[step]
+
+    def round(self, number: int) -> np.ndarray:
+        """Return the patch numbers of a round, (round_steps, batch_size). Raises ValueError as `numbers` does."""
+        with self._changed:
+            if self.sampler.score is not None:
+                self._changed.wait_for(lambda: number <= self.opened or self._is_closed)
+                if number > self.opened:
+                    raise ValueError(f"round {number} will not come: the feed is closed")
             while self._drawn <= number:
                 self._states[self._drawn] = self.sampler.state()
                 self._rounds[self._drawn] = self.sampler.draw(self.round_steps * self.batch_size).reshape(self.round_steps, self.batch_size)
@@ -71,11 +95,11 @@ class Feed:
                 self._drawn += 1
             if number not in self._rounds:
                 raise ValueError(f"round {number} was left behind; the feed stands at round {self._drawn - 1}")
-            return self._rounds[number][step]
+            return self._rounds[number]
 
     def state_before(self, round_number: int) -> dict[str, Any]:
         """Return the sampler's state as it was before a round was drawn; those of earlier rounds are forgotten."""
-        with self._lock:
+        with self._changed:
             self._states = {number: state for number, state in self._states.items() if number >= round_number}
             return self._states[round_number] if round_number in self._states else self.sampler.state()
 
@@ -131,6 +155,30 @@ def _aligned(shape: tuple[int, ...]) -> np.ndarray:
     pool = np.empty(size + _ALIGNMENT, np.uint8)
     start = -pool.ctypes.data % _ALIGNMENT
     return pool[start : start + size].reshape(shape)
+
+
+def as_rounds(feed: Feed, start: int):
+    """Return a feed as a keras.utils.PyDataset as long as a round, for the backends that do without tf.data.
+
+    Args:
+        feed: the batches; a pass over the dataset is the round that was opened last.
+        start: number of the first batch; the dataset is as long as the rest of its round.
+    """
+    import keras
+
+    first_round, skipped = divmod(start, feed.round_steps)
+
+    class Rounds(keras.utils.PyDataset):
+        def __len__(self):
+            return feed.round_steps - skipped
+
+        def __getitem__(self, place):
+            if place == 0:  # Keras looks at the first batch more than once
+                number = feed.opened * feed.round_steps + (skipped if feed.opened == first_round else 0)
+                self.batches = feed.batches(number)
+            return next(self.batches)
+
+    return Rounds()
 
 
 def as_dataset(feed: Feed, start: int | None = None):

@@ -35,6 +35,7 @@ class Store:
         checksums: of each image's pixels.
         left_out: files that cannot be used, each with the reason.
         oddities: of each image, what sets it apart from an upright RGB file of 8 bits, in words.
+        folders: where the arrays lie, one for each set.
     """
 
     paths: tuple[Path, ...]
@@ -47,6 +48,7 @@ class Store:
     checksums: tuple[int, ...] = ()
     left_out: tuple[tuple[Path, str], ...] = ()
     oddities: tuple[tuple[str, ...], ...] = ()
+    folders: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -116,6 +118,7 @@ def open_store(folder: Path) -> Store:
             tuple(image["checksum"] for image in images),
             tuple((Path(path), reason) for path, reason in index["left_out"]),
             tuple(tuple(image["oddities"]) for image in images),
+            (folder,),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise VisionfwError(f"cache {folder}: is damaged ({brief(error)})") from error
@@ -150,4 +153,5 @@ def join(stores: Sequence[Store]) -> Store:
         tuple(checksum for store in stores for checksum in store.checksums),
         tuple(entry for store in stores for entry in store.left_out),
         tuple(words for store in stores for words in store.oddities),
+        tuple(store.folders[0] for store in stores),
     )

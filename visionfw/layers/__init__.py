@@ -1,4 +1,4 @@
-"""Keras layers of the literature that Keras lacks, on keras.ops; importing this registers them for saving and loading.
+"""Keras layers of the literature that Keras lacks, on keras.ops, and two of its own made faster; importing this registers them for saving and loading.
 
 Every layer tells `receptive_step() -> (taps, stride)`, one dimension: how many input samples an output sample reads, and how many
 input samples lie between two output samples (1/4 for a layer that enlarges by 4).
@@ -7,6 +7,7 @@ input samples lie between two output samples (1/4 for a layer that enlarges by 4
 from visionfw.layers.attention import SelfAttention, WindowAttention
 from visionfw.layers.channels import ChannelSlice, MeanShift
 from visionfw.layers.embedding import SinusoidalEmbedding
+from visionfw.layers.fast import BatchNormalization, PReLU
 from visionfw.layers.padding import ReflectPadding, ReplicatePadding
 from visionfw.layers.resampling import Bicubic, Nearest, PixelShuffle
 
@@ -14,10 +15,12 @@ from visionfw.layers.resampling import Bicubic, Nearest, PixelShuffle
 LAYERS = {
     layer.__name__: layer
     for layer in (
+        BatchNormalization,
         Bicubic,
         ChannelSlice,
         MeanShift,
         Nearest,
+        PReLU,
         PixelShuffle,
         ReflectPadding,
         ReplicatePadding,

@@ -1,9 +1,52 @@
-"""Samplers: which patch numbers come next. They know neither images nor models."""
+"""Samplers: which patch numbers come next. They know neither images nor models.
 
+Every sampler has `draw(k)` (a round's patches, without replacement), `score` (what it learns from, None for nothing; then also
+`update(ids, scores)`), `probabilities()`, and `state()` with `restore(state)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from visionfw.sampler_options import SamplerChoice
 from visionfw.samplers.psnr_gain import PSNRGain
+from visionfw.samplers.static import Subset, Widening, lowest
 from visionfw.samplers.uniform import Uniform
 
-__all__ = ["SAMPLERS", "PSNRGain", "Uniform"]
+__all__ = ["PSNRGain", "Subset", "Uniform", "Widening", "make"]
 
-#: What train.py can be asked for by name. PSNRGain needs the scores of each step, which train.py does not hand out yet.
-SAMPLERS = {"uniform": Uniform}
+
+def make(choice: SamplerChoice, n: int, seed: int, rounds: int, measure: Callable[[str], np.ndarray]):
+    """Return the sampler that was asked for.
+
+    Args:
+        choice: as `read_sampler` returned it.
+        n: number of patches.
+        seed: of its random numbers.
+        rounds: draws of the whole run.
+        measure: called with 'bicubic' or 'bilinear' returns the PSNR of each patch's enlargement, with 'deviation' that of its luma;
+            (n,). It is called only where the sampler needs it.
+
+    Raises:
+        RequestError: the options leave no patch to draw.
+    """
+    options = choice.options
+    if choice.name == "psnr_gain":
+        start = None if options["start"] == "uniform" else falling(measure("bicubic"))
+        return PSNRGain(n, seed, options["bins"], start, options["uniform"], options["score"])
+    if choice.name == "low_psnr_static":
+        psnr = measure(options["by"])
+        return Subset(psnr, most=lowest(psnr, options["share"]), seed=seed)
+    if choice.name == "flatness":
+        return Subset(measure("deviation"), least=options["least"], seed=seed)
+    if choice.name == "widening":
+        return Widening(measure("bicubic"), options["share"], options["until"], rounds, seed)
+    return Uniform(n, seed)
+
+
+def falling(psnr: np.ndarray) -> np.ndarray:
+    """Return probabilities (in any unit) that fall by a factor of e with every standard deviation of PSNR: (n,)."""
+    spread = float(psnr.std())
+    return np.exp((psnr.mean(dtype=np.float64) - psnr) / spread) if spread > 0 else np.ones(len(psnr))

@@ -23,9 +23,10 @@ class PSNRGain:
         bins: of the histogram.
         start: (n,) probabilities to begin with, in any unit; all alike unless given.
         uniform_share: part of every draw that is drawn uniformly, 0..1, so that no patch is lost for ever.
+        score: what it asks for: 'gain', the PSNR gained over bicubic, as the original; 'psnr', or 'loss'.
     """
 
-    def __init__(self, n: int, seed: int = 0, bins: int = 50, start: np.ndarray | None = None, uniform_share: float = 0.0):
+    def __init__(self, n: int, seed: int = 0, bins: int = 50, start: np.ndarray | None = None, uniform_share: float = 0.0, score: str = "gain"):
         if n < 1:
             raise RequestError(f"a sampler needs at least one patch, not {n}")
         if bins < 1 or not 0 <= uniform_share <= 1:
@@ -35,7 +36,7 @@ class PSNRGain:
             if start.shape != (n,) or not np.isfinite(start).all() or start.min() < 0 or start.sum() <= 0:
                 raise RequestError(f"start: {n} finite probabilities of at least 0, not all 0, are needed")
             start = start / start.sum()
-        self.n, self.bins, self.uniform_share = n, bins, uniform_share
+        self.n, self.bins, self.uniform_share, self.score = n, bins, uniform_share, score
         self._weights = Weights(n, start)
         self._random = np.random.default_rng(seed)
 
@@ -53,25 +54,25 @@ class PSNRGain:
             both = np.concatenate([both, self._random.choice(rest, k - len(both), replace=False)])
         return np.concatenate([*passes, self._random.permutation(both)]).astype(np.int64)
 
-    def update(self, ids: np.ndarray, gain: np.ndarray) -> None:
+    def update(self, ids: np.ndarray, scores: np.ndarray) -> None:
         """Take the scores of the patches that were drawn.
 
         Args:
             ids: (k,) patch numbers; of one that comes twice the last score counts.
-            gain: (k,) PSNR of the model's output minus PSNR of bicubic, dB.
+            scores: (k,) such as the PSNR of the model's output minus that of bicubic, dB.
 
         Raises:
             RequestError: other numbers of both, or a score that is not finite.
         """
-        ids, gain = np.asarray(ids, np.int64), np.asarray(gain, np.float64)
-        if ids.shape != gain.shape or ids.ndim != 1:
-            raise RequestError(f"every drawn patch has one score, not {ids.shape} patches and {gain.shape} scores")
-        if not np.isfinite(gain).all():
+        ids, scores = np.asarray(ids, np.int64), np.asarray(scores, np.float64)
+        if ids.shape != scores.shape or ids.ndim != 1:
+            raise RequestError(f"every drawn patch has one score, not {ids.shape} patches and {scores.shape} scores")
+        if not np.isfinite(scores).all():
             raise RequestError("a score is not finite")
         if not len(ids):
             return
         ids, last = np.unique(ids[::-1], return_index=True)
-        value = shares(gain[::-1][last], self.bins)
+        value = shares(scores[::-1][last], self.bins)
         mass = self._weights[ids].sum()
         self._weights[ids] = value / value.sum() * mass
 
@@ -81,8 +82,8 @@ class PSNRGain:
         return self.uniform_share / self.n + (1.0 - self.uniform_share) * weighted
 
     def state(self) -> dict[str, Any]:
-        """Return all that `restore` needs to go on exactly."""
-        return {"n": self.n, "weights": self._weights.values.copy(), "random": self._random.bit_generator.state}
+        """Return all that `restore` needs to go on exactly; its array is this sampler's own, and changes with the next `update`."""
+        return {"n": self.n, "weights": self._weights.values, "random": self._random.bit_generator.state}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from `state()`. Raises RequestError for the state of another number of patches."""

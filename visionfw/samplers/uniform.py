@@ -17,6 +17,8 @@ class Uniform:
         seed: of the random numbers.
     """
 
+    score = None  # it learns nothing from what it drew
+
     def __init__(self, n: int, seed: int = 0):
         if n < 1:
             raise RequestError(f"a sampler needs at least one patch, not {n}")
@@ -30,9 +32,6 @@ class Uniform:
         passes = [self._random.permutation(self.n) for _ in range(k // self.n)]
         passes.append(self._random.choice(self.n, k % self.n, replace=False))
         return np.concatenate(passes).astype(np.int64)
-
-    def update(self, ids: np.ndarray, gain: np.ndarray) -> None:
-        """Take the scores of drawn patches; a uniform sampler has no use for them."""
 
     def probabilities(self) -> np.ndarray:
         """Return every patch's probability of being the next one, (n,) float64."""

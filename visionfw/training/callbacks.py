@@ -17,16 +17,16 @@ import numpy as np
 from visionfw.checkpoints import save_weights
 from visionfw.data.pipeline import Feed
 from visionfw.errors import VisionfwError
-from visionfw.evaluation.protocol import Case
 from visionfw.inference import super_resolve
 from visionfw.paths import write_whole
 from visionfw.progress import span
 from visionfw.runs import Run
 from visionfw.training.continuation import Standing, save
+from visionfw.training.plan import Plan
 
 
 class Validation(keras.callbacks.Callback):
-    """Validates at the end of every round by the evaluation protocol, and keeps the best and the last weights and a checkpoint.
+    """Validates at the end of rounds by the evaluation protocol, and keeps the best and the last weights and a checkpoint.
 
     Adds to the logs: `step`, `seconds`, `val_psnr` and `val_gain` (dB over bicubic on the same pixels, or at scale 1 over the degraded image).
 
@@ -34,10 +34,8 @@ class Validation(keras.callbacks.Callback):
         trained: the model that learns.
         twin: the float32 model that is validated and kept as the best; it is given the trained model's weights, or their moving
             average where the optimiser keeps one.
-        cases: the validation images.
+        plan: the run's; validations come every `validate_steps`, which is whole rounds.
         run: where weights are kept.
-        steps: steps of the whole run.
-        round_steps: steps between validations.
         feed: where the batches come from.
         standing: where the run stands; kept up to date.
         say: called with one line a validation.
@@ -47,17 +45,15 @@ class Validation(keras.callbacks.Callback):
         self,
         trained: keras.Model,
         twin: keras.Model,
-        cases: Sequence[Case],
+        plan: Plan,
         run: Run,
-        steps: int,
-        round_steps: int,
         feed: Feed,
         standing: Standing,
         say: Callable[[str], None],
     ):
         super().__init__()
-        self.trained, self.twin, self.cases, self.run = trained, twin, cases, run
-        self.steps, self.round_steps, self.feed, self.standing, self.say = steps, round_steps, feed, standing, say
+        self.trained, self.twin, self.run, self.feed, self.standing, self.say = trained, twin, run, feed, standing, say
+        self.cases, self.steps, self.round_steps, self.validate_steps = plan.cases, plan.steps, plan.round_steps, plan.validate_steps
         self.is_stopping = False
         self._before, self._started = standing.seconds, time.monotonic()
 
@@ -71,11 +67,12 @@ class Validation(keras.callbacks.Callback):
         standing.seconds = round(self._before + time.monotonic() - self._started, 1)
         logs.update(self._with_what_was_before(logs))
         self.refuse_infinite(standing.step, logs["loss"])
-        in_round = standing.step % self.round_steps
-        if self.is_stopping and in_round and standing.step < self.steps:
-            standing.partial = {"loss": logs["loss"], "psnr": logs["psnr"], "steps": in_round}
-            standing.sampler = self.feed.state_before(standing.step // self.round_steps)
-            save(self.run.checkpoint, self.model, standing)
+        if standing.step % self.validate_steps and standing.step < self.steps:
+            in_round = standing.step % self.round_steps
+            standing.partial = {"loss": logs["loss"], "psnr": logs["psnr"], "steps": in_round} if in_round else {}
+            if self.is_stopping:
+                standing.sampler = self.feed.state_before(standing.step // self.round_steps)
+                save(self.run.checkpoint, self.model, standing)
             return
         psnr, gain = self.validate()
         logs.update(step=standing.step, seconds=standing.seconds, val_psnr=psnr, val_gain=gain)

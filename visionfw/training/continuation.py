@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Standing:
         rows: the history, a row a validation.
         partial: loss, PSNR and steps of a round that was interrupted; empty at the end of a round.
         sampler: its state before the round that comes next, or that was interrupted.
+        scores: of the patches of a round that was interrupted, in their order; empty at the end of a round.
     """
 
     step: int = 0
@@ -35,13 +36,15 @@ class Standing:
     rows: list[dict[str, Any]] = field(default_factory=list)
     partial: dict[str, float] = field(default_factory=dict)
     sampler: dict[str, Any] = field(default_factory=dict)
+    scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 def save(path: Path, learner: keras.Model, standing: Standing) -> None:
     """Write a checkpoint whole or not at all. Raises VisionfwError where the disk refuses; the one before stays."""
     arrays = {f"sampler/{key}": value for key, value in standing.sampler.items() if isinstance(value, np.ndarray)}
     plain = {key: value for key, value in standing.sampler.items() if not isinstance(value, np.ndarray)}
-    told = asdict(standing) | {"sampler": plain}
+    arrays["scores"] = standing.scores
+    told = {key: value for key, value in vars(standing).items() if key != "scores"} | {"sampler": plain}
     arrays |= {f"{place}/{number}": keras.ops.convert_to_numpy(variable) for place, number, variable in _variables(learner)}
     file = io.BytesIO()
     np.savez(file, standing=np.frombuffer(json.dumps(told).encode(), np.uint8), **arrays)
@@ -67,7 +70,7 @@ def load(path: Path, learner: keras.Model) -> Standing:
                 if value.shape != tuple(variable.shape):
                     raise ValueError(f"{variable.path} has the shape {tuple(variable.shape)}, there {value.shape}")
                 variable.assign(value)
-            return Standing(**told)
+            return Standing(**told, scores=file["scores"])
     except FileNotFoundError as error:
         raise VisionfwError(f"{path}: the run was stopped before its first checkpoint; start it anew") from error
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:

@@ -6,7 +6,8 @@ import contextlib
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import numpy as np
 from visionfw import reports, runs
 from visionfw.checkpoints import precision
 from visionfw.config import TrainRequest
-from visionfw.data.pipeline import Feed, as_dataset
+from visionfw.data.difficulty import deviation, enlargement_psnr
+from visionfw.data.pipeline import Feed, as_dataset, as_rounds
 from visionfw.devices import jit_compile, keep_freed_memory
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.evaluation.protocol import Case
@@ -30,13 +32,16 @@ from visionfw.inference import super_resolve, upscale
 from visionfw.loss_terms import read_loss
 from visionfw.metrics.tensors import psnr_per_image
 from visionfw.paths import user_path, write_json
+from visionfw.progress import counter
 from visionfw.runs import Run
-from visionfw.samplers import SAMPLERS
+from visionfw.samplers import make
 from visionfw.training.callbacks import Progress, Validation, stopping_at_signals
 from visionfw.training.continuation import Standing, load
 from visionfw.training.losses import weighted_sum
+from visionfw.training.muon import inner_kernels
 from visionfw.training.plan import Plan, Say, prepare
 from visionfw.training.schedules import learning_rate, optimizer, rate_factors
+from visionfw.training.scores import PatchScores, Scoring
 from visionfw.training.step import against_bytes, on_bytes
 
 
@@ -62,21 +67,21 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
     if resume:
         _refuse_other_data(runs.find(request.run_dir), plan)
     keras.utils.set_random_seed(request.seed)
-    model, learner = compile_for_training(plan)
+    made = compile_for_training(plan)
     if resume:
         run = runs.find(request.run_dir)
-        standing = load(run.checkpoint, learner)
+        standing = load(run.checkpoint, made.learner)
         say(f"going on from step {standing.step} of {plan.steps}")
     else:
         run, standing = runs.create(request.run_dir, f"{Path(request.model.partition(':')[0]).stem}_x{request.scale}"), Standing()
         record(plan, run)
-    twin = model if plan.policy == "float32" and not request.ema else _float32_twin(plan)
+    twin = made.model if plan.policy == "float32" and not request.ema else _float32_twin(plan)
     on_terminal = say is print and sys.stdout.isatty()
     say = Progress.say if on_terminal else say
     say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {request.batch_size} patches into {run.folder}")
     run.update(state="started")
     try:
-        _learn(plan, model, learner, twin, run, standing, say, on_terminal)
+        _learn(plan, made, twin, run, standing, say, on_terminal)
     except BaseException as error:
         _note_end(run, error)
         raise
@@ -88,20 +93,20 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
     return run
 
 
-def _learn(plan: Plan, model: keras.Model, learner: keras.Model, twin: keras.Model, run: Run, standing: Standing, say: Say, on_terminal: bool) -> None:
+def _learn(plan: Plan, made: Learning, twin: keras.Model, run: Run, standing: Standing, say: Say, on_terminal: bool) -> None:
     """Fit from where the run stands to its end: what is left of an interrupted round first, then whole rounds."""
-    rounds = -(-plan.steps // plan.round_steps)
     while standing.step < plan.steps:
         round_number, in_round = divmod(standing.step, plan.round_steps)
         batches = feed(plan, round_number, standing.sampler)
-        validation = Validation(model, twin, plan.cases, run, plan.steps, plan.round_steps, batches, standing, say)
-        with stopping_at_signals(validation):
-            learner.fit(
+        scoring = Scoring(batches, made.scores, standing, *_baseline(plan))
+        validation = Validation(made.model, twin, plan, run, batches, standing, say)
+        with stopping_at_signals(validation), contextlib.closing(batches):
+            made.learner.fit(
                 as_batches(batches, standing.step),
                 initial_epoch=round_number,
-                epochs=round_number + 1 if in_round else rounds,
-                steps_per_epoch=plan.round_steps - in_round,
-                callbacks=[*([Progress(plan.steps, standing.step)] if on_terminal else []), validation, *_tensorboard(run)],
+                epochs=round_number + 1 if in_round else plan.rounds,
+                steps_per_epoch=plan.round_steps - in_round if keras.backend.backend() == "tensorflow" else None,
+                callbacks=[*([Progress(plan.steps, standing.step)] if on_terminal else []), scoring, validation, *_tensorboard(run)],
                 verbose=0,
                 shuffle=False,
             )
@@ -109,7 +114,7 @@ def _learn(plan: Plan, model: keras.Model, learner: keras.Model, twin: keras.Mod
             say(f"stopped at step {standing.step}; --resume --run_dir={run.folder} goes on from there")
             raise KeyboardInterrupt
         if standing.step < plan.steps:
-            load(run.checkpoint, learner)  # Keras ends a fit by putting the moving average into the weights
+            load(run.checkpoint, made.learner)  # Keras ends a fit by putting the moving average into the weights
 
 
 def _refuse_other_data(run: Run, plan: Plan) -> None:
@@ -162,12 +167,23 @@ def _float32_twin(plan: Plan) -> keras.Model:
         return compile_model(plan.checked)
 
 
-def compile_for_training(plan: Plan) -> tuple[keras.Model, keras.Model]:
-    """Build the model under the plan's policy.
+@dataclass(frozen=True)
+class Learning:
+    """What learns.
 
-    Returns:
-        The model, and the one that learns: it shares the model's weights, reads uint8 patches, and has the loss and the optimiser.
+    Attributes:
+        model: LR in [0, 1] to SR.
+        learner: shares the model's weights, reads uint8 patches, and has the loss and the optimiser.
+        scores: of the patches of a round; None where the sampler learns nothing.
     """
+
+    model: keras.Model
+    learner: keras.Model
+    scores: PatchScores | None
+
+
+def compile_for_training(plan: Plan) -> Learning:
+    """Build the model under the plan's policy, ready to learn."""
     request = plan.request
     keep_freed_memory()
     try:
@@ -180,19 +196,43 @@ def compile_for_training(plan: Plan) -> tuple[keras.Model, keras.Model]:
     rate = learning_rate(request.schedule, request.learning_rate, plan.steps, request.warmup)
     colour = plan.checked.definition.colour
     learner = on_bytes(model, colour)
+    loss = against_bytes(weighted_sum(read_loss(request.loss), request.patch_size * request.scale), colour)
+    metrics = _metrics(plan, loss, against_bytes(psnr_per_image, colour))
     learner.compile(
-        optimizer(request.optimizer, rate, request.clip_norm, request.clip_value, request.ema, rate_factors(model, request.layer_rates)),
-        loss=against_bytes(weighted_sum(read_loss(request.loss), request.patch_size * request.scale), colour),
-        metrics=[keras.metrics.MeanMetricWrapper(against_bytes(psnr_per_image, colour), name="psnr")],
+        optimizer(request.optimizer, rate, request.clip_norm, request.clip_value, request.ema, rate_factors(model, request.layer_rates), inner_kernels(model)),
+        loss=loss,
+        metrics=metrics,
         jit_compile=jit_compile(),
     )
-    return model, learner
+    return Learning(model, learner, next((metric for metric in metrics if isinstance(metric, PatchScores)), None))
+
+
+def _metrics(plan: Plan, loss: Callable, psnr: Callable) -> list[keras.metrics.Metric]:
+    """Return the training PSNR, and what the sampler learns from: the PSNR of each patch, or its loss."""
+    score, patches = plan.sampler.options.get("score"), plan.round_steps * plan.request.batch_size
+    if score in ("gain", "psnr"):
+        return [PatchScores(psnr, patches, "psnr")]
+    mean = keras.metrics.MeanMetricWrapper(psnr, name="psnr")
+    return [mean, PatchScores(loss, patches, "patch_loss")] if score == "loss" else [mean]
+
+
+def _baseline(plan: Plan) -> tuple[np.ndarray | None, float]:
+    """Return what is subtracted from each patch's figure to make its score, and the figure's factor."""
+    score = plan.sampler.options.get("score")
+    return (_measure(plan, "bicubic") if score == "gain" else None), -1.0 if score == "loss" else 1.0
+
+
+def _measure(plan: Plan, what: str) -> np.ndarray:
+    """Return what is known of every patch before any training, (n,)."""
+    if what == "deviation":
+        return deviation(plan.source, counter("measuring patches"))
+    return enlargement_psnr(plan.source, what, plan.checked.definition.colour, counter(f"measuring patches of the {what} enlargement"))
 
 
 def feed(plan: Plan, first_round: int = 0, state: Mapping[str, Any] | None = None) -> Feed:
     """Return the training batches from a round on, of which `state` is the sampler's."""
     request = plan.request
-    sampler = SAMPLERS[request.sampler](len(plan.source), seed=request.seed)
+    sampler = make(plan.sampler, len(plan.source), request.seed, plan.rounds, lambda what: _measure(plan, what))
     if state:
         sampler.restore(state)
     return Feed(plan.source, sampler, request.batch_size, plan.round_steps, plan.augmentation, request.seed, first_round)
@@ -200,7 +240,7 @@ def feed(plan: Plan, first_round: int = 0, state: Mapping[str, Any] | None = Non
 
 def as_batches(batches: Feed, start: int = 0):
     """Return batches from a number on, as the backend in use takes them."""
-    return as_dataset(batches, start) if keras.backend.backend() == "tensorflow" else batches.batches(start)
+    return as_dataset(batches, start) if keras.backend.backend() == "tensorflow" else as_rounds(batches, start)
 
 
 def _tensorboard(run: Run) -> list[keras.callbacks.Callback]:
@@ -236,8 +276,8 @@ def check_first_step(request: TrainRequest, say: Say = print) -> None:
     plan = prepare(request, say)
     cost = measure(plan.checked)
     keras.utils.set_random_seed(request.seed)
-    _, learner = compile_for_training(plan)
-    batches = iter(as_batches(feed(plan)))
+    learner = compile_for_training(plan).learner
+    batches = iter(feed(plan))
     lr, hr = next(batches)
     loss = learner.train_on_batch(lr, hr)
     started, timed = time.monotonic(), 10

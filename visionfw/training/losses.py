@@ -1,4 +1,8 @@
-"""What is minimised; every loss takes (batch, height, width, channels) images in [0, 1] and computes in float32."""
+"""What is minimised.
+
+Every loss takes (batch, height, width, channels) images in [0, 1], computes in float32 and returns a value for each image, (batch,);
+Keras takes the mean, weighted where patches have weights.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +17,17 @@ from visionfw.metrics.tensors import ssim_per_image
 
 def l1(reference, made):
     """Mean absolute error."""
-    return ops.mean(ops.abs(_difference(reference, made)))
+    return _mean(ops.abs(_difference(reference, made)))
 
 
 def mse(reference, made):
     """Mean squared error."""
-    return ops.mean(ops.square(_difference(reference, made)))
+    return _mean(ops.square(_difference(reference, made)))
 
 
 def charbonnier(reference, made):
     """Mean of sqrt(error^2 + 1e-6). Reference: Lai et al., Deep Laplacian Pyramid Networks, CVPR 2017."""
-    return ops.mean(ops.sqrt(ops.square(_difference(reference, made)) + 1e-6))
+    return _mean(ops.sqrt(ops.square(_difference(reference, made)) + 1e-6))
 
 
 def mse_central(reference, made, border: int = 6):
@@ -33,29 +37,30 @@ def mse_central(reference, made, border: int = 6):
 
 
 def ssim(reference, made):
-    """1 - SSIM, the mean over channels and images."""
-    return 1.0 - ops.mean(ssim_per_image(reference, made))
+    """1 - SSIM, the mean over channels."""
+    return 1.0 - ssim_per_image(reference, made)
 
 
 def total_variation(reference, made):
-    """Twice the mean squared difference of vertical neighbours plus that of horizontal ones, of the output alone.
-
-    A mean over the images of a batch, so that its weight means the same for every batch size.
-    """
+    """Twice the mean squared difference of vertical neighbours plus that of horizontal ones, of the output alone."""
     made = ops.cast(made, "float32")
     rows, columns = made[:, 1:] - made[:, :-1], made[:, :, 1:] - made[:, :, :-1]
-    return 2.0 * (ops.mean(ops.square(rows)) + ops.mean(ops.square(columns)))
+    return 2.0 * (_mean(ops.square(rows)) + _mean(ops.square(columns)))
 
 
 def _difference(reference, made):
     return ops.cast(reference, "float32") - ops.cast(made, "float32")
 
 
+def _mean(values):
+    return ops.mean(values, axis=(1, 2, 3))
+
+
 LOSSES = {"l1": l1, "mse": mse, "charbonnier": charbonnier, "mse_central": mse_central, "ssim": ssim, "total_variation": total_variation}
 
 
 def weighted_sum(terms: Sequence[LossTerm], side: int) -> Callable:
-    """Return the loss that some terms make together.
+    """Return the loss that some terms make together, (batch,).
 
     Args:
         terms: what `loss_terms.read_loss` returned.

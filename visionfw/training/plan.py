@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from visionfw.evaluation.protocol import prepare as prepare_case
 from visionfw.graph.check import Checked, examine
 from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.progress import counter
+from visionfw.sampler_options import SamplerChoice, read_sampler
 
 _DEFAULT_STEPS = 1200
+_ROUND_PATCHES = 1600
 Say = Callable[[str], None]
 
 
@@ -38,7 +41,9 @@ class Plan:
         augmentation: what is done to them.
         cases: the validation images.
         steps: steps of the whole run.
-        round_steps: steps between validations.
+        validate_steps: steps between validations.
+        round_steps: steps of a round: patches are drawn once a round; it divides `validate_steps`.
+        sampler: what draws them.
     """
 
     request: TrainRequest
@@ -48,7 +53,14 @@ class Plan:
     augmentation: Augmentation
     cases: tuple[Case, ...]
     steps: int
+    validate_steps: int
     round_steps: int
+    sampler: SamplerChoice
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of the whole run; the last may be a short one."""
+        return -(-self.steps // self.round_steps)
 
 
 def prepare(request: TrainRequest, say: Say) -> Plan:
@@ -76,8 +88,20 @@ def prepare(request: TrainRequest, say: Say) -> Plan:
     steps = request.steps or _DEFAULT_STEPS
     if request.epochs is not None:
         steps = max(1, request.epochs * len(patches) // request.batch_size)
-    round_steps = min(request.validate_every or max(1, -(-steps // 10)), steps)
-    return Plan(request, checked, choose_precision(request.precision), patches, augmentation, cases, steps, round_steps)
+    validate_steps = min(request.validate_every or max(1, -(-steps // 10)), steps)
+    sampler = read_sampler(request.sampler)
+    round_steps = _round_steps(request, sampler, validate_steps)
+    if sampler.name != "uniform":
+        say(f"sampler {sampler.name}: rounds of {round_steps * request.batch_size} patches")
+    return Plan(request, checked, choose_precision(request.precision), patches, augmentation, cases, steps, validate_steps, round_steps, sampler)
+
+
+def _round_steps(request: TrainRequest, sampler: SamplerChoice, validate_steps: int) -> int:
+    """Return the steps of a round: what divides the validations' distance and comes nearest to the patches that were asked for."""
+    patches = request.round_patches or (0 if sampler.name == "uniform" else _ROUND_PATCHES)
+    wanted = patches / request.batch_size or validate_steps
+    divisors = [count for count in range(1, validate_steps + 1) if validate_steps % count == 0]
+    return min(divisors, key=lambda count: abs(math.log(count / wanted)))
 
 
 def _validation_cases(sets: Sequence[ImageSet], protocol: Protocol, on_bad: str, say: Say) -> tuple[Case, ...]:

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from visionfw.errors import RequestError, unknown
+from visionfw.training.muon import Muon
 
 _RESTARTS = 4
 
@@ -54,7 +55,13 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def optimizer(
-    name: str, rate, clip_norm: float, clip_value: float = 0.0, ema: float = 0.0, factors: Mapping[str, float] | None = None
+    name: str,
+    rate,
+    clip_norm: float,
+    clip_value: float = 0.0,
+    ema: float = 0.0,
+    factors: Mapping[str, float] | None = None,
+    matrices: Sequence[str] = (),
 ) -> keras.optimizers.Optimizer:
     """Return an optimiser by name (config.OPTIMIZERS).
 
@@ -65,11 +72,12 @@ def optimizer(
         clip_value: largest absolute value of the gradient of each weight; 0 for no limit.
         ema: decay of the weights' moving average, which `finalize_variable_values` writes into given variables; 0 for none.
         factors: on the learning rate of some variables, by their paths.
+        matrices: paths of the kernels that Muon makes orthogonal steps with.
     """
-    kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
+    kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "muon": Muon, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
     limits = {"global_clipnorm": clip_norm or None, "clipvalue": clip_value or None}
     limits |= {"use_ema": True, "ema_momentum": ema} if ema else {}
-    limits |= {"momentum": 0.9} if name == "sgd" else {}
+    limits |= {"momentum": 0.9} if name == "sgd" else {"matrices": matrices} if name == "muon" else {}
     return (_with_factors(kinds[name], factors) if factors else kinds[name])(rate, **limits)
 
 

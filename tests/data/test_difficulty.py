@@ -1,0 +1,76 @@
+"""How hard patches are, against the same figures patch by patch."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from visionfw.data.difficulty import deviation, enlargement_psnr
+from visionfw.data.patches import PatchSource, open_patches
+from visionfw.imaging.colour import luma
+from visionfw.imaging.resize import imresize
+from visionfw.metrics.arrays import psnr
+
+
+@pytest.fixture
+def source(tmp_path):
+    return open_patches("embedded/test", scale=2, patch_size=12, cache=str(tmp_path))
+
+
+def bilinear(image, scale):
+    return np.asarray(Image.fromarray(image).resize((image.shape[1] * scale, image.shape[0] * scale), Image.Resampling.BILINEAR))
+
+
+@pytest.mark.parametrize(("name", "enlarge"), [("bicubic", imresize), ("bilinear", bilinear)])
+@pytest.mark.parametrize("colour", ["rgb", "y"])
+def test_the_psnr_of_a_patch_is_that_of_its_place_in_the_enlarged_image(source, name, enlarge, colour):
+    made = enlargement_psnr(source, name, colour)
+    assert (made.dtype, made.shape) == (np.float32, (len(source),))
+    ids = np.random.default_rng(0).integers(0, len(source), 40)
+    for number, image, row, column in zip(ids, *source.locate(ids), strict=True):
+        place = slice(2 * row, 2 * row + 24), slice(2 * column, 2 * column + 24)
+        hr, enlarged = source.store.hr_image(image)[place], enlarge(np.ascontiguousarray(source.store.lr_image(image)), 2)[place]
+        pair = (hr, enlarged) if colour == "rgb" else (luma(hr), luma(enlarged))
+        assert made[number] == pytest.approx(psnr(*pair), abs=1e-3)
+
+
+def test_the_deviation_is_the_lumas(source):
+    ids = np.random.default_rng(1).integers(0, len(source), 40)
+    expected = [luma(hr).std() for hr in source.read(ids)[1]]
+    np.testing.assert_allclose(deviation(source)[ids], expected, atol=1e-3)
+
+
+def test_they_are_computed_once_and_kept_beside_the_store(source, monkeypatch):
+    from visionfw.data import difficulty
+
+    told = []
+    first = enlargement_psnr(source, progress=lambda done, of: told.append((done, of)))
+    assert told[-1] == (len(source.store), len(source.store))
+    monkeypatch.setitem(difficulty._ENLARGE, "bicubic", None)
+    again = enlargement_psnr(source)
+    np.testing.assert_array_equal(first, again)
+    (kept,) = source.store.folders[0].glob("bicubic_psnr_*.npy")
+    kept.write_bytes(kept.read_bytes()[:100])
+    monkeypatch.undo()
+    np.testing.assert_array_equal(enlargement_psnr(source), first)
+
+
+def test_other_patches_are_other_figures(source):
+    other = PatchSource(source.store, 16, 5)
+    assert enlargement_psnr(other).shape == (len(other),)
+    assert enlargement_psnr(source).shape == (len(source),)
+
+
+def test_several_sets_are_put_together(tmp_path, image_folder):
+    both = open_patches(f"embedded/test,{image_folder}", scale=2, patch_size=12, cache=str(tmp_path))
+    apart = [enlargement_psnr(open_patches(name, scale=2, patch_size=12, cache=str(tmp_path))) for name in ("embedded/test", str(image_folder))]
+    np.testing.assert_array_equal(enlargement_psnr(both), np.concatenate(apart))
+
+
+def test_a_cache_that_may_not_be_written_is_no_hindrance(source, monkeypatch):
+    from visionfw.data import difficulty
+
+    def refuse(path, content):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(difficulty, "write_whole", refuse)
+    assert enlargement_psnr(source).shape == (len(source),)

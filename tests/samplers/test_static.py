@@ -1,0 +1,74 @@
+"""Samplers of a part of the patches, chosen before training."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from visionfw.errors import RequestError
+from visionfw.sampler_options import SAMPLERS, read_sampler
+from visionfw.samplers import Subset, Widening, make
+
+
+@given(st.integers(1, 3000), st.integers(1, 400), st.floats(0.01, 1), st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_only_patches_up_to_the_level_are_drawn_and_none_twice_in_a_pass(n, k, share, seed):
+    figure = np.random.default_rng(seed).permutation(n).astype(np.float32)
+    most = np.quantile(figure, share)
+    inside = np.flatnonzero(figure <= most)
+    drawn = Subset(figure, most, seed=seed).draw(k)
+    assert drawn.shape == (k,)
+    assert (figure[drawn] <= most).all()
+    counts = np.bincount(drawn, minlength=n)[inside]
+    assert counts.max() - counts.min() <= 1
+
+
+def test_draws_are_uniform_inside():
+    figure = np.arange(1000, dtype=np.float32)
+    sampler = Subset(figure, most=499, seed=1)
+    counts = np.bincount(np.concatenate([sampler.draw(20) for _ in range(2000)]), minlength=1000)
+    assert counts[500:].sum() == 0
+    np.testing.assert_allclose(counts[:500], 80, atol=5 * np.sqrt(80))
+    assert sampler.probabilities().sum() == pytest.approx(1)
+
+
+def test_widening_starts_with_the_hardest_and_ends_with_all():
+    psnr = np.linspace(20, 40, 4000, dtype=np.float32)
+    sampler = Widening(psnr, 0.25, 0.5, rounds=11)
+    highest = [psnr[sampler.draw(200)].max() for _ in range(11)]
+    assert max(highest[:6]) <= 25.01
+    assert highest[6] <= 20 + 20 * 0.41
+    assert highest[-1] > 39
+    assert highest[5:] == sorted(highest[5:])
+
+
+def test_a_restored_sampler_goes_on_exactly():
+    psnr = np.linspace(20, 40, 500, dtype=np.float32)
+    sampler = Widening(psnr, 0.2, 0.3, rounds=10, seed=4)
+    for _ in range(6):
+        sampler.draw(30)
+    state = sampler.state()
+    expected = [sampler.draw(30) for _ in range(3)]
+    other = Widening(psnr, 0.2, 0.3, rounds=10, seed=9)
+    other.restore(state)
+    np.testing.assert_array_equal([other.draw(30) for _ in range(3)], expected)
+
+
+@pytest.mark.parametrize("text", [*SAMPLERS, "low_psnr_static:share=0.5,by=bicubic", "psnr_gain:score=psnr,start=bicubic"])
+def test_every_sampler_that_can_be_named_is_made_and_draws(text):
+    figure = np.random.default_rng(0).normal(28, 4, 300).astype(np.float32)
+    sampler = make(read_sampler(text), 300, 0, 10, lambda what: figure)
+    ids = sampler.draw(20)
+    assert len(set(ids.tolist())) == 20
+    assert sampler.probabilities().sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_hard_patches_are_likely_at_the_start_from_bicubic():
+    psnr = np.array([20.0, 25, 30, 35], np.float32)
+    weights = make(read_sampler("psnr_gain:start=bicubic"), 4, 0, 1, lambda what: psnr).probabilities()
+    np.testing.assert_allclose(weights[:-1] / weights[1:], np.exp(5 / psnr.std()), rtol=1e-5)
+
+
+def test_a_level_that_leaves_nothing_is_refused():
+    with pytest.raises(RequestError, match="leaves no patch to draw"):
+        make(read_sampler("flatness:least=99"), 5, 0, 1, lambda what: np.ones(5, np.float32))

@@ -1,0 +1,112 @@
+"""Samplers that know before the first step which patches are worth it, and learn nothing on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from visionfw.errors import RequestError
+
+
+class Subset:
+    """Draws uniformly, without replacement within a draw, from those patches of which a figure is at most (or at least) some level.
+
+    No list of them is kept: the figure itself says it, so the cost is its 4 bytes a patch, which may lie on the disk.
+
+    Args:
+        figure: (n,) of each patch.
+        most: the highest level that is drawn; no limit unless given.
+        least: the lowest that is drawn; no limit unless given.
+        seed: of the random numbers.
+
+    Raises:
+        RequestError: no patch is left.
+    """
+
+    score = None
+
+    def __init__(self, figure: np.ndarray, most: float = np.inf, least: float = -np.inf, seed: int = 0):
+        self.n = len(figure)
+        self._figure, self._most, self._least = figure, most, least
+        self._count = self.size(most)
+        if not self._count:
+            raise RequestError("the sampler leaves no patch to draw")
+        self._random = np.random.default_rng(seed)
+
+    def size(self, most: float) -> int:
+        """Return how many patches there are up to a level."""
+        return sum(int(self._is_in(self._figure[start : start + 2**22], most).sum()) for start in range(0, self.n, 2**22))
+
+    def _is_in(self, figure: np.ndarray, most: float) -> np.ndarray:
+        return (figure <= most) & (figure >= self._least)
+
+    def widen(self, most: float) -> None:
+        """Set another highest level."""
+        self._most, self._count = most, self.size(most)
+
+    def draw(self, k: int) -> np.ndarray:
+        """Return `k` patch numbers, (k,) int64; more than there are come in whole passes over all of them."""
+        if k < 0:
+            raise RequestError(f"a draw is of 0 patches or more, not {k}")
+        if k * 4 >= self._count:
+            inside = np.flatnonzero(self._is_in(self._figure, self._most))
+            passes = [self._random.permutation(inside) for _ in range(k // self._count)]
+            return np.concatenate([*passes, self._random.choice(inside, k % self._count, replace=False)]).astype(np.int64)
+        found = np.zeros(0, np.int64)
+        while len(found) < k:
+            tried = self._random.integers(0, self.n, 2 * (k - len(found)) * self.n // self._count + 16)
+            both = np.concatenate([found, tried[self._is_in(self._figure[tried], self._most)]])
+            found = both[np.sort(np.unique(both, return_index=True)[1])]
+        return found[:k]
+
+    def probabilities(self) -> np.ndarray:
+        """Return every patch's probability of being the next one, (n,) float64."""
+        return self._is_in(np.asarray(self._figure), self._most) / self._count
+
+    def state(self) -> dict[str, Any]:
+        """Return all that `restore` needs to go on exactly."""
+        return {"n": self.n, "random": self._random.bit_generator.state}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state()`. Raises RequestError for the state of another number of patches."""
+        if state["n"] != self.n:
+            raise RequestError(f"the sampler's state is of {state['n']} patches, there are {self.n}")
+        self._random.bit_generator.state = state["random"]
+
+
+class Widening(Subset):
+    """Draws from the share of patches that bicubic does worst, for a part of the run, and then steadily from more, at last from all.
+
+    Args:
+        psnr: (n,) PSNR of each patch's bicubic enlargement, dB.
+        share: of the patches at the start, above 0.
+        until: part of the run after which it widens, 0..1.
+        rounds: draws of the whole run.
+        seed: of the random numbers.
+    """
+
+    def __init__(self, psnr: np.ndarray, share: float, until: float, rounds: int, seed: int = 0):
+        self._share, self._until, self._rounds, self._round = share, until, rounds, 0
+        super().__init__(psnr, lowest(psnr, share), seed=seed)
+
+    def draw(self, k: int) -> np.ndarray:
+        """Return `k` patch numbers, (k,) int64; every draw is a round."""
+        done = self._round / max(1, self._rounds - 1)
+        if done > self._until:
+            self.widen(lowest(self._figure, min(1.0, self._share + (1 - self._share) * (done - self._until) / (1 - self._until))))
+        self._round += 1
+        return super().draw(k)
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"round": self._round}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self._round = state["round"]
+
+
+def lowest(figure: np.ndarray, share: float) -> float:
+    """Return the level below which a share of all values lies; of very many values from a part of them, evenly spread."""
+    step = -(-len(figure) // 2**20)
+    return float(np.quantile(figure[::step], share)) if share < 1 else np.inf

@@ -1,0 +1,80 @@
+"""Muon: momentum whose steps are made orthogonal, for the kernels inside a network; Adam for everything else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import keras
+from keras import ops
+
+_LEAST_CHANNELS = 8  # a kernel of fewer is no matrix worth the work
+_MOMENTUM = 0.95
+_STEP = 0.2  # root mean square of a step over the learning rate: Adam's, so that one rate serves both
+_ITERATION = (3.4445, -4.7750, 2.0315)  # Newton-Schulz of fifth order, steepest at 0 (Jordan)
+_ITERATIONS = 5
+
+
+class Muon(keras.optimizers.Adam):
+    """Orthogonalised momentum for some matrices; what is no matrix, and the first and last kernel, learn by Adam.
+
+    A convolution's kernel counts as a matrix of (height x width x channels in, channels out).
+
+    Args:
+        learning_rate: of both.
+        matrices: paths of the variables that are such matrices, as `inner_kernels` returns them.
+        limits: what every Keras optimiser takes.
+
+    References: Jordan, Muon: An optimizer for hidden layers in neural networks, 2024; the size of a step by Liu et al., Muon is
+    Scalable for LLM Training, 2025. keras.optimizers.Muon takes matrices of two dimensions alone, which no convolution has.
+    """
+
+    def __init__(self, learning_rate, matrices: Collection[str] = (), **limits):
+        super().__init__(learning_rate, name="muon", **limits)
+        self.matrices = frozenset(matrices)
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self._velocity_of = {
+            variable.path: self.add_variable_from_reference(variable, name="orthogonal_momentum") for variable in variables if variable.path in self.matrices
+        }
+
+    def update_step(self, gradient, variable, learning_rate):
+        if variable.path not in self._velocity_of:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        velocity = self._velocity_of[variable.path]
+        gradient = ops.cast(gradient, variable.dtype)
+        self.assign(velocity, ops.add(ops.multiply(velocity, _MOMENTUM), gradient))
+        ahead = ops.add(gradient, ops.multiply(velocity, _MOMENTUM))
+        rows, columns = math.prod(variable.shape[:-1]), variable.shape[-1]
+        direction = ops.reshape(orthogonal(ops.reshape(ahead, (rows, columns))), variable.shape)
+        size = ops.cast(learning_rate, variable.dtype) * (_STEP * math.sqrt(max(rows, columns)))
+        self.assign_sub(variable, ops.multiply(direction, size))
+
+
+def orthogonal(matrix):
+    """Return about the nearest matrix with orthonormal rows or columns, by Newton and Schulz' iteration.
+
+    Args:
+        matrix: (rows, columns) float32; its size does not matter.
+
+    Returns:
+        A matrix of the same singular vectors, whose singular values lie between about 0.7 and 1.2.
+    """
+    is_high = matrix.shape[0] > matrix.shape[1]
+    matrix = ops.transpose(matrix) if is_high else matrix
+    matrix = matrix / (ops.sqrt(ops.sum(ops.square(matrix))) + 1e-7)
+    a, b, c = _ITERATION
+    for _ in range(_ITERATIONS):
+        square = ops.matmul(matrix, ops.transpose(matrix))
+        matrix = a * matrix + ops.matmul(b * square + c * ops.matmul(square, square), matrix)
+    return ops.transpose(matrix) if is_high else matrix
+
+
+def inner_kernels(model: keras.Model) -> list[str]:
+    """Return the paths of the kernels that Muon is for: all but the first and the last, with some channels on both sides."""
+    kernels = [variable for variable in model.trainable_variables if len(variable.shape) > 1 and variable.name.endswith("kernel")]
+    return [variable.path for variable in kernels[1:-1] if min(variable.shape[-2:]) >= _LEAST_CHANNELS]
