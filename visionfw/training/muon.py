@@ -37,15 +37,15 @@ class Muon(keras.optimizers.Adam):
         if self.built:
             return
         super().build(variables)
-        self._velocity_of = {
-            variable.path: self.add_variable_from_reference(variable, name="orthogonal_momentum") for variable in variables if variable.path in self.matrices
-        }
+        self._matrix_momentums = [
+            self.add_variable_from_reference(variable, name="matrix_momentum") if variable.path in self.matrices else None for variable in variables
+        ]
 
     def update_step(self, gradient, variable, learning_rate):
-        if variable.path not in self._velocity_of:
+        velocity = self._matrix_momentums[self._get_variable_index(variable)]
+        if velocity is None:
             super().update_step(gradient, variable, learning_rate)
             return
-        velocity = self._velocity_of[variable.path]
         gradient = ops.cast(gradient, variable.dtype)
         self.assign(velocity, ops.add(ops.multiply(velocity, _MOMENTUM), gradient))
         ahead = ops.add(gradient, ops.multiply(velocity, _MOMENTUM))
