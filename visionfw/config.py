@@ -27,6 +27,18 @@ SCHEDULES = {
 }
 ON_BAD = {"stop": "say which images cannot be used, and stop", "skip": "go on without them"}
 ON_SMALL = {"skip": "leave images smaller than a patch out", "frame": "frame them with Gaussian RGB noise up to a patch"}
+ON_NAN = {"stop": "say where the loss stopped being finite, and stop", "rollback": "go back to the last checkpoint, at half the learning rate"}
+INITIALIZERS = {
+    "normal": "RandomNormal",
+    "truncated_normal": "TruncatedNormal",
+    "uniform": "RandomUniform",
+    "he_normal": "HeNormal",
+    "he_uniform": "HeUniform",
+    "glorot_normal": "GlorotNormal",
+    "glorot_uniform": "GlorotUniform",
+    "orthogonal": "Orthogonal",
+}
+_WITH_SIZE = {"normal": "stddev", "truncated_normal": "stddev", "uniform": "maxval", "orthogonal": "gain"}
 _LARGEST_TILE = 8192
 DIVIDE_METHODS = {
     "divide_and_conquer": "cut into tiles, leftovers dropped",
@@ -62,6 +74,10 @@ class TrainRequest:
         stride: LR pixels between neighbouring patches; None for a quarter of the patch.
         loss: as `loss_terms.read_loss` reads it.
         optimizer, schedule, precision: names from the tables of this module.
+        initializer: of kernels whose dictionary says none, as `read_initializer` reads it; '' for the layers' own.
+        normalise: compute with pixels less the training images' mean, over their deviation.
+        on_nan: what to do where the loss is not finite or explodes: a name from ON_NAN.
+        most_rollbacks: how often a run goes back before it stops.
         sampler: as `sampler_options.read_sampler` reads it.
         round_patches: patches that are drawn at a time, about; 0 for as many as the sampler likes.
         learning_rate: at the start.
@@ -101,6 +117,10 @@ class TrainRequest:
     clip_norm: float = 0.0
     clip_value: float = 0.0
     ema: float = 0.0
+    initializer: str = ""
+    normalise: bool = False
+    on_nan: str = "stop"
+    most_rollbacks: int = 3
     sampler: str = "uniform"
     round_patches: int = 0
     precision: str = "auto"
@@ -120,11 +140,12 @@ class TrainRequest:
                     "precision": PRECISIONS,
                     "on_bad": ON_BAD,
                     "on_small": ON_SMALL,
+                    "on_nan": ON_NAN,
                 },
             )
         )
         problems += _at_least(self, 1, ("scale", "batch_size", "patch_size", "stride", "steps", "epochs"))
-        problems += _at_least(self, 0, ("validate_every", "round_patches", "seed", "degradation_seed", "clip_norm", "clip_value", "warmup"))
+        problems += _at_least(self, 0, ("validate_every", "round_patches", "most_rollbacks", "seed", "degradation_seed", "clip_norm", "clip_value", "warmup"))
         if not 0 < self.learning_rate < math.inf:
             problems.append(f"--learning_rate must be a number above 0, not {self.learning_rate}")
         problems += [f"--{key} must be a finite number, not {value}" for key, value in self._clips() if not value < math.inf]
@@ -293,6 +314,30 @@ def read_layer_rates(text: str) -> tuple[tuple[str, float], ...]:
         if not equals or not pattern.strip():
             raise RequestError(f"--layer_rates: {part!r} is not PATTERN=FACTOR (several are joined by commas: conv_tail=0.1,head*=0.5)")
     return tuple(found)
+
+
+def read_initializer(text: str) -> dict[str, Any] | None:
+    """Read an initialiser: NAME, or NAME:SIZE: 'he_normal', 'normal:0.001' (its standard deviation). Raises RequestError.
+
+    Returns:
+        Keras' class_name and config; None for ''.
+    """
+    name, colon, size = text.partition(":")
+    if not text:
+        return None
+    if name not in INITIALIZERS:
+        raise RequestError(f"--initializer: {unknown('initializer', name, INITIALIZERS)}")
+    if not colon:
+        return {"class_name": INITIALIZERS[name], "config": {}}
+    try:
+        value = float(size)
+    except ValueError:
+        value = math.nan
+    if name not in _WITH_SIZE or not 0 < value < math.inf:
+        takes = "takes no size" if name not in _WITH_SIZE else f"a size is a number above 0, not {size!r}"
+        raise RequestError(f"--initializer={text}: {takes}")
+    config = {_WITH_SIZE[name]: value} | ({"minval": -value} if name == "uniform" else {})
+    return {"class_name": INITIALIZERS[name], "config": config}
 
 
 def _as_given(value: Any) -> Any:

@@ -8,18 +8,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from visionfw import models
-from visionfw.config import TrainRequest
+from visionfw.config import TrainRequest, read_initializer
 from visionfw.data.augment import Augmentation
 from visionfw.data.augment import augmentation as read_augmentation
 from visionfw.data.cache import cache_folder, open_sets
 from visionfw.data.datasets import ImageSet, find_sets
 from visionfw.data.known import unlike_published
 from visionfw.data.patches import PatchSource
+from visionfw.data.statistics import mean_and_deviation
 from visionfw.devices import choose_precision
 from visionfw.errors import RequestError, VisionfwError, some
 from visionfw.evaluation.protocol import Case, Protocol
 from visionfw.evaluation.protocol import prepare as prepare_case
 from visionfw.graph.check import Checked, examine
+from visionfw.graph.variants import initialised, normalised
 from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.progress import counter
 from visionfw.sampler_options import SamplerChoice, read_sampler
@@ -68,6 +70,9 @@ def prepare(request: TrainRequest, say: Say) -> Plan:
     source = models.load(request.model, dict(request.model_args), request.scale)
     checked = examine(source.dictionary, request.scale, source.functions)
     _trainable(checked)
+    initializer = read_initializer(request.initializer)
+    if initializer:
+        checked = examine(initialised(checked.definition, initializer), request.scale, source.functions)
     if checked.definition.pre_upsample and "pre_upsample" not in source.dictionary:
         say(f"{checked.definition.name} keeps the image's size: it is given the LR image enlarged by bicubic")
     how = degradation(request.degradation, request.scale, request.degradation_seed)
@@ -85,6 +90,11 @@ def prepare(request: TrainRequest, say: Say) -> Plan:
         say(line)
     if request.batch_size > len(patches):
         raise RequestError(f"--batch_size={request.batch_size}: there are only {len(patches)} patches")
+    if request.normalise:
+        mean, deviation = mean_and_deviation(store, checked.definition.colour)
+        checked = examine(normalised(checked.definition, mean, deviation), request.scale, source.functions)
+        said = ", ".join(f"{value:.4f} ({spread:.4f})" for value, spread in zip(mean, deviation, strict=True))
+        say(f"normalised by mean (deviation): {said}")
     steps = request.steps or _DEFAULT_STEPS
     if request.epochs is not None:
         steps = max(1, request.epochs * len(patches) // request.batch_size)
