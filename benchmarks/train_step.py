@@ -68,7 +68,7 @@ def run_visionfw(options: argparse.Namespace, model: str, turns: Turns) -> None:
     import keras
 
     from visionfw.config import TrainRequest
-    from visionfw.training.fit import as_batches, compile_for_training, feed
+    from visionfw.training.learner import as_batches, compile_for_training, feed
     from visionfw.training.plan import prepare
 
     request = TrainRequest(

@@ -132,6 +132,7 @@ class TrainRequest:
         problems = (
             _problems_of(read_loss, self.loss)
             + _problems_of(read_sampler, self.sampler)
+            + _problems_of(read_initializer, self.initializer)
             + _choices(
                 self,
                 {

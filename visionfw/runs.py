@@ -7,6 +7,7 @@ best.weights.h5    weights of the best validation ('the' model)     last.weights
 checkpoint.npz     all that --resume needs: weights, optimiser, sampler, where the run stands
 history.csv        loss and validation by step                      tensorboard/      the same for TensorBoard
 curve.png          the run's curve                                  comparison.png    LR bicubic | SR | HR
+sampling.png       whom the sampler drew, and their scores        wanted.png        the patches it wants most and least
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Run:
         self.tensorboard = folder / "tensorboard"
         self.curve = folder / "curve.png"
         self.comparison = folder / "comparison.png"
+        self.sampling = folder / "sampling.png"
+        self.wanted = folder / "wanted.png"
 
     def read(self) -> dict[str, Any]:
         """Return what run.json holds."""

@@ -195,7 +195,7 @@ def test_averaged_weights_are_what_is_validated_kept_and_evaluated(tmp_path):
 @pytest.mark.parametrize("ema", [0.0, 0.5])
 def test_the_average_is_its_formula(tmp_path, ema):
     """After three steps: average = decay x average + (1 - decay) x weights, from the first step's weights on."""
-    from visionfw.training.fit import compile_for_training, feed
+    from visionfw.training.learner import compile_for_training, feed
     from visionfw.training.plan import prepare
 
     plan = prepare(TrainRequest(**SMALL, ema=ema), lambda line: None)

@@ -64,10 +64,10 @@ def stopped(folder, monkeypatch, step, request=REQUEST):
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["psnr_gain:score=loss,start=bicubic", "widening"])
 def test_a_sampler_goes_on_with_what_it_has_learned(tmp_path, monkeypatch, sampler):
-    """Rounds of four steps, stopped in the middle of one, and at the end of one."""
+    """Rounds of four steps, stopped inside one without a validation, and at the end of one."""
     request = replace(REQUEST, sampler=sampler, round_patches=16)
     expected = weights_of(train(replace(request, run_dir=str(tmp_path / "whole")), quiet))
-    for step in (6, 12):
+    for step in (2, 12):
         run = stopped(tmp_path / f"run{step}", monkeypatch, step, request)
         train(replace(request, run_dir=str(run.folder)), quiet, resume=True)
         made = weights_of(run)
@@ -117,14 +117,19 @@ def test_other_images_are_refused(tmp_path, monkeypatch, image_folder):
         train(other, quiet, resume=True)
 
 
-def test_a_damaged_or_missing_checkpoint_is_told(tmp_path, monkeypatch):
+def test_a_damaged_checkpoint_is_told(tmp_path, monkeypatch):
     run = stopped(tmp_path / "run", monkeypatch, 9)
     run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:3000])
     with pytest.raises(VisionfwError, match=r"checkpoint\.npz: cannot be gone on from"):
         train(replace(REQUEST, run_dir=str(run.folder)), quiet, resume=True)
+
+
+def test_a_run_without_a_checkpoint_starts_from_its_first_step(whole, tmp_path, monkeypatch):
+    run = stopped(tmp_path / "run", monkeypatch, 3)
     run.checkpoint.unlink()
-    with pytest.raises(VisionfwError, match="was stopped before its first checkpoint; start it anew"):
-        train(replace(REQUEST, run_dir=str(run.folder)), quiet, resume=True)
+    train(replace(REQUEST, run_dir=str(run.folder)), quiet, resume=True)
+    for key, value in weights_of(whole).items():
+        np.testing.assert_array_equal(weights_of(run)[key], value, err_msg=key)
 
 
 def test_dropout_goes_on_with_its_own_random_numbers(tmp_path, monkeypatch):

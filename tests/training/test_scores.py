@@ -6,7 +6,7 @@ import pytest
 
 from visionfw.config import TrainRequest
 from visionfw.metrics.arrays import psnr
-from visionfw.training import fit
+from visionfw.training import learner
 from visionfw.training.fit import train
 from visionfw.training.scores import PatchScores
 
@@ -46,8 +46,8 @@ class Watched:
 @pytest.fixture
 def watched(monkeypatch):
     """What the sampler of a run was asked for and told, in order."""
-    events, make = [], fit.make
-    monkeypatch.setattr(fit, "make", lambda *given: Watched(make(*given), events))
+    events, make = [], learner.make
+    monkeypatch.setattr(learner, "make", lambda *given: Watched(make(*given), events))
     return events
 
 

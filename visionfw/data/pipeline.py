@@ -16,6 +16,7 @@ from visionfw.data.patches import PatchSource
 
 _ALIGNMENT = 64  # bytes
 _BYTES_AT_ONCE = 2**24
+_BATCHES_AHEAD = 64  # what is made before it is trained on, at most
 
 Batch = tuple[np.ndarray, np.ndarray]
 
@@ -58,6 +59,7 @@ class Feed:
         self._states: dict[int, dict[str, Any]] = {}
         self._drawn = self.opened = self.first_round
         self._is_closed = False
+        self._remembered = 2 + _BATCHES_AHEAD // self.round_steps
         self._changed = threading.Condition()
 
     def open(self, round_number: int) -> None:
@@ -73,7 +75,7 @@ class Feed:
             self._changed.notify_all()
 
     def numbers(self, batch: int) -> np.ndarray:
-        """Return the patch numbers of a batch, (batch_size,); rounds are drawn in order, and the last two are remembered.
+        """Return the patch numbers of a batch, (batch_size,); rounds are drawn in order, and the last few are remembered.
 
         Raises:
             ValueError: the batch's round was left behind, lies before the first, or will not come.
@@ -91,7 +93,7 @@ class Feed:
             while self._drawn <= number:
                 self._states[self._drawn] = self.sampler.state()
                 self._rounds[self._drawn] = self.sampler.draw(self.round_steps * self.batch_size).reshape(self.round_steps, self.batch_size)
-                self._rounds.pop(self._drawn - 2, None)
+                self._rounds.pop(self._drawn - self._remembered, None)
                 self._drawn += 1
             if number not in self._rounds:
                 raise ValueError(f"round {number} was left behind; the feed stands at round {self._drawn - 1}")

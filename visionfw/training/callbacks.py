@@ -22,7 +22,11 @@ from visionfw.paths import write_whole
 from visionfw.progress import span
 from visionfw.runs import Run
 from visionfw.training.continuation import Standing, save
+from visionfw.training.diagnosis import Exploded, keep_batch, where_not_finite
+from visionfw.training.learner import Learning
 from visionfw.training.plan import Plan
+
+_EXPLOSION = 10.0  # times the lowest loss of any round
 
 
 class Validation(keras.callbacks.Callback):
@@ -31,9 +35,8 @@ class Validation(keras.callbacks.Callback):
     Adds to the logs: `step`, `seconds`, `val_psnr` and `val_gain` (dB over bicubic on the same pixels, or at scale 1 over the degraded image).
 
     Args:
-        trained: the model that learns.
-        twin: the float32 model that is validated and kept as the best; it is given the trained model's weights, or their moving
-            average where the optimiser keeps one.
+        made: what learns; its twin is validated and kept as the best: it is given the model's weights, or their moving average where
+            the optimiser keeps one.
         plan: the run's; validations come every `validate_steps`, which is whole rounds.
         run: where weights are kept.
         feed: where the batches come from.
@@ -43,8 +46,7 @@ class Validation(keras.callbacks.Callback):
 
     def __init__(
         self,
-        trained: keras.Model,
-        twin: keras.Model,
+        made: Learning,
         plan: Plan,
         run: Run,
         feed: Feed,
@@ -52,13 +54,15 @@ class Validation(keras.callbacks.Callback):
         say: Callable[[str], None],
     ):
         super().__init__()
-        self.trained, self.twin, self.run, self.feed, self.standing, self.say = trained, twin, run, feed, standing, say
-        self.cases, self.steps, self.round_steps, self.validate_steps = plan.cases, plan.steps, plan.round_steps, plan.validate_steps
+        self.trained, self.twin, self.run, self.feed, self.standing, self.say = made.model, made.twin, run, feed, standing, say
+        self.plan, self.cases, self.steps, self.round_steps, self.validate_steps = plan, plan.cases, plan.steps, plan.round_steps, plan.validate_steps
         self.is_stopping = False
         self._before, self._started = standing.seconds, time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
         self.standing.step += 1
+        if not np.isfinite(logs["loss"]):
+            self._explain(self.standing.step)
         if self.standing.step == self.steps or self.is_stopping:  # the last round may be a short one
             self.model.stop_training = True
 
@@ -66,11 +70,11 @@ class Validation(keras.callbacks.Callback):
         standing, logs = self.standing, {} if logs is None else logs
         standing.seconds = round(self._before + time.monotonic() - self._started, 1)
         logs.update(self._with_what_was_before(logs))
-        self.refuse_infinite(standing.step, logs["loss"])
+        self._refuse_explosion(logs["loss"])
         if standing.step % self.validate_steps and standing.step < self.steps:
             in_round = standing.step % self.round_steps
             standing.partial = {"loss": logs["loss"], "psnr": logs["psnr"], "steps": in_round} if in_round else {}
-            if self.is_stopping:
+            if self.is_stopping or epoch + 1 == self.params["epochs"]:
                 standing.sampler = self.feed.state_before(standing.step // self.round_steps)
                 save(self.run.checkpoint, self.model, standing)
             return
@@ -100,17 +104,36 @@ class Validation(keras.callbacks.Callback):
         standing.sampler = self.feed.state_before(-(-standing.step // self.round_steps))
         save(self.run.checkpoint, self.model, standing)
         left = standing.seconds / standing.step * (self.steps - standing.step)
-        over = self.cases[0].protocol.baseline + (" (best)" if is_best else "")
-        said = f"validation {logs['val_psnr']:.3f} dB, {logs['val_gain']:+.3f} over {over}"
-        self.say(f"step {standing.step}/{self.steps}: {said}; {span(left)} left")
+        best = standing.best
+        than_best = "best" if is_best else f"{best['val_psnr'] - logs['val_psnr']:.3f} below step {best['step']}'s"
+        said = f"validation {logs['val_psnr']:.3f} dB, {logs['val_gain']:+.3f} over {self.cases[0].protocol.baseline} ({than_best})"
+        self.say(f"step {standing.step}/{self.steps}: loss {logs['loss']:.4g}, training {logs['psnr']:.2f} dB, {said}; {span(left)} left")
 
-    def refuse_infinite(self, step: int, loss: float) -> None:
-        """Stop where the loss or a weight is not a number any more, before such weights are kept as anything."""
-        is_finite = np.isfinite(loss) and all(np.isfinite(weight).all() for weight in self.trained.get_weights())
-        if not is_finite:
-            best = self.standing.best
-            kept = f"the best weights, of step {best['step']}, are kept" if best else "there are no weights to keep"
-            raise VisionfwError(f"the loss is not finite at step {step}; {kept}; a lower --learning_rate or --clip_norm=1 mostly helps")
+    def _explain(self, step: int) -> None:
+        """Stop at a step whose loss is not a number, and say all that can be found out of it."""
+        said = f"the loss is not finite at step {step}"
+        try:
+            ids = self.feed.numbers(step - 1)
+            said += f": {where_not_finite(self.trained, self.plan, *self.feed.batch(step - 1))}"
+            said += f"; its patches: {keep_batch(self.run.folder, self.plan.source, ids, step)}"
+        except (ValueError, OSError, VisionfwError):  # the round was left behind, or the disk is full: the rest is told all the same
+            pass
+        raise Exploded(f"{said}; {self._kept()}")
+
+    def _refuse_explosion(self, loss: float) -> None:
+        """Stop where a round's loss is many times the lowest so far, before such weights are kept as anything."""
+        standing = self.standing
+        refused = int(keras.ops.convert_to_numpy(self.model.optimizer.refused))
+        if refused:
+            raise Exploded(f"the gradient is not finite in {refused} of the steps up to step {standing.step}; {self._kept()}")
+        if loss > _EXPLOSION * standing.lowest_loss:
+            raise Exploded(f"the loss exploded: {loss:.4g} in the round up to step {standing.step}, {standing.lowest_loss:.4g} before; {self._kept()}")
+        standing.lowest_loss = min(standing.lowest_loss, loss)
+
+    def _kept(self) -> str:
+        best = self.standing.best
+        kept = f"the best weights, of step {best['step']}, are kept" if best else "there are no weights to keep"
+        return f"{kept}; a lower --learning_rate or --clip_norm=1 mostly helps, --on_nan=rollback tries that by itself"
 
     def validate(self) -> tuple[float, float]:
         """Return mean PSNR and gain over the validation images."""

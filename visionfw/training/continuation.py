@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,10 @@ class Standing:
         best: step, PSNR and gain of the best validation.
         rows: the history, a row a validation.
         partial: loss, PSNR and steps of a round that was interrupted; empty at the end of a round.
+        lowest_loss: of all rounds; what an explosion is measured by.
         sampler: its state before the round that comes next, or that was interrupted.
+        sampling: notes of what the sampler did, a dictionary a round.
+        last_scores: what the sampler learned from last; not kept.
         scores: of the patches of a round that was interrupted, in their order; empty at the end of a round.
     """
 
@@ -35,7 +39,10 @@ class Standing:
     best: dict[str, Any] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     partial: dict[str, float] = field(default_factory=dict)
+    lowest_loss: float = math.inf
     sampler: dict[str, Any] = field(default_factory=dict)
+    sampling: list[dict[str, Any]] = field(default_factory=list)
+    last_scores: np.ndarray | None = None
     scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
@@ -44,7 +51,7 @@ def save(path: Path, learner: keras.Model, standing: Standing) -> None:
     arrays = {f"sampler/{key}": value for key, value in standing.sampler.items() if isinstance(value, np.ndarray)}
     plain = {key: value for key, value in standing.sampler.items() if not isinstance(value, np.ndarray)}
     arrays["scores"] = standing.scores
-    told = {key: value for key, value in vars(standing).items() if key != "scores"} | {"sampler": plain}
+    told = {key: value for key, value in vars(standing).items() if key not in ("scores", "last_scores")} | {"sampler": plain}
     arrays |= {f"{place}/{number}": keras.ops.convert_to_numpy(variable) for place, number, variable in _variables(learner)}
     file = io.BytesIO()
     np.savez(file, standing=np.frombuffer(json.dumps(told).encode(), np.uint8), **arrays)
@@ -58,7 +65,7 @@ def load(path: Path, learner: keras.Model) -> Standing:
     """Read a checkpoint into a compiled model and its optimiser; runs no code of the file.
 
     Raises:
-        VisionfwError: there is none, it is damaged, or it is another model's.
+        VisionfwError: it cannot be read, is damaged, or it is another model's.
     """
     learner.optimizer.build(learner.trainable_variables)
     try:
@@ -71,8 +78,6 @@ def load(path: Path, learner: keras.Model) -> Standing:
                     raise ValueError(f"{variable.path} has the shape {tuple(variable.shape)}, there {value.shape}")
                 variable.assign(value)
             return Standing(**told, scores=file["scores"])
-    except FileNotFoundError as error:
-        raise VisionfwError(f"{path}: the run was stopped before its first checkpoint; start it anew") from error
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise VisionfwError(f"{path}: cannot be gone on from: {brief(error)}") from error
 

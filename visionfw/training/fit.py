@@ -6,43 +6,30 @@ import contextlib
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from visionfw import reports, runs
-from visionfw.checkpoints import precision
 from visionfw.config import TrainRequest
-from visionfw.data.difficulty import deviation, enlargement_psnr
-from visionfw.data.pipeline import Feed, as_dataset, as_rounds
-from visionfw.devices import jit_compile, keep_freed_memory
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.evaluation.protocol import Case
-from visionfw.graph.build import compile_model
 from visionfw.graph.cost import measure
 from visionfw.graph.describe import short
 from visionfw.graph.records import as_json
 from visionfw.imaging.resize import imresize
 from visionfw.inference import super_resolve, upscale
-from visionfw.loss_terms import read_loss
-from visionfw.metrics.tensors import psnr_per_image
 from visionfw.paths import user_path, write_json
-from visionfw.progress import counter
 from visionfw.runs import Run
-from visionfw.samplers import make
 from visionfw.training.callbacks import Progress, Validation, stopping_at_signals
 from visionfw.training.continuation import Standing, load
-from visionfw.training.losses import weighted_sum
-from visionfw.training.muon import inner_kernels
+from visionfw.training.diagnosis import Exploded
+from visionfw.training.learner import Learning, as_batches, baseline, compile_for_training, feed, float32_twin, measure_patches
 from visionfw.training.plan import Plan, Say, prepare
-from visionfw.training.schedules import learning_rate, optimizer, rate_factors
-from visionfw.training.scores import PatchScores, Scoring
-from visionfw.training.step import against_bytes, on_bytes
+from visionfw.training.sampling import SamplingRecord, illustrate_sampling
+from visionfw.training.scores import Scoring
 
 
 def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
@@ -65,26 +52,35 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
         runs.refuse_taken(user_path(request.run_dir))
     plan = prepare(request, say)
     if resume:
-        _refuse_other_data(runs.find(request.run_dir), plan)
-    keras.utils.set_random_seed(request.seed)
-    made = compile_for_training(plan)
-    if resume:
-        run = runs.find(request.run_dir)
-        standing = load(run.checkpoint, made.learner)
+        run, standing = runs.find(request.run_dir), Standing()
+        _refuse_other_data(run, plan)
+        made = compile_for_training(plan, 0.5 ** _rollbacks(run))
+        if run.checkpoint.exists():
+            standing = load(run.checkpoint, made.learner)
         say(f"going on from step {standing.step} of {plan.steps}")
     else:
+        made = compile_for_training(plan)
         run, standing = runs.create(request.run_dir, f"{Path(request.model.partition(':')[0]).stem}_x{request.scale}"), Standing()
         record(plan, run)
-    twin = made.model if plan.policy == "float32" and not request.ema else _float32_twin(plan)
     on_terminal = say is print and sys.stdout.isatty()
     say = Progress.say if on_terminal else say
     say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {request.batch_size} patches into {run.folder}")
     run.update(state="started")
     try:
-        _learn(plan, made, twin, run, standing, say, on_terminal)
+        while True:
+            try:
+                _learn(plan, made, run, standing, say, on_terminal)
+                break
+            except Exploded as error:
+                if request.on_nan != "rollback" or _rollbacks(run) >= request.most_rollbacks:
+                    raise
+                made, standing = _roll_back(plan, run, error, say)
     except BaseException as error:
         _note_end(run, error)
         raise
+    twin = made.twin
+    if plan.sampler.name != "uniform":
+        _illustrate_sampler(plan, run, standing, say)
     run.update(state="done", seconds=standing.seconds)
     twin.load_weights(run.best)
     illustrate(run, twin, plan.cases, say)
@@ -93,20 +89,36 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
     return run
 
 
-def _learn(plan: Plan, made: Learning, twin: keras.Model, run: Run, standing: Standing, say: Say, on_terminal: bool) -> None:
+def _rollbacks(run: Run) -> int:
+    return run.read().get("rollbacks", 0)
+
+
+def _roll_back(plan: Plan, run: Run, why: Exploded, say: Say) -> tuple[Learning, Standing]:
+    """Go back to the last checkpoint, or to the start, at half the learning rate."""
+    rollbacks = _rollbacks(run) + 1
+    run.update(rollbacks=rollbacks)
+    made = compile_for_training(plan, 0.5**rollbacks)
+    standing = load(run.checkpoint, made.learner) if run.checkpoint.exists() else Standing()
+    say(f"{why}; back to step {standing.step}, learning rate x {0.5**rollbacks:g} (rollback {rollbacks} of {plan.request.most_rollbacks})")
+    return made, standing
+
+
+def _learn(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, on_terminal: bool) -> None:
     """Fit from where the run stands to its end: what is left of an interrupted round first, then whole rounds."""
     while standing.step < plan.steps:
         round_number, in_round = divmod(standing.step, plan.round_steps)
         batches = feed(plan, round_number, standing.sampler)
-        scoring = Scoring(batches, made.scores, standing, *_baseline(plan))
-        validation = Validation(made.model, twin, plan, run, batches, standing, say)
+        watching = [Scoring(batches, made.scores, standing, *baseline(plan))]
+        if plan.sampler.name != "uniform":
+            watching.append(SamplingRecord(batches, measure_patches(plan, "bicubic"), measure_patches(plan, "deviation"), plan.rounds, standing))
+        validation = Validation(made, plan, run, batches, standing, say)
         with stopping_at_signals(validation), contextlib.closing(batches):
             made.learner.fit(
                 as_batches(batches, standing.step),
                 initial_epoch=round_number,
                 epochs=round_number + 1 if in_round else plan.rounds,
                 steps_per_epoch=plan.round_steps - in_round if keras.backend.backend() == "tensorflow" else None,
-                callbacks=[*([Progress(plan.steps, standing.step)] if on_terminal else []), scoring, validation, *_tensorboard(run)],
+                callbacks=[*([Progress(plan.steps, standing.step)] if on_terminal else []), *watching, validation, *_tensorboard(run)],
                 verbose=0,
                 shuffle=False,
             )
@@ -115,6 +127,15 @@ def _learn(plan: Plan, made: Learning, twin: keras.Model, run: Run, standing: St
             raise KeyboardInterrupt
         if standing.step < plan.steps:
             load(run.checkpoint, made.learner)  # Keras ends a fit by putting the moving average into the weights
+
+
+def _illustrate_sampler(plan: Plan, run: Run, standing: Standing, say: Say) -> None:
+    batches = feed(plan, plan.rounds, standing.sampler)
+    try:
+        illustrate_sampling(run, batches, measure_patches(plan, "bicubic"), measure_patches(plan, "deviation"), standing)
+        say(f"sampling: {run.sampling}; most and least wanted patches: {run.wanted}")
+    except RequestError as error:
+        say(f"no picture of the sampling: {brief(error)}")
 
 
 def _refuse_other_data(run: Run, plan: Plan) -> None:
@@ -136,7 +157,7 @@ def record(plan: Plan, run: Run) -> None:
     definition = plan.checked.definition
     write_json(run.model, as_json(definition))
     if any(call.function is not None for call in plan.checked.expanded.calls):
-        run.architecture.write_text(_float32_twin(plan).to_json(), encoding="utf-8")
+        run.architecture.write_text(float32_twin(plan).to_json(), encoding="utf-8")
     cost = measure(plan.checked)
     run.update(
         request=plan.request.record(),
@@ -159,88 +180,6 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _float32_twin(plan: Plan) -> keras.Model:
-    """Build the same model in float32: validation and evaluate.py measure in float32 whatever training computes in."""
-    with precision("float32"):
-        return compile_model(plan.checked)
-
-
-@dataclass(frozen=True)
-class Learning:
-    """What learns.
-
-    Attributes:
-        model: LR in [0, 1] to SR.
-        learner: shares the model's weights, reads uint8 patches, and has the loss and the optimiser.
-        scores: of the patches of a round; None where the sampler learns nothing.
-    """
-
-    model: keras.Model
-    learner: keras.Model
-    scores: PatchScores | None
-
-
-def compile_for_training(plan: Plan) -> Learning:
-    """Build the model under the plan's policy, ready to learn."""
-    request = plan.request
-    keep_freed_memory()
-    try:
-        with precision(plan.policy):
-            model = compile_model(plan.checked)
-        side = request.patch_size
-        model(np.zeros((1, side, side, plan.checked.definition.channels), np.float32), training=False)
-    except Exception as error:  # what only Keras finds, building a layer or running it
-        raise RequestError(f"{plan.checked.definition.name} cannot be built: {brief(error)}") from error
-    rate = learning_rate(request.schedule, request.learning_rate, plan.steps, request.warmup)
-    colour = plan.checked.definition.colour
-    learner = on_bytes(model, colour)
-    loss = against_bytes(weighted_sum(read_loss(request.loss), request.patch_size * request.scale), colour)
-    metrics = _metrics(plan, loss, against_bytes(psnr_per_image, colour))
-    learner.compile(
-        optimizer(request.optimizer, rate, request.clip_norm, request.clip_value, request.ema, rate_factors(model, request.layer_rates), inner_kernels(model)),
-        loss=loss,
-        metrics=metrics,
-        jit_compile=jit_compile(),
-    )
-    return Learning(model, learner, next((metric for metric in metrics if isinstance(metric, PatchScores)), None))
-
-
-def _metrics(plan: Plan, loss: Callable, psnr: Callable) -> list[keras.metrics.Metric]:
-    """Return the training PSNR, and what the sampler learns from: the PSNR of each patch, or its loss."""
-    score, patches = plan.sampler.options.get("score"), plan.round_steps * plan.request.batch_size
-    if score in ("gain", "psnr"):
-        return [PatchScores(psnr, patches, "psnr")]
-    mean = keras.metrics.MeanMetricWrapper(psnr, name="psnr")
-    return [mean, PatchScores(loss, patches, "patch_loss")] if score == "loss" else [mean]
-
-
-def _baseline(plan: Plan) -> tuple[np.ndarray | None, float]:
-    """Return what is subtracted from each patch's figure to make its score, and the figure's factor."""
-    score = plan.sampler.options.get("score")
-    return (_measure(plan, "bicubic") if score == "gain" else None), -1.0 if score == "loss" else 1.0
-
-
-def _measure(plan: Plan, what: str) -> np.ndarray:
-    """Return what is known of every patch before any training, (n,)."""
-    if what == "deviation":
-        return deviation(plan.source, counter("measuring patches"))
-    return enlargement_psnr(plan.source, what, plan.checked.definition.colour, counter(f"measuring patches of the {what} enlargement"))
-
-
-def feed(plan: Plan, first_round: int = 0, state: Mapping[str, Any] | None = None) -> Feed:
-    """Return the training batches from a round on, of which `state` is the sampler's."""
-    request = plan.request
-    sampler = make(plan.sampler, len(plan.source), request.seed, plan.rounds, lambda what: _measure(plan, what))
-    if state:
-        sampler.restore(state)
-    return Feed(plan.source, sampler, request.batch_size, plan.round_steps, plan.augmentation, request.seed, first_round)
-
-
-def as_batches(batches: Feed, start: int = 0):
-    """Return batches from a number on, as the backend in use takes them."""
-    return as_dataset(batches, start) if keras.backend.backend() == "tensorflow" else as_rounds(batches, start)
 
 
 def _tensorboard(run: Run) -> list[keras.callbacks.Callback]:
@@ -275,7 +214,6 @@ def check_first_step(request: TrainRequest, say: Say = print) -> None:
         runs.refuse_taken(user_path(request.run_dir))
     plan = prepare(request, say)
     cost = measure(plan.checked)
-    keras.utils.set_random_seed(request.seed)
     learner = compile_for_training(plan).learner
     batches = iter(feed(plan))
     lr, hr = next(batches)

@@ -78,22 +78,37 @@ def optimizer(
     limits = {"global_clipnorm": clip_norm or None, "clipvalue": clip_value or None}
     limits |= {"use_ema": True, "ema_momentum": ema} if ema else {}
     limits |= {"momentum": 0.9} if name == "sgd" else {"matrices": matrices} if name == "muon" else {}
-    return (_with_factors(kinds[name], factors) if factors else kinds[name])(rate, **limits)
+    return _guarded(kinds[name], factors or {})(rate, **limits)
 
 
-def _with_factors(kind: type[keras.optimizers.Optimizer], factors: Mapping[str, float]) -> type[keras.optimizers.Optimizer]:
-    """Return an optimiser's class whose learning rate is another for some variables."""
+def _guarded(kind: type[keras.optimizers.Optimizer], factors: Mapping[str, float]) -> type[keras.optimizers.Optimizer]:
+    """Return an optimiser's class that takes no gradient that is not finite, and whose learning rate is another for some variables.
 
-    class WithFactors(kind):
+    The weights stay finite, so that what went wrong can be found with those from before it; `refused` counts such steps.
+    """
+
+    class Guarded(kind):
         def build(self, variables):
             super().build(variables)
+            if not hasattr(self, "refused"):
+                self.refused = self.add_variable((), initializer="zeros", dtype="int32", name="refused")
             self.own_factors = tuple(factors.get(variable.path, 1.0) for variable in variables)
 
-        def update_step(self, gradient, variable, learning_rate):
-            return super().update_step(gradient, variable, learning_rate * self.own_factors[self._get_variable_index(variable)])
+        def apply(self, grads, trainable_variables=None):
+            if not self.built:
+                self.build(list(trainable_variables))
+            sums = [ops.sum(ops.cast(gradient, "float32")) for gradient in grads if gradient is not None]
+            is_finite = ops.isfinite(sum(sums) if sums else 0.0)
+            grads = [gradient if gradient is None else ops.where(is_finite, gradient, ops.zeros_like(gradient)) for gradient in grads]
+            self.assign_add(self.refused, 1 - ops.cast(is_finite, "int32"))
+            return super().apply(grads, trainable_variables)
 
-    WithFactors.__name__ = kind.__name__
-    return WithFactors
+        def update_step(self, gradient, variable, learning_rate):
+            factor = self.own_factors[self._get_variable_index(variable)]
+            return super().update_step(gradient, variable, learning_rate if factor == 1.0 else learning_rate * factor)
+
+    Guarded.__name__ = kind.__name__
+    return Guarded
 
 
 def rate_factors(model: keras.Model, patterns: Sequence[tuple[str, float]]) -> dict[str, float]:

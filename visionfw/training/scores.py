@@ -73,4 +73,5 @@ class Scoring(keras.callbacks.Callback):
             return
         self.standing.scores = np.zeros(0, np.float32)
         scores = self.sign * figures.astype(np.float64)
-        self.feed.sampler.update(ids, scores if self.baseline is None else scores - self.baseline[ids])
+        self.standing.last_scores = scores if self.baseline is None else scores - self.baseline[ids]
+        self.feed.sampler.update(ids, self.standing.last_scores)

@@ -1,0 +1,101 @@
+"""What is told and done when a loss stops being finite, or explodes."""
+
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import visionfw as vf
+from visionfw.config import TrainRequest
+from visionfw.training import callbacks
+from visionfw.training.diagnosis import Exploded, where_not_finite
+from visionfw.training.fit import train
+from visionfw.training.learner import compile_for_training
+from visionfw.training.plan import prepare
+from visionfw.training.schedules import optimizer
+
+REQUEST = TrainRequest(model_args=(("blocks", 1), ("filters", 8)), batch_size=4, patch_size=12, steps=12, validate_every=6, optimizer="sgd", loss="l1+mse")
+
+
+def quiet(line):
+    pass
+
+
+def test_the_term_the_layer_and_the_patches_are_named(tmp_path):
+    with pytest.raises(Exploded) as error:
+        train(replace(REQUEST, learning_rate=1e38, run_dir=str(tmp_path / "run")), quiet)
+    assert "the loss is not finite at step 2: not finite: loss term l1, mse; first layer with an output that is not finite: " in str(error.value)
+    told = json.loads((tmp_path / "run" / "bad_batch.json").read_text())
+    assert told["step"] == 2
+    assert len(told["patches"]) == 4
+    source = prepare(REQUEST, quiet).source
+    ids = np.array([patch["patch"] for patch in told["patches"]])
+    np.testing.assert_array_equal(source.locate(ids)[1], [patch["row"] for patch in told["patches"]])
+    with Image.open(tmp_path / "run" / "bad_batch.png") as picture:
+        assert picture.width > 4 * 90
+    assert not (tmp_path / "run" / "best.weights.h5").exists()
+
+
+def test_the_first_layer_is_the_first_on_the_way():
+    plan = prepare(REQUEST, quiet)
+    model = compile_for_training(plan).model
+    lr, hr = plan.source.read(np.arange(2))
+    assert "the loss of this batch is finite" in where_not_finite(model, plan, lr, hr)
+    inner = model.get_layer("conv_body")
+    inner.set_weights([np.full_like(weight, np.inf) for weight in inner.get_weights()])
+    assert where_not_finite(model, plan, lr, hr) == "not finite: loss term l1, mse; first layer with an output that is not finite: conv_body"
+
+
+def failing(monkeypatch, step, times):
+    """Make the loss of a step not finite, as often as `times`."""
+    on_end, left = callbacks.Validation.on_train_batch_end, [times]
+
+    def fail(self, batch, logs=None):
+        if self.standing.step == step - 1 and left[0]:
+            left[0] -= 1
+            logs = logs | {"loss": np.nan}
+        on_end(self, batch, logs)
+
+    monkeypatch.setattr(callbacks.Validation, "on_train_batch_end", fail)
+
+
+@pytest.mark.parametrize("step", [3, 9])
+def test_rollback_goes_on_from_the_last_good_state_at_a_lower_rate(tmp_path, monkeypatch, step):
+    failing(monkeypatch, step, 2)
+    said = []
+    run = train(replace(REQUEST, learning_rate=0.01, on_nan="rollback", run_dir=str(tmp_path / "run")), said.append)
+    back = [line for line in said if "back to step" in line]
+    assert len(back) == 2
+    assert f"back to step {0 if step == 3 else 6}, learning rate x 0.25 (rollback 2 of 3)" in back[1]
+    assert run.read()["state"] == "done"
+
+
+def test_rollback_gives_up(tmp_path, monkeypatch):
+    failing(monkeypatch, 3, 99)
+    with pytest.raises(Exploded, match="the loss is not finite at step 3"):
+        train(replace(REQUEST, on_nan="rollback", most_rollbacks=1, run_dir=str(tmp_path / "run")), quiet)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["state"] == "failed"
+
+
+def test_an_exploding_loss_is_stopped_before_it_is_kept(tmp_path, monkeypatch):
+    on_end = callbacks.Validation.on_epoch_end
+    monkeypatch.setattr(callbacks.Validation, "on_epoch_end", lambda self, epoch, logs=None: on_end(self, epoch, logs | {"loss": logs["loss"] * 50**epoch}))
+    with pytest.raises(Exploded, match=r"the loss exploded: .* in the round up to step 12, .* before; the best weights, of step 6, are kept"):
+        train(replace(REQUEST, learning_rate=1e-4, run_dir=str(tmp_path / "run")), quiet)
+    assert vf.load(tmp_path / "run").get_weights()
+
+
+@pytest.mark.parametrize("name", ["adam", "muon", "sgd"])
+def test_a_gradient_that_is_not_finite_leaves_finite_weights_and_is_counted(name):
+    model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(2)])
+    made = optimizer(name, 0.1, 0)
+    kernel = model.get_weights()[0]
+    made.apply([np.full((3, 2), np.nan, np.float32), np.ones(2, np.float32)], model.trainable_variables)
+    np.testing.assert_array_equal(model.get_weights()[0], kernel)
+    assert int(made.refused) == 1
+    made.apply([np.ones((3, 2), np.float32), np.ones(2, np.float32)], model.trainable_variables)
+    assert int(made.refused) == 1
+    assert (model.get_weights()[0] < kernel).all()

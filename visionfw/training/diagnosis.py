@@ -1,0 +1,63 @@
+"""Where a loss stopped being finite: the term, the layer and the patches."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from visionfw import reports
+from visionfw.data.patches import PatchSource
+from visionfw.errors import VisionfwError
+from visionfw.imaging.resize import imresize
+from visionfw.loss_terms import read_loss
+from visionfw.paths import write_whole
+from visionfw.training.losses import weighted_sum
+from visionfw.training.plan import Plan
+from visionfw.training.step import from_bytes
+
+
+class Exploded(VisionfwError):
+    """The loss is not finite any more, or many times what it was."""
+
+
+def where_not_finite(model: keras.Model, plan: Plan, lr: np.ndarray, hr: np.ndarray) -> str:
+    """Say which loss term and which layer's output are not finite on a batch.
+
+    Args:
+        model: LR in [0, 1] to SR, with the weights before the fatal step.
+        plan: the run's.
+        lr, hr: uint8 patches.
+    """
+    colour = plan.checked.definition.colour
+    image, reference = from_bytes(lr, colour), from_bytes(hr, colour)
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    outputs = keras.Model(model.inputs, [layer.output for layer in layers])(image, training=False)
+    first = next((layer.name for layer, output in zip(layers, outputs, strict=True) if not _is_finite(output)), None)
+    made = model(image, training=False)
+    terms = [term.name for term in read_loss(plan.request.loss) if not _is_finite(weighted_sum([term], hr.shape[1])(reference, made))]
+    said = [f"not finite: loss term {', '.join(terms)}"] if terms else ["the loss of this batch is finite, its gradient is not"]
+    return "; ".join([*said, *([f"first layer with an output that is not finite: {first}"] if first else [])])
+
+
+def _is_finite(tensor) -> bool:
+    return bool(np.isfinite(ops.convert_to_numpy(ops.sum(ops.abs(ops.cast(tensor, "float32"))))))
+
+
+def keep_batch(folder: Path, source: PatchSource, ids: np.ndarray, step: int) -> Path:
+    """Write a batch's patch numbers with their places (bad_batch.json), and a picture of it (bad_batch.png).
+
+    Returns:
+        The picture.
+    """
+    places = zip(*(array.tolist() for array in (ids, *source.locate(ids))), strict=True)
+    patches = [{"patch": n, "image": str(source.store.paths[image]), "row": row, "column": column} for n, image, row, column in places]
+    write_whole(folder / "bad_batch.json", (json.dumps({"step": step, "patches": patches}, indent=2) + "\n").encode())
+    lr, hr = source.read(ids)
+    picture = folder / "bad_batch.png"
+    rows = [np.stack([imresize(patch, source.scale) for patch in lr]), hr]
+    reports.draw_sheet(picture, [("LR, bicubic", rows[0]), ("HR", rows[1])], [str(number) for number in ids])
+    return picture

@@ -1,0 +1,113 @@
+"""What learns, and on what: the compiled model with its loss, optimiser and metrics, and the batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from visionfw.checkpoints import precision
+from visionfw.data.difficulty import deviation, enlargement_psnr
+from visionfw.data.pipeline import Feed, as_dataset, as_rounds
+from visionfw.devices import jit_compile, keep_freed_memory
+from visionfw.errors import RequestError, brief
+from visionfw.graph.build import compile_model
+from visionfw.loss_terms import read_loss
+from visionfw.metrics.tensors import psnr_per_image
+from visionfw.progress import counter
+from visionfw.samplers import make
+from visionfw.training.losses import weighted_sum
+from visionfw.training.muon import inner_kernels
+from visionfw.training.plan import Plan
+from visionfw.training.schedules import learning_rate, optimizer, rate_factors
+from visionfw.training.scores import PatchScores
+from visionfw.training.step import against_bytes, on_bytes
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What learns.
+
+    Attributes:
+        model: LR in [0, 1] to SR.
+        twin: the same in float32, which is validated and kept; `model` itself where that is in float32 and no average is kept.
+        learner: shares the model's weights, reads uint8 patches, and has the loss and the optimiser.
+        scores: of the patches of a round; None where the sampler learns nothing.
+    """
+
+    model: keras.Model
+    twin: keras.Model
+    learner: keras.Model
+    scores: PatchScores | None
+
+
+def compile_for_training(plan: Plan, rate_factor: float = 1.0) -> Learning:
+    """Build the model under the plan's policy, ready to learn at a learning rate of `rate_factor` times the request's."""
+    keras.utils.set_random_seed(plan.request.seed)
+    request = plan.request
+    keep_freed_memory()
+    try:
+        with precision(plan.policy):
+            model = compile_model(plan.checked)
+        side = request.patch_size
+        model(np.zeros((1, side, side, plan.checked.definition.channels), np.float32), training=False)
+    except Exception as error:  # what only Keras finds, building a layer or running it
+        raise RequestError(f"{plan.checked.definition.name} cannot be built: {brief(error)}") from error
+    rate = learning_rate(request.schedule, request.learning_rate * rate_factor, plan.steps, request.warmup)
+    colour = plan.checked.definition.colour
+    learner = on_bytes(model, colour)
+    loss = against_bytes(weighted_sum(read_loss(request.loss), request.patch_size * request.scale), colour)
+    metrics = _metrics(plan, loss, against_bytes(psnr_per_image, colour))
+    learner.compile(
+        optimizer(request.optimizer, rate, request.clip_norm, request.clip_value, request.ema, rate_factors(model, request.layer_rates), inner_kernels(model)),
+        loss=loss,
+        metrics=metrics,
+        jit_compile=jit_compile(),
+    )
+    twin = model if plan.policy == "float32" and not request.ema else float32_twin(plan)
+    return Learning(model, twin, learner, next((metric for metric in metrics if isinstance(metric, PatchScores)), None))
+
+
+def _metrics(plan: Plan, loss: Callable, psnr: Callable) -> list[keras.metrics.Metric]:
+    """Return the training PSNR, and what the sampler learns from: the PSNR of each patch, or its loss."""
+    score, patches = plan.sampler.options.get("score"), plan.round_steps * plan.request.batch_size
+    if score in ("gain", "psnr"):
+        return [PatchScores(psnr, patches, "psnr")]
+    mean = keras.metrics.MeanMetricWrapper(psnr, name="psnr")
+    return [mean, PatchScores(loss, patches, "patch_loss")] if score == "loss" else [mean]
+
+
+def baseline(plan: Plan) -> tuple[np.ndarray | None, float]:
+    """Return what is subtracted from each patch's figure to make its score, and the figure's factor."""
+    score = plan.sampler.options.get("score")
+    return (measure_patches(plan, "bicubic") if score == "gain" else None), -1.0 if score == "loss" else 1.0
+
+
+def measure_patches(plan: Plan, what: str) -> np.ndarray:
+    """Return what is known of every patch before any training, (n,)."""
+    if what == "deviation":
+        return deviation(plan.source, counter("measuring patches"))
+    return enlargement_psnr(plan.source, what, plan.checked.definition.colour, counter(f"measuring patches of the {what} enlargement"))
+
+
+def feed(plan: Plan, first_round: int = 0, state: Mapping[str, Any] | None = None) -> Feed:
+    """Return the training batches from a round on, of which `state` is the sampler's."""
+    request = plan.request
+    sampler = make(plan.sampler, len(plan.source), request.seed, plan.rounds, lambda what: measure_patches(plan, what))
+    if state:
+        sampler.restore(state)
+    return Feed(plan.source, sampler, request.batch_size, plan.round_steps, plan.augmentation, request.seed, first_round)
+
+
+def as_batches(batches: Feed, start: int = 0):
+    """Return batches from a number on, as the backend in use takes them."""
+    return as_dataset(batches, start) if keras.backend.backend() == "tensorflow" else as_rounds(batches, start)
+
+
+def float32_twin(plan: Plan) -> keras.Model:
+    """Build the same model in float32: validation and evaluate.py measure in float32 whatever training computes in."""
+    with precision("float32"):
+        return compile_model(plan.checked)
