@@ -105,12 +105,12 @@ class TrainRequest:
     cache_dir: str | None = None
     steps: int | None = None
     epochs: int | None = None
-    batch_size: int = 16
+    batch_size: int = 8
     patch_size: int = 24
     stride: int | None = None
     loss: str = "l1"
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
+    optimizer: str = "muon"
+    learning_rate: float = 1.5e-3
     schedule: str = "cosine"
     layer_rates: tuple[tuple[str, float], ...] = ()
     warmup: int = 0

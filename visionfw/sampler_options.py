@@ -110,6 +110,10 @@ SAMPLERS = {
         "the share of patches that bicubic does worst, up to a part of the run, then steadily more, up to all",
         {"share": _share(0.25, may_be_zero=False), "until": _share(0.5)},
     ),
+    "hardest": SamplerKind(
+        "adaptive: the share of patches that the model itself does worst, widening in the same way",
+        {"share": _share(0.25, may_be_zero=False), "until": _share(0.2)},
+    ),
 }
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from visionfw.sampler_options import SamplerChoice
 from visionfw.samplers.psnr_gain import PSNRGain
-from visionfw.samplers.static import Subset, Widening, lowest
+from visionfw.samplers.subsets import Hardest, Subset, Widening, lowest
 from visionfw.samplers.uniform import Uniform
 
-__all__ = ["PSNRGain", "Subset", "Uniform", "Widening", "make"]
+__all__ = ["Hardest", "PSNRGain", "Subset", "Uniform", "Widening", "make"]
 
 
 def make(choice: SamplerChoice, n: int, seed: int, rounds: int, measure: Callable[[str], np.ndarray]):
@@ -41,8 +41,9 @@ def make(choice: SamplerChoice, n: int, seed: int, rounds: int, measure: Callabl
         return Subset(psnr, most=lowest(psnr, options["share"]), seed=seed)
     if choice.name == "flatness":
         return Subset(measure("deviation"), least=options["least"], seed=seed)
-    if choice.name == "widening":
-        return Widening(measure("bicubic"), options["share"], options["until"], rounds, seed)
+    if choice.name in ("widening", "hardest"):
+        kind = Widening if choice.name == "widening" else Hardest
+        return kind(measure("bicubic"), options["share"], options["until"], rounds, seed)
     return Uniform(n, seed)
 
 

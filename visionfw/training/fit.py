@@ -27,6 +27,7 @@ from visionfw.training.callbacks import Progress, Validation, stopping_at_signal
 from visionfw.training.continuation import Standing, load
 from visionfw.training.diagnosis import Exploded
 from visionfw.training.learner import Learning, as_batches, baseline, compile_for_training, feed, float32_twin, measure_patches
+from visionfw.training.memory import advice, is_out_of_memory
 from visionfw.training.plan import Plan, Say, prepare
 from visionfw.training.sampling import SamplingRecord, illustrate_sampling
 from visionfw.training.scores import Scoring
@@ -76,8 +77,9 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
                     raise
                 made, standing = _roll_back(plan, run, error, say)
     except BaseException as error:
-        _note_end(run, error)
-        raise
+        told = VisionfwError(advice(plan)) if is_out_of_memory(error) else error
+        _note_end(run, told)
+        raise told from (error if told is not error else None)
     twin = made.twin
     if plan.sampler.name != "uniform":
         _illustrate_sampler(plan, run, standing, say)

@@ -73,16 +73,21 @@ def compile_for_training(plan: Plan, rate_factor: float = 1.0) -> Learning:
 
 def _metrics(plan: Plan, loss: Callable, psnr: Callable) -> list[keras.metrics.Metric]:
     """Return the training PSNR, and what the sampler learns from: the PSNR of each patch, or its loss."""
-    score, patches = plan.sampler.options.get("score"), plan.round_steps * plan.request.batch_size
+    score, patches = score_of(plan), plan.round_steps * plan.request.batch_size
     if score in ("gain", "psnr"):
         return [PatchScores(psnr, patches, "psnr")]
     mean = keras.metrics.MeanMetricWrapper(psnr, name="psnr")
     return [mean, PatchScores(loss, patches, "patch_loss")] if score == "loss" else [mean]
 
 
+def score_of(plan: Plan) -> str | None:
+    """Return what the run's sampler learns from; None for nothing."""
+    return "gain" if plan.sampler.name == "hardest" else plan.sampler.options.get("score")
+
+
 def baseline(plan: Plan) -> tuple[np.ndarray | None, float]:
     """Return what is subtracted from each patch's figure to make its score, and the figure's factor."""
-    score = plan.sampler.options.get("score")
+    score = score_of(plan)
     return (measure_patches(plan, "bicubic") if score == "gain" else None), -1.0 if score == "loss" else 1.0
 
 

@@ -1,4 +1,4 @@
-"""Samplers that know before the first step which patches are worth it, and learn nothing on the way."""
+"""Samplers that draw uniformly from a part of the patches: chosen before the first step, or by what the model does worst."""
 
 from __future__ import annotations
 
@@ -94,9 +94,15 @@ class Widening(Subset):
         """Return `k` patch numbers, (k,) int64; every draw is a round."""
         done = self._round / max(1, self._rounds - 1)
         if done > self._until:
-            self.widen(lowest(self._figure, min(1.0, self._share + (1 - self._share) * (done - self._until) / (1 - self._until))))
+            self.widen(lowest(self._figure, self._share_at(done)))
         self._round += 1
         return super().draw(k)
+
+    def _share_at(self, done: float) -> float:
+        """Return which share of the patches is drawn from, when a part of the run is done."""
+        if done <= self._until:
+            return self._share
+        return min(1.0, self._share + (1 - self._share) * (done - self._until) / (1 - self._until))
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"round": self._round}
@@ -104,6 +110,45 @@ class Widening(Subset):
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
         self._round = state["round"]
+
+
+class Hardest(Widening):
+    """Widening that follows the model: the hardest patches are those that the model itself does worst, as far as it has seen them.
+
+    What is known of a patch is bicubic's PSNR, and once it was drawn the model's, less the mean gain of its round, so that both stand
+    on one scale and patches are compared over rounds.
+
+    Args:
+        psnr, share, until, rounds, seed: as Widening.
+    """
+
+    score = "gain"
+
+    def __init__(self, psnr: np.ndarray, share: float, until: float, rounds: int, seed: int = 0):
+        self._bicubic = psnr
+        super().__init__(np.array(psnr, np.float32), share, until, rounds, seed)
+
+    def draw(self, k: int) -> np.ndarray:
+        """Return `k` patch numbers, (k,) int64; every draw is a round."""
+        self.widen(lowest(self._figure, self._share_at(self._round / max(1, self._rounds - 1))))
+        return super().draw(k)
+
+    def update(self, ids: np.ndarray, scores: np.ndarray) -> None:
+        """Take the gains over bicubic, dB, of the patches that were drawn. Raises RequestError where they do not fit or are not finite."""
+        ids, scores = np.asarray(ids, np.int64), np.asarray(scores, np.float64)
+        if ids.shape != scores.shape or ids.ndim != 1 or not np.isfinite(scores).all():
+            raise RequestError(f"every drawn patch has one finite score, not {ids.shape} patches and {scores.shape} scores")
+        if len(ids):
+            self._figure[ids] = self._bicubic[ids] + (scores - scores.mean())
+
+    def state(self) -> dict[str, Any]:
+        """Return all that `restore` needs; its array is this sampler's own, and changes with the next `update`."""
+        return super().state() | {"figure": self._figure}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self._figure = np.array(state["figure"], np.float32)
+        self.widen(lowest(self._figure, self._share_at(max(0, self._round - 1) / max(1, self._rounds - 1))))
 
 
 def lowest(figure: np.ndarray, share: float) -> float:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from visionfw.errors import RequestError
 from visionfw.sampler_options import SAMPLERS, read_sampler
-from visionfw.samplers import Subset, Widening, make
+from visionfw.samplers import Hardest, Subset, Widening, make
 
 
 @given(st.integers(1, 3000), st.integers(1, 400), st.floats(0.01, 1), st.integers(0, 2**31))
@@ -42,14 +42,17 @@ def test_widening_starts_with_the_hardest_and_ends_with_all():
     assert highest[5:] == sorted(highest[5:])
 
 
-def test_a_restored_sampler_goes_on_exactly():
+@pytest.mark.parametrize("kind", [Widening, Hardest])
+def test_a_restored_sampler_goes_on_exactly(kind):
     psnr = np.linspace(20, 40, 500, dtype=np.float32)
-    sampler = Widening(psnr, 0.2, 0.3, rounds=10, seed=4)
+    sampler = kind(psnr, 0.2, 0.3, rounds=10, seed=4)
     for _ in range(6):
-        sampler.draw(30)
+        ids = sampler.draw(30)
+        if kind is Hardest:
+            sampler.update(ids, np.cos(ids))
     state = sampler.state()
     expected = [sampler.draw(30) for _ in range(3)]
-    other = Widening(psnr, 0.2, 0.3, rounds=10, seed=9)
+    other = kind(psnr, 0.2, 0.3, rounds=10, seed=9)
     other.restore(state)
     np.testing.assert_array_equal([other.draw(30) for _ in range(3)], expected)
 
@@ -61,6 +64,22 @@ def test_every_sampler_that_can_be_named_is_made_and_draws(text):
     ids = sampler.draw(20)
     assert len(set(ids.tolist())) == 20
     assert sampler.probabilities().sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_the_hardest_are_those_that_the_model_does_worst():
+    """Of 1000 patches alike for bicubic the model learns the even ones well; then the odd ones are drawn."""
+    sampler = Hardest(np.full(1000, 30, np.float32) + np.arange(1000, dtype=np.float32) / 1e6, 0.5, 1.0, rounds=20)
+    for _ in range(10):
+        ids = sampler.draw(300)
+        sampler.update(ids, np.where(ids % 2 == 0, 2.0, 0.0))
+    assert (sampler.draw(300) % 2 == 1).mean() > 0.95
+
+
+def test_a_round_of_higher_gains_moves_no_patch_before_those_of_another_round():
+    sampler = Hardest(np.full(4, 30, np.float32), 1.0, 0.0, rounds=9)
+    sampler.update(np.array([0, 1]), np.array([1.0, 3.0]))
+    sampler.update(np.array([2, 3]), np.array([11.0, 13.0]))
+    np.testing.assert_allclose(sampler.state()["figure"], [29, 31, 29, 31])
 
 
 def test_hard_patches_are_likely_at_the_start_from_bicubic():

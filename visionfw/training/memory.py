@@ -1,0 +1,49 @@
+"""How much memory a training step takes, for the moment when it is not there."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from visionfw.graph.cost import units
+from visionfw.training.plan import Plan
+
+_BASE = 2**30  # bytes: the libraries, the program, the weights of most models
+_WORDS = ("resource_exhausted", "resourceexhausted", "out of memory", "outofmemory", "unable to allocate", "failed to allocate", "oom when")
+
+
+def step_bytes(plan: Plan, batch_size: int) -> int:
+    """Return about how many bytes a training step takes: every layer's output is kept for the gradient."""
+    side = plan.request.patch_size * plan.request.scale
+    found, exact = units(plan.checked, (side, side))
+    values = sum(math.prod(unit.shape) for unit in found) * exact
+    return round(_BASE + 1.2 * values * batch_size * (2 if plan.policy == "mixed_bfloat16" else 4))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether a backend or NumPy says with an exception that memory is used up."""
+    said = f"{type(error).__name__} {error}".lower()
+    return isinstance(error, MemoryError) or any(word in said for word in _WORDS)
+
+
+def advice(plan: Plan, free: int | None = None) -> str:
+    """Say in a line what was too much, and what would fit.
+
+    Args:
+        plan: the run's.
+        free: bytes that there are; the machine's own memory unless given.
+    """
+    request, free = plan.request, free or machine_bytes()
+    side = request.patch_size * request.scale
+    said = f"out of memory: --batch_size={request.batch_size} of {side}x{side} patches takes about {step_bytes(plan, request.batch_size) / 2**30:.1f} GiB"
+    one, two = step_bytes(plan, 1), step_bytes(plan, 2)
+    fitting = min(int((0.8 * free - one) / (two - one)) + 1, request.batch_size // 2)
+    if fitting >= 1:
+        return f"{said}; --batch_size={fitting} would fit"
+    smaller = int(request.patch_size * math.sqrt(max(0.0, 0.8 * free - _BASE) / (one - _BASE)))
+    return f"{said}; --batch_size=1 --patch_size={max(1, min(smaller, request.patch_size - 1))} would fit"
+
+
+def machine_bytes() -> int:
+    """Return the machine's memory in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
