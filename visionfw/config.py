@@ -86,6 +86,7 @@ class TrainRequest:
         clip_norm: largest norm of the whole gradient; 0 for no limit.
         clip_value: largest absolute value of the gradient of each weight; 0 for no limit.
         ema: decay of the weights' moving average a step, such as 0.999; validated and kept instead of the weights; 0 for none.
+        devices: of this machine that share each batch.
         validate_every: steps between validations; 0 for a tenth of the run.
         seed: of weights, patches and augmentation.
         run_dir: where the run is written; None for a new folder under runs/.
@@ -124,6 +125,7 @@ class TrainRequest:
     sampler: str = "uniform"
     round_patches: int = 0
     precision: str = "auto"
+    devices: int = 1
     validate_every: int = 0
     seed: int = 0
     run_dir: str | None = None
@@ -145,7 +147,7 @@ class TrainRequest:
                 },
             )
         )
-        problems += _at_least(self, 1, ("scale", "batch_size", "patch_size", "stride", "steps", "epochs"))
+        problems += _at_least(self, 1, ("scale", "batch_size", "patch_size", "stride", "steps", "epochs", "devices"))
         problems += _at_least(self, 0, ("validate_every", "round_patches", "most_rollbacks", "seed", "degradation_seed", "clip_norm", "clip_value", "warmup"))
         if not 0 < self.learning_rate < math.inf:
             problems.append(f"--learning_rate must be a number above 0, not {self.learning_rate}")

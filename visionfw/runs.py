@@ -12,6 +12,7 @@ sampling.png       whom the sampler drew, and their scores        wanted.png    
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,14 @@ def create(folder: str | None, name: str) -> Run:
     return run
 
 
+def is_writer() -> bool:
+    """Tell whether this process writes runs: of several that train together (Keras' environment variables say so) the first does."""
+    return os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", "0") == "0"
+
+
 def refuse_taken(path: Path) -> None:
     """Raise RequestError where a folder cannot become a run directory: it is a file, or holds a run or anything else already."""
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+    if not is_writer() or not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     what = "is a file" if not path.is_dir() else "holds a run already" if (path / "run.json").exists() else "exists and is not empty"
     raise RequestError(f"--run_dir: {path} {what}; name another folder, or remove it")

@@ -34,8 +34,8 @@ def quiet() -> Iterator[None]:
             os.close(kept)
 
 
-def start_backend() -> None:
-    """Import Keras and its backend, quietly."""
+def start_backend(devices: int = 1) -> None:
+    """Import Keras and its backend, quietly; JAX with so many devices where it has only a processor."""
     asked = os.environ.get("KERAS_BACKEND", "tensorflow")
     backends = ("tensorflow", "jax", "torch")
     if asked not in backends:
@@ -43,9 +43,13 @@ def start_backend() -> None:
     if importlib.util.find_spec(asked) is None:
         raise RequestError(f"KERAS_BACKEND={asked}: {asked} is not installed")
     os.environ["KERAS_BACKEND"] = asked
+    if asked == "jax" and devices > 1:
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}".strip()
     with quiet():
-        import keras  # noqa: F401 - the import is what is to be quiet
+        import keras
 
+        if asked == "jax" and int(os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES", "1")) > 1:
+            keras.distribution.initialize()  # meets the other processes, before JAX looks for devices
         from visionfw.devices import gpu_has_bfloat16
 
         gpu_has_bfloat16()  # the first look for a GPU

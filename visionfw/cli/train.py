@@ -57,6 +57,7 @@ def define(command: str) -> Flags:
     found.text("sampler", _DEFAULT.sampler, f"{', '.join(SAMPLERS)}; with options after a colon (--list=samplers)")
     found.number("round_patches", _DEFAULT.round_patches, "patches that are drawn at a time, about; 0 for as many as the sampler likes")
     found.text("precision", _DEFAULT.precision, ", ".join(config.PRECISIONS))
+    found.number("devices", _DEFAULT.devices, "devices of this machine that share each batch (JAX)")
     found.number("validate_every", _DEFAULT.validate_every, "steps between validations; 0 for a tenth of the run")
     found.number("seed", _DEFAULT.seed, "of weights, patches and augmentation")
     found.text("run_dir", None, "where the run is written; a new folder under runs/ unless given")
@@ -78,7 +79,7 @@ def run(command: str, arguments: Sequence[str]) -> None:
     values["layer_rates"] = config.read_layer_rates(values["layer_rates"])
     request = _of_run(values, flags.given) if resume else config.TrainRequest(**values)
     _look_ahead(request, resume)
-    start_backend()
+    start_backend(request.devices)
     from visionfw.training.fit import check_first_step, train
 
     if check:

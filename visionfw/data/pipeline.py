@@ -159,12 +159,13 @@ def _aligned(shape: tuple[int, ...]) -> np.ndarray:
     return pool[start : start + size].reshape(shape)
 
 
-def as_rounds(feed: Feed, start: int):
+def as_rounds(feed: Feed, start: int, part: slice = slice(None)):
     """Return a feed as a keras.utils.PyDataset as long as a round, for the backends that do without tf.data.
 
     Args:
         feed: the batches; a pass over the dataset is the round that was opened last.
         start: number of the first batch; the dataset is as long as the rest of its round.
+        part: which patches of each batch are handed out, where several processes share it.
     """
     import keras
 
@@ -178,7 +179,7 @@ def as_rounds(feed: Feed, start: int):
             if place == 0:  # Keras looks at the first batch more than once
                 number = feed.opened * feed.round_steps + (skipped if feed.opened == first_round else 0)
                 self.batches = feed.batches(number)
-            return next(self.batches)
+            return tuple(patches[part] for patches in next(self.batches))
 
     return Rounds()
 

@@ -55,6 +55,7 @@ class Validation(keras.callbacks.Callback):
     ):
         super().__init__()
         self.trained, self.twin, self.run, self.feed, self.standing, self.say = made.model, made.twin, run, feed, standing, say
+        self.parallel = made.parallel
         self.plan, self.cases, self.steps, self.round_steps, self.validate_steps = plan, plan.cases, plan.steps, plan.round_steps, plan.validate_steps
         self.is_stopping = False
         self._before, self._started = standing.seconds, time.monotonic()
@@ -78,7 +79,8 @@ class Validation(keras.callbacks.Callback):
                 standing.sampler = self.feed.state_before(standing.step // self.round_steps)
                 save(self.run.checkpoint, self.model, standing)
             return
-        psnr, gain = self.validate()
+        with self.parallel.alone():
+            psnr, gain = self.validate()
         logs.update(step=standing.step, seconds=standing.seconds, val_psnr=psnr, val_gain=gain)
         self._keep(logs)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import platform
+import shutil
 import sys
+import tempfile
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -49,6 +52,7 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
         VisionfwError: an image could not be read, the disk refused, the loss exploded, or the run cannot be gone on with.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the run was saved first.
     """
+    say = say if runs.is_writer() else lambda line: None
     if request.run_dir is not None and not resume:
         runs.refuse_taken(user_path(request.run_dir))
     plan = prepare(request, say)
@@ -59,9 +63,10 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
         if run.checkpoint.exists():
             standing = load(run.checkpoint, made.learner)
         say(f"going on from step {standing.step} of {plan.steps}")
+        run = run if runs.is_writer() else _new_run(plan)
     else:
         made = compile_for_training(plan)
-        run, standing = runs.create(request.run_dir, f"{Path(request.model.partition(':')[0]).stem}_x{request.scale}"), Standing()
+        run, standing = _new_run(plan), Standing()
         record(plan, run)
     on_terminal = say is print and sys.stdout.isatty()
     say = Progress.say if on_terminal else say
@@ -91,6 +96,15 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
     return run
 
 
+def _new_run(plan: Plan) -> Run:
+    """Make the run's directory; that of a process that does not write runs is thrown away at its end."""
+    if not runs.is_writer():
+        folder = tempfile.mkdtemp()
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return runs.create(folder, "")
+    return runs.create(plan.request.run_dir, f"{Path(plan.request.model.partition(':')[0]).stem}_x{plan.request.scale}")
+
+
 def _rollbacks(run: Run) -> int:
     return run.read().get("rollbacks", 0)
 
@@ -114,9 +128,9 @@ def _learn(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, o
         if plan.sampler.name != "uniform":
             watching.append(SamplingRecord(batches, measure_patches(plan, "bicubic"), measure_patches(plan, "deviation"), plan.rounds, standing))
         validation = Validation(made, plan, run, batches, standing, say)
-        with stopping_at_signals(validation), contextlib.closing(batches):
+        with stopping_at_signals(validation), contextlib.closing(batches), made.parallel.active():
             made.learner.fit(
-                as_batches(batches, standing.step),
+                as_batches(batches, standing.step, made.parallel),
                 initial_epoch=round_number,
                 epochs=round_number + 1 if in_round else plan.rounds,
                 steps_per_epoch=plan.round_steps - in_round if keras.backend.backend() == "tensorflow" else None,

@@ -21,6 +21,7 @@ from visionfw.progress import counter
 from visionfw.samplers import make
 from visionfw.training.losses import weighted_sum
 from visionfw.training.muon import inner_kernels
+from visionfw.training.parallel import Parallel, start
 from visionfw.training.plan import Plan
 from visionfw.training.schedules import learning_rate, optimizer, rate_factors
 from visionfw.training.scores import PatchScores
@@ -35,6 +36,7 @@ class Learning:
         model: LR in [0, 1] to SR.
         twin: the same in float32, which is validated and kept; `model` itself where that is in float32 and no average is kept.
         learner: shares the model's weights, reads uint8 patches, and has the loss and the optimiser.
+        parallel: how batches are shared out.
         scores: of the patches of a round; None where the sampler learns nothing.
     """
 
@@ -42,11 +44,18 @@ class Learning:
     twin: keras.Model
     learner: keras.Model
     scores: PatchScores | None
+    parallel: Parallel
 
 
 def compile_for_training(plan: Plan, rate_factor: float = 1.0) -> Learning:
     """Build the model under the plan's policy, ready to learn at a learning rate of `rate_factor` times the request's."""
+    parallel = start(plan.request.devices, plan.request.batch_size)
     keras.utils.set_random_seed(plan.request.seed)
+    with parallel.active():
+        return _compile(plan, rate_factor, parallel)
+
+
+def _compile(plan: Plan, rate_factor: float, parallel: Parallel) -> Learning:
     request = plan.request
     keep_freed_memory()
     try:
@@ -67,8 +76,9 @@ def compile_for_training(plan: Plan, rate_factor: float = 1.0) -> Learning:
         metrics=metrics,
         jit_compile=jit_compile(),
     )
-    twin = model if plan.policy == "float32" and not request.ema else float32_twin(plan)
-    return Learning(model, twin, learner, next((metric for metric in metrics if isinstance(metric, PatchScores)), None))
+    with parallel.alone():
+        twin = model if plan.policy == "float32" and not request.ema and parallel.distribution is None else float32_twin(plan)
+    return Learning(model, twin, learner, next((metric for metric in metrics if isinstance(metric, PatchScores)), None), parallel)
 
 
 def _metrics(plan: Plan, loss: Callable, psnr: Callable) -> list[keras.metrics.Metric]:
@@ -107,9 +117,11 @@ def feed(plan: Plan, first_round: int = 0, state: Mapping[str, Any] | None = Non
     return Feed(plan.source, sampler, request.batch_size, plan.round_steps, plan.augmentation, request.seed, first_round)
 
 
-def as_batches(batches: Feed, start: int = 0):
-    """Return batches from a number on, as the backend in use takes them."""
-    return as_dataset(batches, start) if keras.backend.backend() == "tensorflow" else as_rounds(batches, start)
+def as_batches(batches: Feed, start: int = 0, parallel: Parallel | None = None):
+    """Return batches from a number on, or this process' part of them, as the backend in use takes them."""
+    if keras.backend.backend() == "tensorflow":
+        return as_dataset(batches, start)
+    return as_rounds(batches, start, parallel.share(batches.batch_size) if parallel else slice(None))
 
 
 def float32_twin(plan: Plan) -> keras.Model:
