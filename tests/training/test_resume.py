@@ -91,6 +91,15 @@ def test_stopped_and_resumed_equals_never_stopped_to_the_bit(whole, tmp_path, mo
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
+def test_in_bfloat16_a_resumed_run_comes_to_the_same_validation(tmp_path, monkeypatch):
+    request = replace(REQUEST, precision="mixed_bfloat16", ema=0.0)
+    expected = train(replace(request, run_dir=str(tmp_path / "whole")), quiet)
+    run = stopped(tmp_path / "run", monkeypatch, 13, request)
+    train(replace(request, run_dir=str(run.folder)), quiet, resume=True)
+    assert history_of(run)[-1]["val_psnr"] == pytest.approx(history_of(expected)[-1]["val_psnr"], abs=0.01)
+
+
 def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
     from visionfw.training import continuation
 

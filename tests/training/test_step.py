@@ -28,3 +28,19 @@ def test_the_learner_shares_the_models_weights_and_reads_bytes(photograph):
     np.testing.assert_allclose(made, model.predict_on_batch(np.float32(luma(patches[0])[None, ..., None] / 255)), atol=1e-5)
     loss = float(against_bytes(l1, "y")(patches.astype(np.float32), made)[0])
     assert abs(loss - np.abs(luma(patches[0]) / 255 - made[0, ..., 0]).mean()) < 1e-5
+
+
+def test_a_batch_in_parts_is_the_batch(photograph):
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 3, padding="same")(inputs))
+    patches = np.stack([photograph[10 * n : 10 * n + 20, :30] for n in range(6)])
+    whole, parts = on_bytes(model, "rgb"), on_bytes(model, "rgb", parts=3)
+    np.testing.assert_allclose(parts.predict_on_batch(patches), whole.predict_on_batch(patches), atol=1e-6)
+    assert [weight.path for weight in parts.trainable_variables] == [weight.path for weight in model.trainable_variables]
+    for learner in (whole, parts):
+        model.set_weights([np.full(weight.shape, 0.1, np.float32) for weight in model.weights])
+        learner.compile(keras.optimizers.SGD(0.1), "mse")
+        learner.train_on_batch(patches, patches[..., :2] / np.float32(255))
+        learner.trained = model.get_weights()
+    for one, other in zip(whole.trained, parts.trained, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)

@@ -12,7 +12,7 @@ import numpy as np
 from visionfw.checkpoints import precision
 from visionfw.data.difficulty import deviation, enlargement_psnr
 from visionfw.data.pipeline import Feed, as_dataset, as_rounds
-from visionfw.devices import jit_compile, keep_freed_memory
+from visionfw.devices import compute_in_parts, gpu_has_bfloat16, jit_compile, keep_freed_memory, processors
 from visionfw.errors import RequestError, brief
 from visionfw.graph.build import compile_model
 from visionfw.loss_terms import read_loss
@@ -58,6 +58,7 @@ def compile_for_training(plan: Plan, rate_factor: float = 1.0) -> Learning:
 def _compile(plan: Plan, rate_factor: float, parallel: Parallel) -> Learning:
     request = plan.request
     keep_freed_memory()
+    parts = _parts(plan)
     try:
         with precision(plan.policy):
             model = compile_model(plan.checked)
@@ -67,7 +68,7 @@ def _compile(plan: Plan, rate_factor: float, parallel: Parallel) -> Learning:
         raise RequestError(f"{plan.checked.definition.name} cannot be built: {brief(error)}") from error
     rate = learning_rate(request.schedule, request.learning_rate * rate_factor, plan.steps, request.warmup)
     colour = plan.checked.definition.colour
-    learner = on_bytes(model, colour)
+    learner = on_bytes(model, colour, parts)
     loss = against_bytes(weighted_sum(read_loss(request.loss), request.patch_size * request.scale), colour)
     metrics = _metrics(plan, loss, against_bytes(psnr_per_image, colour))
     learner.compile(
@@ -79,6 +80,15 @@ def _compile(plan: Plan, rate_factor: float, parallel: Parallel) -> Learning:
     with parallel.alone():
         twin = model if plan.policy == "float32" and not request.ema and parallel.distribution is None else float32_twin(plan)
     return Learning(model, twin, learner, next((metric for metric in metrics if isinstance(metric, PatchScores)), None), parallel)
+
+
+def _parts(plan: Plan) -> int:
+    """Return in how many parts a batch is computed: one a core of a processor, where no layer looks at the batch as a whole."""
+    looks_at_all = any(call.link.layer == "BatchNormalization" or call.function is not None for call in plan.checked.expanded.calls)
+    if keras.backend.backend() != "tensorflow" or looks_at_all or gpu_has_bfloat16() is not None:
+        return 1
+    parts = max(count for count in range(1, processors() + 1) if plan.request.batch_size % count == 0)
+    return parts if parts > 1 and compute_in_parts(parts) else 1
 
 
 def _metrics(plan: Plan, loss: Callable, psnr: Callable) -> list[keras.metrics.Metric]:

@@ -41,10 +41,31 @@ class FromBytes(keras.layers.Layer):
         return keras.KerasTensor((*patches.shape[:-1], 3 if self.colour == "rgb" else 1), "float32")
 
 
-def on_bytes(model: keras.Model, colour: str) -> keras.Model:
-    """Return a model that reads uint8 RGB patches and shares all weights with `model`."""
+class InParts(keras.layers.Layer):
+    """A model that is put on a batch part by part: the parts do not wait for each other.
+
+    Args:
+        model: one that treats every image by itself.
+        parts: a divisor of the batch size.
+    """
+
+    def __init__(self, model: keras.Model, parts: int):
+        super().__init__(name="in_parts")
+        self.model, self.parts = model, parts
+
+    def call(self, x, training=None):
+        size = ops.shape(x)[0] // self.parts
+        return ops.concatenate([self.model(x[part * size : (part + 1) * size], training=training) for part in range(self.parts)], axis=0)
+
+    def compute_output_spec(self, x, training=None):
+        return self.model.compute_output_spec(x)
+
+
+def on_bytes(model: keras.Model, colour: str, parts: int = 1) -> keras.Model:
+    """Return a model that reads uint8 RGB patches and shares all weights with `model`; it takes batches in so many parts."""
     patches = keras.Input((None, None, 3), dtype="uint8", name="patches")
-    return keras.Model(patches, model(FromBytes(colour)(patches)), name=model.name)
+    image = FromBytes(colour)(patches)
+    return keras.Model(patches, model(image) if parts == 1 else InParts(model, parts)(image), name=model.name)
 
 
 def against_bytes(figure: Callable, colour: str) -> Callable:

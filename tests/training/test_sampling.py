@@ -1,0 +1,53 @@
+"""What a sampler did is noted by round and drawn at the end, also over an interruption."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from visionfw.config import TrainRequest
+from visionfw.data.difficulty import enlargement_psnr
+from visionfw.training.fit import train
+from visionfw.training.plan import prepare
+from visionfw.training.sampling import PSNR_EDGES, histogram
+
+REQUEST = TrainRequest(model_args=(("blocks", 1), ("filters", 8)), batch_size=4, patch_size=12, steps=12, validate_every=6, round_patches=12)
+
+
+@pytest.mark.parametrize("sampler", ["psnr_gain:score=psnr", "widening"])
+def test_a_run_notes_every_round_and_draws_them(tmp_path, sampler):
+    said = []
+    run = train(replace(REQUEST, sampler=sampler, run_dir=str(tmp_path / "run")), said.append)
+    with np.load(run.checkpoint) as file:
+        notes = json.loads(file["standing"].tobytes())["sampling"]
+    assert [note["round"] for note in notes] == [0, 1, 2, 3]
+    for note in notes:
+        assert sum(note["drawn"]) == 12
+        assert 0 <= note["flat"] <= 1
+        assert sum(note.get("scores", [12])) == 12
+    assert ("scores" in notes[0]) == sampler.startswith("psnr_gain")
+    assert "sampling: " in "".join(said)
+    for picture in (run.sampling, run.wanted):
+        with Image.open(picture) as image:
+            assert image.width > 500
+
+
+def test_uniform_runs_have_no_such_pictures(tmp_path):
+    run = train(replace(REQUEST, run_dir=str(tmp_path / "run")), lambda line: None)
+    assert not run.sampling.exists()
+    assert not run.wanted.exists()
+
+
+def test_a_widening_sampler_starts_with_hard_patches_as_noted(tmp_path):
+    run = train(replace(REQUEST, sampler="widening:share=0.1", run_dir=str(tmp_path / "run")), lambda line: None)
+    with np.load(run.checkpoint) as file:
+        first = json.loads(file["standing"].tobytes())["sampling"][0]["drawn"]
+    psnr = enlargement_psnr(prepare(REQUEST, lambda line: None).source)
+    highest = PSNR_EDGES[np.flatnonzero(first)[-1]]
+    assert highest <= np.quantile(psnr, 0.1)
+
+
+def test_what_lies_outside_counts_in_the_outermost_bins():
+    assert histogram(np.array([-50.0, 10.5, 999.0]), PSNR_EDGES) == [2, *[0] * 48, 1]
