@@ -4,7 +4,7 @@ Lim et al., Enhanced Deep Residual Networks for Single Image Super-Resolution, C
 
 Defaults: EDSR-baseline (16 blocks of 64 features). The full EDSR: `--model_args=blocks=32,filters=256,residual_scale=0.1`.
 
-    python train.py --model=edsr --scale=4 --train_data=DIV2K --steps=300000
+    python train.py --model=edsr --optimizer=adam --batch_size=16 --learning_rate=1e-4 --schedule=step --patch_size=48 --train_data=DIV2K --steps=300000
 
 Published, x4, Y: EDSR-baseline Set5 32.09 dB, EDSR 32.46 dB.
 """

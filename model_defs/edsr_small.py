@@ -3,7 +3,7 @@
 After Lim et al., Enhanced Deep Residual Networks, CVPRW 2017, with one pixel shuffle instead of stages, as IMDN and PAN have it. The last
 convolution starts at zero, so training starts from bicubic and not from noise.
 
-    python train.py --scale=4 --train_data=BSDS500/train --data_root=DIR
+    python train.py --scale=4 --train_data=BSDS500/train,BSDS500/test --data_root=DIR
 """
 
 

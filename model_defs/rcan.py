@@ -4,7 +4,7 @@ Zhang et al., Image Super-Resolution Using Very Deep Residual Channel Attention 
 
 Defaults: as published, 10 groups of 20 blocks of 64 features, reduction 16.
 
-    python train.py --model=rcan --scale=4 --learning_rate=1e-4 --patch_size=48 --train_data=DIV2K --steps=1000000
+    python train.py --model=rcan --optimizer=adam --batch_size=16 --learning_rate=1e-4 --schedule=step --patch_size=48 --train_data=DIV2K --steps=1000000
 
 Published, x4, Y: Set5 32.63, Set14 28.87, BSD100 27.77 dB.
 """

@@ -4,7 +4,7 @@ Zhang et al., Residual Dense Network for Image Super-Resolution, CVPR 2018. http
 
 Defaults: as published, 16 blocks of 8 convolutions, growth 64.
 
-    python train.py --model=rdn --scale=4 --learning_rate=1e-4 --patch_size=32 --train_data=DIV2K --steps=1000000
+    python train.py --model=rdn --optimizer=adam --batch_size=16 --learning_rate=1e-4 --schedule=step --patch_size=32 --train_data=DIV2K --steps=1000000
 
 Published, x4, Y: Set5 32.47, Set14 28.81, BSD100 27.72 dB.
 """

@@ -5,7 +5,7 @@ Dong et al., Image Super-Resolution Using Deep Convolutional Networks, TPAMI 201
 Defaults: 9-5-5 on luma. Others: `--model_args=kernels=[9,1,5]` (the paper's first), `kernels=[9,1,7]`, `kernels=[9,3,5]`.
 `colour=rgb,enlarge=last` is the variant that works on the RGB image and enlarges by bicubic at the end.
 
-    python train.py --model=srcnn --scale=3 --loss=mse --train_data=T91 --steps=1000000
+    python train.py --model=srcnn --scale=3 --loss=mse --optimizer=adam --learning_rate=1e-4 --batch_size=16 --train_data=T91 --steps=1000000
 
 Published, Set5, Y: x2 36.66, x3 32.75, x4 30.48 dB (9-5-5, trained on ImageNet).
 """

@@ -4,7 +4,7 @@ Ledig et al., Photo-Realistic Single Image Super-Resolution Using a Generative A
 
 Defaults: as published, 16 blocks of 64 features, 9x9 convolutions at both ends.
 
-    python train.py --model=srresnet --scale=4 --loss=mse --learning_rate=1e-4 --train_data=DIV2K --steps=1000000
+    python train.py --model=srresnet --scale=4 --loss=mse --optimizer=adam --learning_rate=1e-4 --batch_size=16 --train_data=DIV2K --steps=1000000
 
 Published, x4, Y: Set5 32.05, Set14 28.49, BSD100 27.58 dB.
 """

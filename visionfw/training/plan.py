@@ -26,7 +26,7 @@ from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.progress import counter
 from visionfw.sampler_options import SamplerChoice, read_sampler
 
-_DEFAULT_STEPS = 1200
+_DEFAULT_STEPS = 8000
 _ROUND_PATCHES = 1600
 Say = Callable[[str], None]
 
