@@ -4,7 +4,7 @@ Kim et al., Accurate Image Super-Resolution Using Very Deep Convolutional Networ
 
 Defaults: 20 layers of 64 features on luma.
 
-    python train.py --model=vdsr --loss=mse --optimizer=sgd --learning_rate=0.1 --schedule=step --clip_norm=0.4 --batch_size=64 --train_data=T91,BSDS200 --steps=100000
+    python train.py --model=vdsr --loss=mse --optimizer=adam --learning_rate=1e-3 --clip_norm=0.4 --batch_size=64 --train_data=T91,BSDS200 --steps=100000
 
 Published, Set5, Y: x2 37.53, x3 33.66, x4 31.35 dB.
 """

@@ -56,44 +56,56 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
     if request.run_dir is not None and not resume:
         runs.refuse_taken(user_path(request.run_dir))
     plan = prepare(request, say)
-    if resume:
-        run, standing = runs.find(request.run_dir), Standing()
-        _refuse_other_data(run, plan)
-        made = compile_for_training(plan, 0.5 ** _rollbacks(run))
-        if run.checkpoint.exists():
-            standing = load(run.checkpoint, made.learner)
-        say(f"going on from step {standing.step} of {plan.steps}")
-        run = run if runs.is_writer() else _new_run(plan)
-    else:
-        made = compile_for_training(plan)
-        run, standing = _new_run(plan), Standing()
-        record(plan, run)
+    made, run, standing = _continued(plan, say) if resume else _begun(plan)
     on_terminal = say is print and sys.stdout.isatty()
     say = Progress.say if on_terminal else say
     say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {request.batch_size} patches into {run.folder}")
     run.update(state="started")
     try:
-        while True:
-            try:
-                _learn(plan, made, run, standing, say, on_terminal)
-                break
-            except Exploded as error:
-                if request.on_nan != "rollback" or _rollbacks(run) >= request.most_rollbacks:
-                    raise
-                made, standing = _roll_back(plan, run, error, say)
+        made, standing = _learn_to_the_end(plan, made, run, standing, say, on_terminal)
     except BaseException as error:
         told = VisionfwError(advice(plan)) if is_out_of_memory(error) else error
         _note_end(run, told)
         raise told from (error if told is not error else None)
-    twin = made.twin
+    run.update(state="done", seconds=standing.seconds)
     if plan.sampler.name != "uniform":
         _illustrate_sampler(plan, run, standing, say)
-    run.update(state="done", seconds=standing.seconds)
-    twin.load_weights(run.best)
-    illustrate(run, twin, plan.cases, say)
+    made.twin.load_weights(run.best)
+    illustrate(run, made.twin, plan.cases, say)
     best = standing.best
     say(f"best validation {best['val_psnr']:.3f} dB, {best['val_gain']:+.3f} over {plan.cases[0].protocol.baseline}, at step {best['step']}; run: {run.folder}")
     return run
+
+
+def _begun(plan: Plan) -> tuple[Learning, Run, Standing]:
+    """Make what learns, and then a run's directory."""
+    made = compile_for_training(plan)
+    run = _new_run(plan)
+    record(plan, run)
+    return made, run, Standing()
+
+
+def _continued(plan: Plan, say: Say) -> tuple[Learning, Run, Standing]:
+    """Make what learns as it was at a run's last checkpoint, or at its start where it has none."""
+    run, standing = runs.find(plan.request.run_dir), Standing()
+    _refuse_other_data(run, plan)
+    made = compile_for_training(plan, 0.5 ** _rollbacks(run))
+    if run.checkpoint.exists():
+        standing = load(run.checkpoint, made.learner)
+    say(f"going on from step {standing.step} of {plan.steps}")
+    return made, run if runs.is_writer() else _new_run(plan), standing
+
+
+def _learn_to_the_end(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, on_terminal: bool) -> tuple[Learning, Standing]:
+    """Learn, going back where the loss explodes and that is asked for; return what has learned, and where it stands."""
+    while True:
+        try:
+            _learn(plan, made, run, standing, say, on_terminal)
+            return made, standing
+        except Exploded as error:
+            if plan.request.on_nan != "rollback" or _rollbacks(run) >= plan.request.most_rollbacks:
+                raise
+            made, standing = _roll_back(plan, run, error, say)
 
 
 def _new_run(plan: Plan) -> Run:
