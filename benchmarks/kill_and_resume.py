@@ -18,7 +18,15 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-_FLAGS = ("--model_args=blocks=1,filters=8", "--batch_size=4", "--patch_size=12", "--ema=0.99", "--augment=dihedral,cutmix")
+_FLAGS = (
+    "--model_args=blocks=1,filters=8",
+    "--batch_size=4",
+    "--patch_size=12",
+    "--ema=0.99",
+    "--augment=dihedral,cutmix",
+    "--sampler=psnr_gain:start=bicubic",
+    "--round_patches=400",
+)
 
 
 def command(folder: Path, *flags: str) -> list[str]:
