@@ -43,7 +43,7 @@ def compute_in_parts(parts: int) -> bool:
 
     try:
         tf.config.threading.set_inter_op_parallelism_threads(parts)
-        tf.config.threading.set_intra_op_parallelism_threads(max(1, processors() // parts))
+        tf.config.threading.set_intra_op_parallelism_threads(-(-processors() // parts))
     except RuntimeError:
         return False
     return True

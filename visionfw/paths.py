@@ -39,7 +39,7 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write a file beside its place and move it there, so that it is whole or not there. Raises OSError."""
     aside = path.with_name(f".{path.name}.partial")
     try:

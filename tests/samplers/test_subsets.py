@@ -66,6 +66,16 @@ def test_every_sampler_that_can_be_named_is_made_and_draws(text):
     assert sampler.probabilities().sum() == pytest.approx(1, abs=1e-5)
 
 
+def test_after_its_last_round_widening_wants_all():
+    psnr = np.linspace(20, 40, 400, dtype=np.float32)
+    sampler = Widening(psnr, 0.2, 1.0, rounds=4)
+    for _ in range(5):  # one more than there are: rounds are drawn ahead
+        sampler.draw(10)
+    other = Widening(psnr, 0.2, 0.5, rounds=4)
+    other.restore(sampler.state())
+    assert (other.probabilities() > 0).all()
+
+
 def test_the_hardest_are_those_that_the_model_does_worst():
     """Of 1000 patches alike for bicubic the model learns the even ones well; then the odd ones are drawn."""
     sampler = Hardest(np.full(1000, 30, np.float32) + np.arange(1000, dtype=np.float32) / 1e6, 0.5, 1.0, rounds=20)

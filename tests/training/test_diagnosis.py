@@ -82,7 +82,7 @@ def test_rollback_gives_up(tmp_path, monkeypatch):
 
 def test_an_exploding_loss_is_stopped_before_it_is_kept(tmp_path, monkeypatch):
     on_end = callbacks.Validation.on_epoch_end
-    monkeypatch.setattr(callbacks.Validation, "on_epoch_end", lambda self, epoch, logs=None: on_end(self, epoch, logs | {"loss": logs["loss"] * 50**epoch}))
+    monkeypatch.setattr(callbacks.Validation, "on_epoch_end", lambda self, epoch, logs=None: on_end(self, epoch, logs | {"loss": logs["loss"] * 500**epoch}))
     with pytest.raises(Exploded, match=r"the loss exploded: .* in the round up to step 12, .* before; the best weights, of step 6, are kept"):
         train(replace(REQUEST, learning_rate=1e-4, run_dir=str(tmp_path / "run")), quiet)
     assert vf.load(tmp_path / "run").get_weights()

@@ -174,6 +174,12 @@ def test_images_smaller_than_a_patch_are_named(tmp_path, image_folder, photograp
     assert not any("left out" in line for line in said)
 
 
+def test_checking_does_not_wait_for_scores(tmp_path):
+    said = []
+    check_first_step(TrainRequest(**SMALL, sampler="psnr_gain", round_patches=8), said.append)
+    assert any("ms a step" in line for line in said)
+
+
 def test_the_newest_run_can_be_asked_for(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for number in (1, 2):

@@ -34,6 +34,33 @@ def test_a_run_notes_every_round_and_draws_them(tmp_path, sampler):
             assert image.width > 500
 
 
+def test_few_patches_and_an_ungated_sampler_with_long_rounds_are_drawn_too(tmp_path, photograph):
+    """One image of six patches; then rounds that are made far ahead of training."""
+    from visionfw.imaging.files import write_image
+
+    (tmp_path / "one").mkdir()
+    write_image(tmp_path / "one" / "a.png", photograph[:60, :72])
+    few = replace(REQUEST, train_data=str(tmp_path / "one"), stride=3, batch_size=2, round_patches=4, sampler="psnr_gain", run_dir=str(tmp_path / "few"))
+    assert train(few, lambda line: None).wanted.exists()
+    ahead = replace(REQUEST, batch_size=1, patch_size=8, steps=520, validate_every=130, round_patches=130, sampler="flatness", run_dir=str(tmp_path / "ahead"))
+    assert train(ahead, lambda line: None).sampling.exists()
+
+
+def test_a_note_is_of_a_whole_round(tmp_path, monkeypatch):
+    """Stopped in the middle of the first round and resumed, the notes are those of a run that nothing stopped."""
+    from test_resume import stopped
+
+    request = replace(REQUEST, sampler="psnr_gain")
+    whole = train(replace(request, run_dir=str(tmp_path / "whole")), lambda line: None)
+    run = stopped(tmp_path / "run", monkeypatch, 2, request)
+    train(replace(request, run_dir=str(run.folder)), lambda line: None, resume=True)
+    notes = []
+    for folder in (whole, run):
+        with np.load(folder.checkpoint) as file:
+            notes.append(json.loads(file["standing"].tobytes())["sampling"])
+    assert notes[0] == notes[1]
+
+
 def test_uniform_runs_have_no_such_pictures(tmp_path):
     run = train(replace(REQUEST, run_dir=str(tmp_path / "run")), lambda line: None)
     assert not run.sampling.exists()

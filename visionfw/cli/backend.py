@@ -48,7 +48,7 @@ def start_backend(devices: int = 1) -> None:
     with quiet():
         import keras
 
-        if asked == "jax" and int(os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES", "1")) > 1:
+        if asked == "jax" and os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES", "1") not in ("", "0", "1"):
             keras.distribution.initialize()  # meets the other processes, before JAX looks for devices
         from visionfw.devices import gpu_has_bfloat16
 

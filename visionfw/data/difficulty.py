@@ -88,6 +88,7 @@ def _of_every_patch(source: PatchSource, name: str, of_image: Callable[[int], np
         if figures is None:
             figures = np.zeros(count, np.float32)
             start = int(source.starts[images[0]])
+            images = images[source.grid[images].all(axis=1)]
             with ThreadPoolExecutor(os.cpu_count()) as workers:
                 for done, (index, values) in enumerate(zip(images, workers.map(of_image, images), strict=True), 1):
                     figures[source.starts[index] - start : source.ends[index] - start] = values

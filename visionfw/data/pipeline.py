@@ -59,7 +59,7 @@ class Feed:
         self._states: dict[int, dict[str, Any]] = {}
         self._drawn = self.opened = self.first_round
         self._is_closed = False
-        self._remembered = 2 + _BATCHES_AHEAD // self.round_steps
+        self._remembered = 4 + _BATCHES_AHEAD // self.round_steps
         self._changed = threading.Condition()
 
     def open(self, round_number: int) -> None:

@@ -92,11 +92,13 @@ class Widening(Subset):
 
     def draw(self, k: int) -> np.ndarray:
         """Return `k` patch numbers, (k,) int64; every draw is a round."""
-        done = self._round / max(1, self._rounds - 1)
-        if done > self._until:
-            self.widen(lowest(self._figure, self._share_at(done)))
+        if self._done() > self._until:
+            self.widen(lowest(self._figure, self._share_at(self._done())))
         self._round += 1
         return super().draw(k)
+
+    def _done(self) -> float:
+        return min(1.0, self._round / max(1, self._rounds - 1))
 
     def _share_at(self, done: float) -> float:
         """Return which share of the patches is drawn from, when a part of the run is done."""
@@ -110,6 +112,7 @@ class Widening(Subset):
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
         self._round = state["round"]
+        self.widen(lowest(self._figure, self._share_at(self._done())))
 
 
 class Hardest(Widening):
@@ -130,7 +133,7 @@ class Hardest(Widening):
 
     def draw(self, k: int) -> np.ndarray:
         """Return `k` patch numbers, (k,) int64; every draw is a round."""
-        self.widen(lowest(self._figure, self._share_at(self._round / max(1, self._rounds - 1))))
+        self.widen(lowest(self._figure, self._share_at(self._done())))
         return super().draw(k)
 
     def update(self, ids: np.ndarray, scores: np.ndarray) -> None:
@@ -146,9 +149,8 @@ class Hardest(Widening):
         return super().state() | {"figure": self._figure}
 
     def restore(self, state: dict[str, Any]) -> None:
-        super().restore(state)
         self._figure = np.array(state["figure"], np.float32)
-        self.widen(lowest(self._figure, self._share_at(max(0, self._round - 1) / max(1, self._rounds - 1))))
+        super().restore(state)
 
 
 def lowest(figure: np.ndarray, share: float) -> float:

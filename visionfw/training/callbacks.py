@@ -16,7 +16,7 @@ import numpy as np
 
 from visionfw.checkpoints import save_weights
 from visionfw.data.pipeline import Feed
-from visionfw.errors import VisionfwError
+from visionfw.errors import VisionfwError, brief
 from visionfw.inference import super_resolve
 from visionfw.paths import write_whole
 from visionfw.progress import span
@@ -26,7 +26,8 @@ from visionfw.training.diagnosis import Exploded, keep_batch, where_not_finite
 from visionfw.training.learner import Learning
 from visionfw.training.plan import Plan
 
-_EXPLOSION = 10.0  # times the lowest loss of any round
+_EXPLOSION = 10.0  # times the lowest loss of any round; ten times that where a round is too short to tell
+_STEPS_ENOUGH = 32
 
 
 class Validation(keras.callbacks.Callback):
@@ -71,7 +72,8 @@ class Validation(keras.callbacks.Callback):
         standing, logs = self.standing, {} if logs is None else logs
         standing.seconds = round(self._before + time.monotonic() - self._started, 1)
         logs.update(self._with_what_was_before(logs))
-        self._refuse_explosion(logs["loss"])
+        if standing.step % self.round_steps == 0:
+            self._refuse_explosion(logs["loss"])
         if standing.step % self.validate_steps and standing.step < self.steps:
             in_round = standing.step % self.round_steps
             standing.partial = {"loss": logs["loss"], "psnr": logs["psnr"], "steps": in_round} if in_round else {}
@@ -94,6 +96,8 @@ class Validation(keras.callbacks.Callback):
     def _keep(self, logs: Mapping[str, float]) -> None:
         """Keep the round: its row, the weights, and the checkpoint last, so that it never tells of what is not there."""
         standing = self.standing
+        if not all(np.isfinite(weight).all() for weight in self.trained.get_weights()):
+            raise Exploded(f"a weight is not finite at step {standing.step}; {self._kept()}")
         standing.partial = {}
         standing.rows.append({key: logs[key] for key in ("step", "loss", "psnr", "seconds", "val_psnr", "val_gain")})
         is_best = logs["val_psnr"] > standing.best.get("val_psnr", -np.inf)
@@ -113,13 +117,14 @@ class Validation(keras.callbacks.Callback):
 
     def _explain(self, step: int) -> None:
         """Stop at a step whose loss is not a number, and say all that can be found out of it."""
-        said = f"the loss is not finite at step {step}"
+        said, learner = f"the loss is not finite at step {step}", self.model  # which also brings JAX' variables up to date
         try:
             ids = self.feed.numbers(step - 1)
             said += f": {where_not_finite(self.trained, self.plan, *self.feed.batch(step - 1))}"
             said += f"; its patches: {keep_batch(self.run.folder, self.plan.source, ids, step)}"
-        except (ValueError, OSError, VisionfwError):  # the round was left behind, or the disk is full: the rest is told all the same
-            pass
+        except Exception as error:  # the round was left behind, the disk is full: that the loss is not finite is told all the same
+            said += f" (why could not be found out: {brief(error)})"
+        learner.stop_training = True
         raise Exploded(f"{said}; {self._kept()}")
 
     def _refuse_explosion(self, loss: float) -> None:
@@ -128,7 +133,7 @@ class Validation(keras.callbacks.Callback):
         refused = int(keras.ops.convert_to_numpy(self.model.optimizer.refused))
         if refused:
             raise Exploded(f"the gradient is not finite in {refused} of the steps up to step {standing.step}; {self._kept()}")
-        if loss > _EXPLOSION * standing.lowest_loss:
+        if loss > (_EXPLOSION if self.round_steps >= _STEPS_ENOUGH else 10 * _EXPLOSION) * standing.lowest_loss:
             raise Exploded(f"the loss exploded: {loss:.4g} in the round up to step {standing.step}, {standing.lowest_loss:.4g} before; {self._kept()}")
         standing.lowest_loss = min(standing.lowest_loss, loss)
 

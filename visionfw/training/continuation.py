@@ -56,7 +56,7 @@ def save(path: Path, learner: keras.Model, standing: Standing) -> None:
     file = io.BytesIO()
     np.savez(file, standing=np.frombuffer(json.dumps(told).encode(), np.uint8), **arrays)
     try:
-        write_whole(path, file.getvalue())
+        write_whole(path, file.getbuffer())
     except OSError as error:
         raise VisionfwError(f"{path}: cannot be written: {error.strerror}; the checkpoint before is kept") from error
 

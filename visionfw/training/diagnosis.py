@@ -28,7 +28,7 @@ def where_not_finite(model: keras.Model, plan: Plan, lr: np.ndarray, hr: np.ndar
     """Say which loss term and which layer's output are not finite on a batch.
 
     Args:
-        model: LR in [0, 1] to SR, with the weights before the fatal step.
+        model: LR in [0, 1] to SR, with the weights about as they were before the fatal step.
         plan: the run's.
         lr, hr: uint8 patches.
     """

@@ -93,7 +93,7 @@ def _continued(plan: Plan, say: Say) -> tuple[Learning, Run, Standing]:
     if run.checkpoint.exists():
         standing = load(run.checkpoint, made.learner)
     say(f"going on from step {standing.step} of {plan.steps}")
-    return made, run if runs.is_writer() else _new_run(plan), standing
+    return made, run if runs.is_writer() else _copied(run, plan), standing
 
 
 def _learn_to_the_end(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, on_terminal: bool) -> tuple[Learning, Standing]:
@@ -115,6 +115,15 @@ def _new_run(plan: Plan) -> Run:
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return runs.create(folder, "")
     return runs.create(plan.request.run_dir, f"{Path(plan.request.model.partition(':')[0]).stem}_x{plan.request.scale}")
+
+
+def _copied(run: Run, plan: Plan) -> Run:
+    """Make a directory for a process that does not write runs, with all that going back needs."""
+    own = _new_run(plan)
+    own.update(rollbacks=_rollbacks(run))
+    if run.checkpoint.exists():
+        shutil.copy(run.checkpoint, own.checkpoint)
+    return own
 
 
 def _rollbacks(run: Run) -> int:
@@ -242,18 +251,27 @@ def check_first_step(request: TrainRequest, say: Say = print) -> None:
         runs.refuse_taken(user_path(request.run_dir))
     plan = prepare(request, say)
     cost = measure(plan.checked)
-    learner = compile_for_training(plan).learner
-    batches = iter(feed(plan))
-    lr, hr = next(batches)
-    loss = learner.train_on_batch(lr, hr)
-    started, timed = time.monotonic(), 10
-    for _ in range(timed):
-        learner.train_on_batch(*next(batches))
-    step = (time.monotonic() - started) / timed
-    loss = float(np.ravel(loss)[0])
+    try:
+        loss, step = _first_steps(plan)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise VisionfwError(advice(plan)) from error
+        raise
     say(f"model: {plan.checked.definition.name}, {cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, in {plan.policy}")
     say(f"first step: loss {loss:.5f}; {step * 1000:.0f} ms a step, memory {_peak_memory()}")
     say(f"expected: {step * plan.steps / 60:.1f} min for {plan.steps} steps; nothing was written")
+
+
+def _first_steps(plan: Plan, timed: int = 10) -> tuple[float, float]:
+    """Return the first step's loss, and how many seconds the steps after it take."""
+    learner, drawn = compile_for_training(plan).learner, feed(plan)
+    drawn.open(timed)  # no sampler has to learn from these
+    batches = iter(drawn)
+    loss = learner.train_on_batch(*next(batches))
+    started = time.monotonic()
+    for _ in range(timed):
+        learner.train_on_batch(*next(batches))
+    return float(np.ravel(loss)[0]), (time.monotonic() - started) / timed
 
 
 def _peak_memory() -> str:

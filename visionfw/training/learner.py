@@ -27,6 +27,8 @@ from visionfw.training.schedules import learning_rate, optimizer, rate_factors
 from visionfw.training.scores import PatchScores
 from visionfw.training.step import against_bytes, on_bytes
 
+_MOST_PARTS = 4
+
 
 @dataclass(frozen=True)
 class Learning:
@@ -87,7 +89,7 @@ def _parts(plan: Plan) -> int:
     looks_at_all = any(call.link.layer == "BatchNormalization" or call.function is not None for call in plan.checked.expanded.calls)
     if keras.backend.backend() != "tensorflow" or looks_at_all or gpu_has_bfloat16() is not None:
         return 1
-    parts = max(count for count in range(1, processors() + 1) if plan.request.batch_size % count == 0)
+    parts = max(count for count in range(1, min(processors(), _MOST_PARTS) + 1) if plan.request.batch_size % count == 0)
     return parts if parts > 1 and compute_in_parts(parts) else 1
 
 
@@ -113,9 +115,11 @@ def baseline(plan: Plan) -> tuple[np.ndarray | None, float]:
 
 def measure_patches(plan: Plan, what: str) -> np.ndarray:
     """Return what is known of every patch before any training, (n,)."""
-    if what == "deviation":
-        return deviation(plan.source, counter("measuring patches"))
-    return enlargement_psnr(plan.source, what, plan.checked.definition.colour, counter(f"measuring patches of the {what} enlargement"))
+    if what not in plan.measured:
+        told = counter(f"measuring patches ({what})")
+        colour = plan.checked.definition.colour
+        plan.measured[what] = deviation(plan.source, told) if what == "deviation" else enlargement_psnr(plan.source, what, colour, told)
+    return plan.measured[what]
 
 
 def feed(plan: Plan, first_round: int = 0, state: Mapping[str, Any] | None = None) -> Feed:

@@ -9,7 +9,7 @@ from visionfw.graph.cost import units
 from visionfw.training.plan import Plan
 
 _BASE = 2**30  # bytes: the libraries, the program, the weights of most models
-_WORDS = ("resource_exhausted", "resourceexhausted", "out of memory", "outofmemory", "unable to allocate", "failed to allocate", "oom when")
+_WORDS = ("resource_exhausted", "resourceexhausted", "out of memory", "outofmemory", "unable to allocate", "failed to allocate", "oom when", "allocate memory")
 
 
 def step_bytes(plan: Plan, batch_size: int) -> int:

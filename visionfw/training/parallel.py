@@ -68,12 +68,14 @@ def start(devices: int, batch_size: int) -> Parallel:
     Raises:
         RequestError: there are not so many, the backend does not share out batches, or the batch cannot be shared out evenly.
     """
-    processes = int(os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES", "1"))
+    processes, process = (_number(name, default) for name, default in (("NUM_PROCESSES", "1"), ("PROCESS_ID", "0")))
     if devices == 1 and processes == 1:
         return Parallel()
     backend = keras.backend.backend()
     if backend != "jax":
         raise RequestError(f"--devices: several devices are for the JAX backend (KERAS_BACKEND=jax), not {backend}")
+    if devices > 1 and processes > 1:
+        raise RequestError("--devices: several processes use all devices that they have; leave the flag out")
     found = keras.distribution.list_devices()
     if processes == 1 and len(found) < devices:
         raise RequestError(f"--devices={devices}: there are {len(found)}: {', '.join(found)}")
@@ -81,4 +83,11 @@ def start(devices: int, batch_size: int) -> Parallel:
     if batch_size % len(used):
         raise RequestError(f"--batch_size={batch_size} cannot be shared out among {len(used)} devices; it must be a multiple")
     distribution = keras.distribution.DataParallel(devices=used, auto_shard_dataset=False)
-    return Parallel(distribution, processes, int(os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", "0")))
+    return Parallel(distribution, processes, process)
+
+
+def _number(name: str, default: str) -> int:
+    text = os.environ.get(f"KERAS_DISTRIBUTION_{name}", default)
+    if not text.isdigit():
+        raise RequestError(f"KERAS_DISTRIBUTION_{name} must be a whole number, not {text!r}")
+    return int(text)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from visionfw import models
 from visionfw.config import TrainRequest, read_initializer
@@ -46,6 +48,7 @@ class Plan:
         validate_steps: steps between validations.
         round_steps: steps of a round: patches are drawn once a round; it divides `validate_steps`.
         sampler: what draws them.
+        measured: what was found out of every patch so far, by name.
     """
 
     request: TrainRequest
@@ -58,6 +61,7 @@ class Plan:
     validate_steps: int
     round_steps: int
     sampler: SamplerChoice
+    measured: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def rounds(self) -> int:
@@ -72,7 +76,10 @@ def prepare(request: TrainRequest, say: Say) -> Plan:
     _trainable(checked)
     initializer = read_initializer(request.initializer)
     if initializer:
-        checked = examine(initialised(checked.definition, initializer), request.scale, source.functions)
+        changed = initialised(checked.definition, initializer)
+        if changed == checked.definition:
+            raise RequestError(f"--initializer: {checked.definition.name} has no kernel whose first values its dictionary leaves open")
+        checked = examine(changed, request.scale, source.functions)
     if checked.definition.pre_upsample and "pre_upsample" not in source.dictionary:
         say(f"{checked.definition.name} keeps the image's size: it is given the LR image enlarged by bicubic")
     how = degradation(request.degradation, request.scale, request.degradation_seed)

@@ -39,13 +39,15 @@ class SamplingRecord(keras.callbacks.Callback):
         self.every = -(-rounds // _MOST_ROUNDS)
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
-        noted = self.standing.sampling
-        if epoch % self.every or (noted and noted[-1]["round"] >= epoch):
+        noted, scores = self.standing.sampling, self.standing.last_scores
+        self.standing.last_scores = None
+        is_whole = self.standing.step % self.feed.round_steps == 0
+        if not is_whole or epoch % self.every or (noted and noted[-1]["round"] >= epoch):
             return
         ids = self.feed.round(epoch).reshape(-1)
         note: dict[str, Any] = {"round": epoch, "drawn": histogram(self.psnr[ids], PSNR_EDGES), "flat": float((self.deviation[ids] < FLAT).mean())}
-        if self.standing.last_scores is not None:
-            note["scores"] = histogram(self.standing.last_scores, SCORE_EDGES[self.feed.sampler.score])
+        if scores is not None:
+            note["scores"] = histogram(scores, SCORE_EDGES[self.feed.sampler.score])
         noted.append(note)
 
 
@@ -68,9 +70,10 @@ def illustrate_sampling(run: Run, feed: Feed, psnr: np.ndarray, deviation: np.nd
     )
     if len(psnr) <= _MOST_PATCHES:
         order = np.lexsort((psnr, -feed.sampler.probabilities()))
-        chosen = np.concatenate([order[:_SHOWN], order[-_SHOWN:]])
+        shown = min(_SHOWN, len(order))
+        chosen = np.concatenate([order[:shown], order[-shown:]])
         lr, hr = feed.source.read(chosen)
         enlarged = np.stack([imresize(patch, feed.source.scale) for patch in lr])
-        halves = (("most wanted", slice(0, _SHOWN)), ("least wanted", slice(_SHOWN, None)))
+        halves = (("most wanted", slice(0, shown)), ("least wanted", slice(shown, None)))
         rows = [(f"{name}: {kind}", images[part]) for name, part in halves for kind, images in (("bicubic", enlarged), ("HR", hr))]
-        reports.draw_sheet(run.wanted, rows, [""] * min(_SHOWN, len(order)))
+        reports.draw_sheet(run.wanted, rows, [""] * shown)

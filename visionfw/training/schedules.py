@@ -84,7 +84,8 @@ def optimizer(
 def _guarded(kind: type[keras.optimizers.Optimizer], factors: Mapping[str, float]) -> type[keras.optimizers.Optimizer]:
     """Return an optimiser's class that takes no gradient that is not finite, and whose learning rate is another for some variables.
 
-    The weights stay finite, so that what went wrong can be found with those from before it; `refused` counts such steps.
+    The weights stay finite, and are those from before but for what momentum moves, so that what went wrong can be found with them;
+    `refused` counts such steps.
     """
 
     class Guarded(kind):

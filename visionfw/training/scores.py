@@ -11,6 +11,8 @@ from keras import ops
 from visionfw.data.pipeline import Feed
 from visionfw.training.continuation import Standing
 
+_MOST = 1e3
+
 
 class PatchScores(keras.metrics.Metric):
     """A metric that keeps the figure of every patch of a round, in the order of the batches; its result is their mean.
@@ -68,10 +70,10 @@ class Scoring(keras.callbacks.Callback):
     def _learn(self, epoch: int) -> None:
         ids = self.feed.round(epoch).reshape(-1)
         figures = np.concatenate([self.standing.scores, self.metric.figures()])
-        if len(figures) < len(ids) or not np.isfinite(figures).all():  # stopped inside the round, or about to stop
+        if len(figures) < len(ids):  # stopped inside the round
             self.standing.scores = figures
             return
         self.standing.scores = np.zeros(0, np.float32)
-        scores = self.sign * figures.astype(np.float64)
+        scores = self.sign * np.nan_to_num(figures.astype(np.float64), nan=0.0, posinf=_MOST, neginf=-_MOST)  # of what is about to explode
         self.standing.last_scores = scores if self.baseline is None else scores - self.baseline[ids]
         self.feed.sampler.update(ids, self.standing.last_scores)
