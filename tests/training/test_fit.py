@@ -51,7 +51,7 @@ def test_the_history_has_a_line_a_validation(finished):
 
 def test_what_is_said_has_figures_and_the_time_left(finished):
     _, said = finished
-    assert any("step 10/30: validation" in line and "over bicubic" in line and "left" in line for line in said)
+    assert any("step 10/30: loss " in line and "training " in line and "validation " in line and "over bicubic" in line and "left" in line for line in said)
     assert "best validation" in said[-1]
 
 
@@ -113,7 +113,7 @@ def test_epochs_are_passes_over_the_patches(tmp_path, image_folder):
         model_args=SMALL["model_args"], epochs=1, train_data=str(image_folder), val_data=str(image_folder), patch_size=24, run_dir=str(tmp_path / "run")
     )
     run = train(request, lambda line: None)
-    assert run.read()["steps"] == max(1, run.read()["data"]["patches"] // 16)
+    assert run.read()["steps"] == max(1, run.read()["data"]["patches"] // 8)
 
 
 def test_check_writes_nothing(tmp_path, monkeypatch, root):
