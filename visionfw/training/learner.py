@@ -90,7 +90,9 @@ def _parts(plan: Plan) -> int:
     if keras.backend.backend() != "tensorflow" or looks_at_all or gpu_has_bfloat16() is not None:
         return 1
     parts = max(count for count in range(1, min(processors(), _MOST_PARTS) + 1) if plan.request.batch_size % count == 0)
-    return parts if parts > 1 and compute_in_parts(parts) else 1
+    if parts > 1:
+        compute_in_parts(parts)
+    return parts  # whether or not the cores are shared out so: a run goes on to the same bits either way
 
 
 def _metrics(plan: Plan, loss: Callable, psnr: Callable) -> list[keras.metrics.Metric]:
