@@ -62,20 +62,19 @@ def stopped(folder, monkeypatch, step, request=REQUEST):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampler", "steps"), [("psnr_gain:score=loss,start=bicubic", (2, 12)), ("hardest", (6,))])
-def test_a_sampler_goes_on_with_what_it_has_learned(tmp_path, monkeypatch, sampler, steps):
+@pytest.mark.parametrize(("sampler", "step"), [("psnr_gain:score=loss,start=bicubic", 2), ("hardest", 12)])
+def test_a_sampler_goes_on_with_what_it_has_learned(tmp_path, monkeypatch, sampler, step):
     """Rounds of four steps, stopped inside one without a validation, and at the end of one."""
     request = replace(REQUEST, sampler=sampler, round_patches=16)
     expected = weights_of(train(replace(request, run_dir=str(tmp_path / "whole")), quiet))
-    for step in steps:
-        run = stopped(tmp_path / f"run{step}", monkeypatch, step, request)
-        train(replace(request, run_dir=str(run.folder)), quiet, resume=True)
-        made = weights_of(run)
-        for key, value in expected.items():
-            np.testing.assert_array_equal(made[key], value, err_msg=f"{step} {key}")
+    run = stopped(tmp_path / "run", monkeypatch, step, request)
+    train(replace(request, run_dir=str(run.folder)), quiet, resume=True)
+    made = weights_of(run)
+    for key, value in expected.items():
+        np.testing.assert_array_equal(made[key], value, err_msg=key)
 
 
-@pytest.mark.parametrize("step", [3, 8, 13])
+@pytest.mark.parametrize("step", [3, 13])
 def test_stopped_and_resumed_equals_never_stopped_to_the_bit(whole, tmp_path, monkeypatch, step):
     run = stopped(tmp_path / "run", monkeypatch, step)
     assert run.read()["state"] == "interrupted"
