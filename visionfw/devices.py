@@ -31,22 +31,16 @@ def processors() -> int:
 
 
 @cache
-def compute_in_parts(parts: int) -> bool:
+def compute_in_parts(parts: int) -> None:
     """Have TensorFlow compute independent parts of a graph beside each other, each on its share of the cores.
 
-    For convolutions of few channels that is faster than all cores on each: a third on two cores.
-
-    Returns:
-        Whether it will; not where TensorFlow computed something already.
+    For convolutions of few channels that is faster than all cores on each. Does nothing where TensorFlow computed something already.
     """
     import tensorflow as tf
 
-    try:
+    with contextlib.suppress(RuntimeError):
         tf.config.threading.set_inter_op_parallelism_threads(parts)
         tf.config.threading.set_intra_op_parallelism_threads(-(-processors() // parts))
-    except RuntimeError:
-        return False
-    return True
 
 
 def processor_has_bfloat16() -> bool:
