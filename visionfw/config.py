@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from visionfw.errors import RequestError, unknown
+from visionfw.initializers import read_initializer
 from visionfw.loss_terms import read_loss
 from visionfw.sampler_options import read_sampler
 
@@ -28,17 +29,6 @@ SCHEDULES = {
 ON_BAD = {"stop": "say which images cannot be used, and stop", "skip": "go on without them"}
 ON_SMALL = {"skip": "leave images smaller than a patch out", "frame": "frame them with Gaussian RGB noise up to a patch"}
 ON_NAN = {"stop": "say where the loss stopped being finite, and stop", "rollback": "go back to the last checkpoint, at half the learning rate"}
-INITIALIZERS = {
-    "normal": "RandomNormal",
-    "truncated_normal": "TruncatedNormal",
-    "uniform": "RandomUniform",
-    "he_normal": "HeNormal",
-    "he_uniform": "HeUniform",
-    "glorot_normal": "GlorotNormal",
-    "glorot_uniform": "GlorotUniform",
-    "orthogonal": "Orthogonal",
-}
-_WITH_SIZE = {"normal": "stddev", "truncated_normal": "stddev", "uniform": "maxval", "orthogonal": "gain"}
 _LARGEST_TILE = 8192
 DIVIDE_METHODS = {
     "divide_and_conquer": "cut into tiles, leftovers dropped",
@@ -317,30 +307,6 @@ def read_layer_rates(text: str) -> tuple[tuple[str, float], ...]:
         if not equals or not pattern.strip():
             raise RequestError(f"--layer_rates: {part!r} is not PATTERN=FACTOR (several are joined by commas: conv_tail=0.1,head*=0.5)")
     return tuple(found)
-
-
-def read_initializer(text: str) -> dict[str, Any] | None:
-    """Read an initialiser: NAME, or NAME:SIZE: 'he_normal', 'normal:0.001' (its standard deviation). Raises RequestError.
-
-    Returns:
-        Keras' class_name and config; None for ''.
-    """
-    name, colon, size = text.partition(":")
-    if not text:
-        return None
-    if name not in INITIALIZERS:
-        raise RequestError(f"--initializer: {unknown('initializer', name, INITIALIZERS)}")
-    if not colon:
-        return {"class_name": INITIALIZERS[name], "config": {}}
-    try:
-        value = float(size)
-    except ValueError:
-        value = math.nan
-    if name not in _WITH_SIZE or not 0 < value < math.inf:
-        takes = "takes no size" if name not in _WITH_SIZE else f"a size is a number above 0, not {size!r}"
-        raise RequestError(f"--initializer={text}: {takes}")
-    config = {_WITH_SIZE[name]: value} | ({"minval": -value} if name == "uniform" else {})
-    return {"class_name": INITIALIZERS[name], "config": config}
 
 
 def _as_given(value: Any) -> Any:

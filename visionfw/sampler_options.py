@@ -9,13 +9,6 @@ from typing import Any
 
 from visionfw.errors import RequestError, unknown
 
-#: What patches are judged by after a round.
-SCORES = {
-    "gain": "the PSNR gained over bicubic",
-    "psnr": "the model's PSNR",
-    "loss": "the loss, negated, so that a large loss counts as a low score",
-}
-
 
 @dataclass(frozen=True)
 class Option:

@@ -10,6 +10,7 @@ from visionfw.cli.backend import start_backend
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.errors import RequestError
+from visionfw.initializers import INITIALIZERS
 from visionfw.loss_terms import LOSSES
 from visionfw.models import parse_arguments
 from visionfw.sampler_options import SAMPLERS
@@ -50,7 +51,7 @@ def define(command: str) -> Flags:
     found.real("clip_norm", _DEFAULT.clip_norm, "largest norm of the whole gradient; 0 for no limit")
     found.real("clip_value", _DEFAULT.clip_value, "largest absolute value in the gradient; 0 for no limit")
     found.real("ema", _DEFAULT.ema, "decay of a moving average of the weights (0.999), which is then what is validated and kept; 0 for none")
-    found.text("initializer", _DEFAULT.initializer, f"of kernels whose dictionary says none: normal:0.001; {', '.join(config.INITIALIZERS)}")
+    found.text("initializer", _DEFAULT.initializer, f"of kernels whose dictionary says none: normal:0.001; {', '.join(INITIALIZERS)}")
     found.switch("normalise", "compute with pixels less the training images' mean, over their deviation")
     found.text("on_nan", _DEFAULT.on_nan, "a loss that is not finite or explodes: stop, or rollback to the last checkpoint at half the learning rate")
     found.number("most_rollbacks", _DEFAULT.most_rollbacks, "how often a run goes back before it stops")

@@ -117,14 +117,14 @@ class Validation(keras.callbacks.Callback):
 
     def _explain(self, step: int) -> None:
         """Stop at a step whose loss is not a number, and say all that can be found out of it."""
-        said, learner = f"the loss is not finite at step {step}", self.model  # which also brings JAX' variables up to date
+        said = f"the loss is not finite at step {step}"
+        _ = self.model  # reading it is what brings JAX' variables up to date
         try:
             ids = self.feed.numbers(step - 1)
             said += f": {where_not_finite(self.trained, self.plan, *self.feed.batch(step - 1))}"
             said += f"; its patches: {keep_batch(self.run.folder, self.plan.source, ids, step)}"
         except Exception as error:  # the round was left behind, the disk is full: that the loss is not finite is told all the same
             said += f" (why could not be found out: {brief(error)})"
-        learner.stop_training = True
         raise Exploded(f"{said}; {self._kept()}")
 
     def _refuse_explosion(self, loss: float) -> None:

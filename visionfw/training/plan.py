@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from visionfw import models
-from visionfw.config import TrainRequest, read_initializer
+from visionfw.config import TrainRequest
 from visionfw.data.augment import Augmentation
 from visionfw.data.augment import augmentation as read_augmentation
 from visionfw.data.cache import cache_folder, open_sets
@@ -25,6 +25,7 @@ from visionfw.evaluation.protocol import prepare as prepare_case
 from visionfw.graph.check import Checked, examine
 from visionfw.graph.variants import initialised, normalised
 from visionfw.imaging.degrade import Degradation, degradation
+from visionfw.initializers import read_initializer
 from visionfw.progress import counter
 from visionfw.sampler_options import SamplerChoice, read_sampler
 
