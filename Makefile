@@ -1,11 +1,12 @@
 # make demo    train the embedded default for about two minutes, measure it beside bicubic, draw a picture
 # make test    run the tests
 # make lint    check the style
-# Each sets up a virtual environment in .venv first; PYTHON says which Python it is made from.
+# Each sets up a virtual environment in .venv first; PYTHON says which Python it is made from, WORKERS how many tests run at a time.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 READY := $(VENV)/.ready
 
 .PHONY: demo test lint clean
@@ -20,7 +21,7 @@ demo: $(READY)
 	$(BIN)/python evaluate.py --run=latest
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -21,10 +21,10 @@ def test_weights_return_as_they_were_saved(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
-    [("nowhere.weights.h5", "weights: no file"), ("x.pth", r"a weight file ends in \.weights\.h5 or \.keras"), ("text.weights.h5", "do not fit EDSR")],
+    [("nowhere.weights.h5", "weights: no file"), ("x.onnx", r"a weight file ends in \.weights\.h5, \.keras, "), ("text.weights.h5", "do not fit EDSR")],
 )
 def test_a_file_that_holds_no_weights_is_told(tmp_path, name, sentence):
-    for file in ("x.pth", "text.weights.h5"):
+    for file in ("x.onnx", "text.weights.h5"):
         (tmp_path / file).write_text("nothing")
     with pytest.raises(RequestError, match=sentence):
         vf.load_weights(vf.build(vf.definition("edsr", **SMALL)), tmp_path / name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from visionfw.graph.check import examine
 from visionfw.graph.schema import parse
 from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.paths import user_path
+from visionfw.weights.assign import assign
+from visionfw.weights.files import read_weights
 
 SUFFIXES = (".weights.h5", ".keras")
 
@@ -36,21 +38,34 @@ def save_weights(model: keras.Model, path: Path) -> None:
         raise VisionfwError(f"{path}: cannot be written: {brief(error)}") from error
 
 
-def load_weights(model: keras.Model, file: str | Path) -> None:
-    """Load weights that visionfw or Keras saved into a model of the same layer names.
+def load_weights(model: keras.Model, file: str | Path, names: Mapping[str, str] | None = None) -> list[str]:
+    """Load weights into a model: its own, or another program's, whose layouts are converted.
 
     Args:
         model: what `vf.build` returned.
-        file: .weights.h5 or .keras.
+        file: .weights.h5 or .keras of a model with the same layer names; or a PyTorch state_dict (.pth, .pt, .ckpt), .safetensors,
+            MATLAB (.mat), HDF5 (.h5, .hdf5) or NumPy (.npz) file. Nothing that is pickled in a file runs.
+        names: for other programs' files: our layer's name -> the prefix of their keys, {"block_body-3-conv_q": "body.3.conv2"}; a '*'
+            stands for the same text in both, {"block_body-*-conv_q": "body.*.conv2"}. Without it weights are taken by order.
+
+    Returns:
+        Remarks: what of the file was not used, an order that had to be guessed.
 
     Raises:
-        RequestError: the file is missing, of another kind, or does not fit the model.
+        RequestError: the file is missing, of another kind, holds code, or does not fit the model, which is then left as it was.
+        VisionfwError: the file cannot be read.
     """
     path = user_path(file)
     if not path.is_file():
         raise RequestError(f"weights: no file {path}")
-    if not path.name.endswith(SUFFIXES):
-        raise RequestError(f"weights {path}: a weight file ends in {' or '.join(SUFFIXES)}")
+    if names is None and path.name.endswith(SUFFIXES):
+        _load_own(model, path)
+        return []
+    return assign(model, read_weights(path), names)
+
+
+def _load_own(model: keras.Model, path: Path) -> None:
+    """Load what visionfw or Keras saved of a model with the same layer names."""
     before = model.get_weights()
     try:
         with warnings.catch_warnings(record=True) as skipped:

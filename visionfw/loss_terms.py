@@ -11,6 +11,7 @@ from visionfw.errors import RequestError, unknown
 LOSSES = {
     "l1": "mean absolute error (EDSR, RCAN, RDN)",
     "mse": "mean squared error (SRCNN, VDSR, SRResNet)",
+    "luma": "mean absolute error of the luma alone, beside another loss where colours count: l1+luma",
     "charbonnier": "sqrt(error^2 + 1e-6), a smooth l1 (LapSRN)",
     "mse_central": "mean squared error without a border of pixels (SRCNN): mse_central:border=6",
     "ssim": "1 - SSIM, on each channel",

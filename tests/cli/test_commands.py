@@ -2,9 +2,9 @@
 
 import importlib.util
 import os
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -24,9 +24,10 @@ def run(root, *arguments, cwd=None, seconds=200, backend="tensorflow"):
 def test_help_and_list_answer_at_once(root, command, flag):
     times = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)  # the processor's time, whatever else runs beside
         status, text, errors = run(root, command, flag)
-        times.append(time.perf_counter() - started)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert (status, errors) == (0, "")
     assert "edsr" in text
     assert min(times) < 1

@@ -107,8 +107,9 @@ from visionfw.data.patches import PatchSource
 from visionfw.data.store import open_store
 before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
 source = PatchSource(open_store(Path({str(tmp_path)!r})), 24, stride=1)
+seconds = time.process_time() - started
 lr, hr = source.read(np.random.default_rng(0).integers(len(source), size=64))
-print(len(source), time.process_time() - started, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, lr.shape, hr.shape)
+print(len(source), seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, lr.shape, hr.shape)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     count, seconds, mib = (float(part) for part in done.stdout.split()[:3])

@@ -16,10 +16,6 @@ PUBLISHED = [
     ("carn", {"scale": 4}, 1_111_875),
     # PAN: 272K in Zhao et al., ECCVW 2020, table 2; zhaohengyuan1/PAN, PAN_arch.py
     ("pan", {"scale": 4}, 272_419),
-    # IMDN: 694K, 703K, 715K in Hui et al., ACM MM 2019, table 5; Zheng222/IMDN, architecture.py
-    ("imdn", {"scale": 2}, 694_404),
-    ("imdn", {"scale": 3}, 703_059),
-    ("imdn", {"scale": 4}, 715_176),
     # LapSRN: 812K in Lai et al., CVPR 2017, without biases; phoenix104104/LapSRN, init_LapSRN_model.m with them
     ("lapsrn", {"levels": 2}, 814_242),
     # DRRN: 297K in Tai et al., CVPR 2017: convolutions alone, two of 128 x 128 x 9 shared by all units
@@ -34,16 +30,14 @@ def test_parameters_are_as_published(name, arguments, count):
     assert vf.cost(getattr(zoo, name)(**arguments)).params == count
 
 
-@pytest.mark.parametrize("name", ["carn", "carn_m", "pan", "imdn", "lapsrn", "drrn", "unet", "swinir_light"])
+@pytest.mark.parametrize("name", ["carn", "carn_m", "pan", "lapsrn", "drrn", "unet", "swinir_light"])
 def test_each_survives_json_in_its_normal_form(name):
     normal = vf.normalise(getattr(zoo, name)())
     assert vf.normalise(json.loads(json.dumps(normal))) == normal
     vf.check(normal)
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"), [("carn", {}), ("carn_m", {}), ("pan", {"blocks": 2}), ("imdn", {"blocks": 2}), ("swinir_light", {"groups": 1, "depth": 2})]
-)
+@pytest.mark.parametrize(("name", "arguments"), [("carn", {}), ("carn_m", {}), ("pan", {"blocks": 2}), ("swinir_light", {"groups": 1, "depth": 2})])
 def test_each_enlarges_any_odd_size(name, arguments):
     d = getattr(zoo, name)(**arguments)
     made = vf.build(d)(np.random.default_rng(0).random((1, 11, 13, 3), np.float32))

@@ -140,44 +140,6 @@ def pan(scale=4, filters=40, up_filters=24, blocks=16):
     }
 
 
-def imdn(scale=4, filters=64, blocks=6):
-    """IMDN (Hui et al., ACM MM 2019): channels split off step by step, contrast-aware attention."""
-    kept = filters // 4
-    rest = filters - kept
-    leaky = {"negative_slope": 0.05}
-    imdb = {
-        "conv": [(0, "c1"), ("r1", "c2"), ("r2", "c3"), ("r3", "c4"), ("contrast", "s"), ("s1", "e"), ("attended", "c5")],
-        "conv_par": [None, None, None, {"filters": kept}, {"filters": filters // 16, "kernel_size": 1}, {"kernel_size": 1}, {"kernel_size": 1}],
-        "activation": [("c1", "l1"), ("c2", "l2"), ("c3", "l3"), ("s", "s1"), ("e", "attention")],
-        "activation_sub": ["LeakyReLU", "LeakyReLU", "LeakyReLU", "ReLU", "sigmoid"],
-        "activation_par": [leaky, leaky, leaky, None, None],
-        "layer": [*[(f"l{step}", f"d{step}") for step in (1, 2, 3)], *[(f"l{step}", f"r{step}") for step in (1, 2, 3)], ("joined", "contrast")],
-        "layer_sub": [*["ChannelSlice"] * 6, "GlobalAveragePooling2D"],
-        "layer_par": [*[{"start": 0, "stop": kept}] * 3, *[{"start": kept, "stop": kept + rest}] * 3, {"keepdims": True}],
-        "merge": [("d1", "d2", "d3", "c4", "joined"), ("joined", "attention", "attended"), (0, "c5", "sum")],
-        "merge_sub": ["Concatenate", "Multiply", "Add"],
-    }
-    outputs = [f"b{number}" for number in range(1, blocks + 1)]
-    return {
-        "name": "IMDN",
-        "scale": scale,
-        "defaults": {"conv": {"filters": filters}},
-        "conv": [(0, "head"), ("joined", "fused"), ("fused_l", "body"), ("features", "tail")],
-        "conv_par": [None, {"kernel_size": 1}, None, {"filters": 3 * scale**2}],
-        "activation": [("fused", "fused_l")],
-        "activation_sub": "LeakyReLU",
-        "activation_par": leaky,
-        "block": list(zip(["head", *outputs[:-1]], outputs, strict=True)),
-        "block_sub": "imdb",
-        "blocks": {"imdb": imdb},
-        "merge": [(*outputs, "joined"), ("head", "body", "features")],
-        "merge_sub": ["Concatenate", "Add"],
-        "layer": [("tail", "sr")],
-        "layer_sub": "PixelShuffle",
-        "layer_par": {"size": scale},
-    }
-
-
 def drrn(units=9, filters=128):
     """DRRN B1U9 (Tai et al., CVPR 2017): one residual unit applied again and again, with the first features added each time."""
     unit = {

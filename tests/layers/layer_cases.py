@@ -12,6 +12,7 @@ CASES = {
     "Nearest": ({"scale": 2}, (2, 3, 5, 3)),
     "MeanShift": ({"mean": [0.1, 0.2, 0.3], "sign": 1}, (2, 4, 4, 3)),
     "ChannelSlice": ({"start": 1, "stop": 3}, (2, 4, 4, 5)),
+    "GlobalDeviationPooling2D": ({"keepdims": True}, (2, 4, 5, 3)),
     "ReplicatePadding": ({"padding": ((1, 2), (0, 3))}, (2, 4, 5, 2)),
     "ReflectPadding": ({"padding": 3}, (2, 4, 5, 2)),
     "SelfAttention": ({"heads": 2}, (2, 4, 3, 8)),

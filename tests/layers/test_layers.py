@@ -44,6 +44,8 @@ def by_formula(name, x, weights):
         return x + np.array([0.1, 0.2, 0.3], np.float32)
     if name == "ChannelSlice":
         return x[..., 1:3]
+    if name == "GlobalDeviationPooling2D":
+        return x.std(axis=(1, 2), keepdims=True)
     if name == "ReplicatePadding":
         return np.pad(x, ((0, 0), (1, 2), (0, 3), (0, 0)), mode="edge")
     if name == "ReflectPadding":

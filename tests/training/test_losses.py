@@ -25,6 +25,7 @@ def total_variation(made):
     [
         ("l1", lambda a, b: np.abs(a - b).mean()),
         ("mse", lambda a, b: ((a - b) ** 2).mean()),
+        ("luma", lambda a, b: np.abs(vf.luma(a * 255) - vf.luma(b * 255)).mean() / 255),
         ("charbonnier", lambda a, b: np.sqrt((a - b) ** 2 + 1e-6).mean()),
         ("mse_central", lambda a, b: ((a - b) ** 2)[6:-6, 6:-6].mean()),
         ("ssim", lambda a, b: 1 - vf.ssim(a * 255, b * 255)),
@@ -35,6 +36,11 @@ def test_a_loss_is_its_formula_for_every_image(pair, name, formula):
     a, b = pair
     made = keras.ops.convert_to_numpy(LOSSES[name](a, b))
     assert made == pytest.approx([formula(x, y) for x, y in zip(a.astype(float), b.astype(float), strict=True)], rel=1e-4)
+
+
+def test_the_luma_of_a_luma_model_is_what_it_makes(pair):
+    a, b = (image[..., :1] for image in pair)
+    np.testing.assert_allclose(LOSSES["luma"](a, b), LOSSES["l1"](a, b))
 
 
 @pytest.mark.parametrize("name", LOSSES)

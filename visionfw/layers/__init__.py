@@ -9,6 +9,7 @@ from visionfw.layers.channels import ChannelSlice, MeanShift
 from visionfw.layers.embedding import SinusoidalEmbedding
 from visionfw.layers.fast import BatchNormalization, PReLU
 from visionfw.layers.padding import ReflectPadding, ReplicatePadding
+from visionfw.layers.pooling import GlobalDeviationPooling2D
 from visionfw.layers.resampling import Bicubic, Nearest, PixelShuffle
 
 #: Every layer of ours that a dictionary can name.
@@ -18,6 +19,7 @@ LAYERS = {
         BatchNormalization,
         Bicubic,
         ChannelSlice,
+        GlobalDeviationPooling2D,
         MeanShift,
         Nearest,
         PReLU,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from keras import ops
 
 from visionfw.errors import RequestError
 from visionfw.loss_terms import LossTerm
 from visionfw.metrics.tensors import ssim_per_image
+from visionfw.numerics import LUMA_COEFFICIENTS
 
 
 def l1(reference, made):
@@ -23,6 +25,14 @@ def l1(reference, made):
 def mse(reference, made):
     """Mean squared error."""
     return _mean(ops.square(_difference(reference, made)))
+
+
+def luma(reference, made):
+    """Mean absolute error of Y, which benchmarks compare; of a model of luma the same as l1."""
+    difference = _difference(reference, made)
+    if difference.shape[-1] == 3:
+        difference = ops.sum(difference * np.array(LUMA_COEFFICIENTS, np.float32) / 255, axis=-1, keepdims=True)
+    return _mean(ops.abs(difference))
 
 
 def charbonnier(reference, made):
@@ -56,7 +66,15 @@ def _mean(values):
     return ops.mean(values, axis=(1, 2, 3))
 
 
-LOSSES = {"l1": l1, "mse": mse, "charbonnier": charbonnier, "mse_central": mse_central, "ssim": ssim, "total_variation": total_variation}
+LOSSES = {
+    "l1": l1,
+    "mse": mse,
+    "luma": luma,
+    "charbonnier": charbonnier,
+    "mse_central": mse_central,
+    "ssim": ssim,
+    "total_variation": total_variation,
+}
 
 
 def weighted_sum(terms: Sequence[LossTerm], side: int) -> Callable:

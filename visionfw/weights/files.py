@@ -1,0 +1,175 @@
+"""Weight files of any kind -> arrays by name."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visionfw.errors import RequestError, VisionfwError, brief
+from visionfw.weights.pytorch import read_pytorch
+
+#: Suffix -> what it is.
+SUFFIXES = {
+    ".pth": "PyTorch state_dict",
+    ".pt": "PyTorch state_dict",
+    ".ckpt": "PyTorch state_dict",
+    ".safetensors": "safetensors of PyTorch layout",
+    ".mat": "MATLAB",
+    ".h5": "HDF5",
+    ".hdf5": "HDF5",
+    ".npz": "NumPy",
+}
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """What a file holds.
+
+    Attributes:
+        path: the file.
+        layout: how its kernels lie: 'pytorch', 'matlab' or 'keras'.
+        arrays: key -> values, in the file's order.
+    """
+
+    path: Path
+    layout: str
+    arrays: dict[str, np.ndarray]
+
+
+def read_weights(path: Path) -> WeightFile:
+    """Read a weight file of another program; nothing that is pickled in it runs.
+
+    Raises:
+        RequestError: the kind of file is not known, it holds code, or no arrays.
+        VisionfwError: it cannot be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise RequestError(f"weights {path}: a weight file ends in {', '.join(('.weights.h5', '.keras', *SUFFIXES))}, not in {path.suffix!r}")
+    try:
+        layout, arrays = _read(path, suffix)
+    except RequestError as error:
+        raise RequestError(f"weights {path}: {error}") from error
+    except Exception as error:  # a damaged file makes its reader raise nearly anything
+        raise VisionfwError(f"weights {path}: cannot be read: {brief(error)}") from error
+    numbers = {key: array for key, array in arrays.items() if array.dtype.kind in "fiu" and array.size}
+    if not numbers:
+        raise RequestError(f"weights {path}: it holds no arrays of numbers")
+    return WeightFile(path, layout, numbers)
+
+
+def _read(path: Path, suffix: str) -> tuple[str, dict[str, np.ndarray]]:
+    if suffix in (".pth", ".pt", ".ckpt"):
+        return "pytorch", read_pytorch(path)
+    if suffix == ".safetensors":
+        return "pytorch", _read_safetensors(path)
+    if suffix == ".mat":
+        return "matlab", _read_matlab(path)
+    if suffix == ".npz":
+        with np.load(path, allow_pickle=False) as found:
+            return "keras", {key: found[key] for key in found.files}
+    return "keras", _read_hdf5(path)
+
+
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    """Read the format's header of JSON and its bytes. Reference: github.com/huggingface/safetensors."""
+    kinds = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "U8": "u1"}
+    content = path.read_bytes()
+    (length,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8 : 8 + length])
+    arrays = {}
+    for key, entry in header.items():
+        if key == "__metadata__" or entry["dtype"] not in kinds:
+            continue
+        first, last = (8 + length + offset for offset in entry["data_offsets"])
+        values = np.frombuffer(content[first:last], kinds[entry["dtype"]])
+        values = (values.astype(np.uint32) << 16).view(np.float32) if entry["dtype"] == "BF16" else values
+        arrays[key] = values.reshape(entry["shape"])
+    return arrays
+
+
+def _read_matlab(path: Path) -> dict[str, np.ndarray]:
+    """Read a .mat file: versions up to 7 by SciPy, 7.3, which is HDF5, by h5py."""
+    import scipy.io
+
+    try:
+        found = scipy.io.loadmat(path, simplify_cells=False)
+    except NotImplementedError:
+        return _read_matlab_73(path)
+    return dict(_flattened({key: value for key, value in found.items() if not key.startswith("__")}))
+
+
+def _flattened(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the arrays inside dictionaries, MATLAB's structures and its cells, each with the way to it."""
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from _flattened(entry, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, np.ndarray | np.void) and value.dtype.names:
+        entries = np.atleast_1d(value).ravel(order="F")
+        if {"name", "value"} <= set(value.dtype.names):  # MatConvNet's parameters
+            for entry in entries:
+                yield from _flattened(entry["value"], str(np.squeeze(entry["name"])))
+            return
+        for number, entry in enumerate(entries):
+            for key in value.dtype.names:
+                yield from _flattened(entry[key], ".".join(filter(None, (name, str(number) if len(entries) > 1 else "", key))))
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        for number, entry in enumerate(value.ravel(order="F")):
+            yield from _flattened(entry, f"{name}.{number}" if value.size > 1 else name)
+    elif isinstance(value, np.ndarray):
+        yield name, value
+
+
+def _read_matlab_73(path: Path) -> dict[str, np.ndarray]:
+    """Read MATLAB's HDF5: axes are reversed there, and cells hold references."""
+    import h5py
+
+    arrays: dict[str, np.ndarray] = {}
+    with h5py.File(path) as file:
+
+        def visit(entry: Any, name: str) -> None:
+            if isinstance(entry, h5py.Group):
+                for key in entry:
+                    if not key.startswith("#"):
+                        visit(entry[key], f"{name}.{key}" if name else key)
+            elif entry.dtype == h5py.ref_dtype:
+                targets = entry[()].T.ravel(order="F")
+                for number, target in enumerate(targets):
+                    visit(file[target], f"{name}.{number}" if len(targets) > 1 else name)
+            else:
+                arrays[name] = np.asarray(entry[()]).T
+
+        visit(file, "")
+    return arrays
+
+
+def _read_hdf5(path: Path) -> dict[str, np.ndarray]:
+    """Read every data set of an HDF5 file, in the order its attributes tell (Keras 2) or by name, 2 before 10."""
+    import h5py
+
+    arrays: dict[str, np.ndarray] = {}
+    with h5py.File(path) as file:
+        root = file["model_weights"] if "model_weights" in file else file
+
+        def visit(group: Any, name: str) -> None:
+            told = [entry.decode() if isinstance(entry, bytes) else entry for entry in group.attrs.get("layer_names", group.attrs.get("weight_names", ()))]
+            for key in [key for key in told if key in group] or sorted(group, key=_naturally):
+                way = f"{name}/{key}" if name else key
+                if isinstance(group[key], h5py.Group):
+                    visit(group[key], way)
+                else:
+                    arrays[way] = np.asarray(group[key][()])
+
+        visit(root, "")
+    return arrays
+
+
+def _naturally(name: str) -> list[Any]:
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
