@@ -171,7 +171,7 @@ def test_names_say_which_is_which(tmp_path):
     model = vf.build(vf.definition("edsr", blocks=3, filters=4, scale=2))
     given = {}
     for number in range(3):
-        for ours, theirs in (("conv_1", "conv2"), ("conv_3", "conv1")):
+        for theirs in ("conv2", "conv1"):
             given |= {f"module.body.{number}.{theirs}.weight": normal(4, 4, 3, 3), f"module.body.{number}.{theirs}.bias": normal(4)}
     for name, shape in (("head", (4, 3, 3, 3)), ("last", (4, 4, 3, 3)), ("up.0", (16, 4, 3, 3)), ("tail", (3, 4, 3, 3)), ("sub_mean", (3, 3, 1, 1))):
         given |= {f"{name}.weight": normal(*shape), f"{name}.bias": normal(shape[0])}

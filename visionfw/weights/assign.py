@@ -175,6 +175,7 @@ def _prefix(layer: str, names: Mapping[str, str]) -> str | None:
     for pattern, prefix in names.items():
         found = re.fullmatch("(.*?)".join(map(re.escape, pattern.split("*"))), layer)
         if found:
-            parts = iter(found.groups())
-            return re.sub(r"\*", lambda _: next(parts, "*"), prefix).removeprefix("module.")
+            for part in found.groups():
+                prefix = prefix.replace("*", part, 1)
+            return prefix.removeprefix("module.")
     return None

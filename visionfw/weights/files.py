@@ -156,7 +156,7 @@ def _read_hdf5(path: Path) -> dict[str, np.ndarray]:
 
     arrays: dict[str, np.ndarray] = {}
     with h5py.File(path) as file:
-        root = file["model_weights"] if "model_weights" in file else file
+        root = file.get("model_weights", file)
 
         def visit(group: Any, name: str) -> None:
             told = [entry.decode() if isinstance(entry, bytes) else entry for entry in group.attrs.get("layer_names", group.attrs.get("weight_names", ()))]
