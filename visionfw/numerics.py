@@ -49,3 +49,7 @@ def gaussian_window(size: int, sigma: float) -> np.ndarray:
     x = np.arange(size) - (size - 1) / 2
     window = np.exp(-(x**2) / (2 * sigma**2))
     return window / window.sum()
+
+
+#: Powers of the five scales of MS-SSIM, finest first. Reference: Wang, Simoncelli, Bovik, Asilomar 2003.
+MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)

@@ -1,16 +1,19 @@
-"""PSNR and SSIM of NumPy images: the reference."""
+"""Image quality of NumPy images: the reference that `tensors` is tested against."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from scipy.ndimage import correlate1d
 
 from visionfw.errors import RequestError
-from visionfw.numerics import gaussian_window
+from visionfw.numerics import MS_SSIM_WEIGHTS, gaussian_window
 
 _PEAK = 255.0
+_C1, _C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
+_WINDOW = 11
+_STRIP = 24
+_BAND = np.stack([np.pad(gaussian_window(_WINDOW, 1.5), (row, _STRIP - 1 - row)) for row in range(_STRIP)])
 
 
 def psnr(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
@@ -26,9 +29,33 @@ def psnr(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
     Raises:
         RequestError: the shapes differ, or nothing is left after the crop.
     """
-    a, b = _pair(a, b, crop)
-    error = np.mean((a - b) ** 2)
+    error = mse(a, b, crop)
     return math.inf if error == 0 else 10.0 * math.log10(_PEAK**2 / error)
+
+
+def mse(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
+    """Return the mean squared error in squared levels of 0..255. Arguments and errors as `psnr`."""
+    a, b = _pair(a, b, crop)
+    return float(np.square(a - b).mean())
+
+
+def mae(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
+    """Return the mean absolute error in levels of 0..255. Arguments and errors as `psnr`."""
+    a, b = _pair(a, b, crop)
+    return float(np.abs(a - b).mean())
+
+
+def entropy(image: np.ndarray, crop: int = 0) -> float:
+    """Return the Shannon entropy of an image's levels in bits, of 8 at most; of colour the mean over channels.
+
+    Args:
+        image: (height, width) or (height, width, channels), values 0..255; floats are rounded.
+        crop: pixels left out on every side.
+    """
+    levels, _ = _pair(image, image, crop)
+    channels = np.round(levels).astype(np.uint8).reshape(levels.shape[0] * levels.shape[1], -1)
+    shares = [np.bincount(channel, minlength=256) / len(channel) for channel in channels.T]
+    return float(np.mean([-(share[share > 0] * np.log2(share[share > 0])).sum() for share in shares]))
 
 
 def ssim(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
@@ -46,17 +73,35 @@ def ssim(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
 
     Reference: Wang et al., Image Quality Assessment: From Error Visibility to Structural Similarity, 2004.
     """
-    a, b = _pair(a, b, crop)
-    if min(a.shape[:2]) < 11:
-        raise RequestError(f"SSIM needs 11 x 11 pixels, and {a.shape[0]} x {a.shape[1]} are left")
-    c1, c2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
-    mean_a, mean_b = _smooth(a), _smooth(b)
-    variance_a = _smooth(a * a) - mean_a**2
-    variance_b = _smooth(b * b) - mean_b**2
-    covariance = _smooth(a * b) - mean_a * mean_b
-    similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    similarity /= (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
-    return float(similarity.mean())
+    a, b = _windowed(a, b, crop)
+    return float(np.mean([np.multiply(*_similarities(x, y)).mean() for x, y in zip(_channels(a), _channels(b), strict=True)]))
+
+
+def ms_ssim(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
+    """Return the structural similarity over five scales, 0 to 1; for colour the mean over channels.
+
+    Contrast and structure at every scale and luminance at the coarsest, each to the paper's power; between scales the mean of 2x2
+    pixels. Arguments as `ssim`.
+
+    Raises:
+        RequestError: the shapes differ, or a side is shorter than 161 pixels after the crop, where the coarsest scale has no window.
+
+    Reference: Wang, Simoncelli, Bovik, Multi-scale Structural Similarity for Image Quality Assessment, Asilomar 2003.
+    """
+    a, b = _windowed(a, b, crop)
+    least = (_WINDOW - 1) * 2 ** (len(MS_SSIM_WEIGHTS) - 1) + 1
+    if min(a.shape[:2]) < least:
+        raise RequestError(f"MS-SSIM needs {least} x {least} pixels, and {a.shape[0]} x {a.shape[1]} are left")
+    return float(np.mean([_ms_ssim_of_channel(x, y) for x, y in zip(_channels(a), _channels(b), strict=True)]))
+
+
+def _ms_ssim_of_channel(a: np.ndarray, b: np.ndarray) -> float:
+    made = 1.0
+    for weight in MS_SSIM_WEIGHTS[:-1]:
+        made *= max(0.0, _similarities(a, b)[1].mean()) ** weight
+        a, b = _halved(a), _halved(b)
+    luminance, structure = _similarities(a, b)
+    return made * max(0.0, (luminance * structure).mean()) ** MS_SSIM_WEIGHTS[-1]
 
 
 def _pair(a: np.ndarray, b: np.ndarray, crop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +114,43 @@ def _pair(a: np.ndarray, b: np.ndarray, crop: int) -> tuple[np.ndarray, np.ndarr
     return a[inner, inner], b[inner, inner]
 
 
+def _channels(image: np.ndarray) -> list[np.ndarray]:
+    """Return an image's channels, each contiguous."""
+    return [image] if image.ndim == 2 else [np.ascontiguousarray(image[..., channel]) for channel in range(image.shape[2])]
+
+
+def _windowed(a: np.ndarray, b: np.ndarray, crop: int) -> tuple[np.ndarray, np.ndarray]:
+    a, b = _pair(a, b, crop)
+    if min(a.shape[:2]) < _WINDOW:
+        raise RequestError(f"SSIM needs {_WINDOW} x {_WINDOW} pixels, and {a.shape[0]} x {a.shape[1]} are left")
+    return a, b
+
+
+def _similarities(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the maps of luminance, and of contrast times structure."""
+    mean_a, mean_b = _smooth(a), _smooth(b)
+    both = mean_a * mean_b
+    squares = mean_a * mean_a + mean_b * mean_b
+    covariance = _smooth(a * b) - both
+    variances = _smooth(a * a + b * b) - squares  # of both images: only their sum is asked for
+    return (2 * both + _C1) / (squares + _C1), (2 * covariance + _C2) / (variances + _C2)
+
+
 def _smooth(image: np.ndarray) -> np.ndarray:
-    window = gaussian_window(11, 1.5)
-    rows = correlate1d(image, window, axis=0, mode="reflect")[5:-5]
-    return correlate1d(rows, window, axis=1, mode="reflect")[:, 5:-5]
+    """Filter an image of one channel with the Gaussian window where it lies inside: rows, then columns."""
+    return _smooth_rows(_smooth_rows(image).T).T
+
+
+def _smooth_rows(image: np.ndarray) -> np.ndarray:
+    """Filter along the first axis: strips of rows, each times a band of the window's values, which is the fastest way in NumPy."""
+    made = np.empty((len(image) - _WINDOW + 1, image.shape[1]))
+    for first in range(0, len(made), _STRIP):
+        rows = min(_STRIP, len(made) - first)
+        np.matmul(_BAND[:rows, : rows + _WINDOW - 1], image[first : first + rows + _WINDOW - 1], out=made[first : first + rows])
+    return made
+
+
+def _halved(image: np.ndarray) -> np.ndarray:
+    """Return the means of 2x2 pixels; a row or column over is its own neighbour."""
+    even = np.pad(image, [(0, side % 2) for side in image.shape], mode="symmetric")
+    return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4

@@ -1,4 +1,4 @@
-"""PSNR and SSIM on keras.ops, for the training step."""
+"""The measures of `arrays` on keras.ops: for losses and for the training step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,19 @@ import math
 import numpy as np
 from keras import ops
 
-from visionfw.numerics import gaussian_window
+from visionfw.numerics import MS_SSIM_WEIGHTS, gaussian_window
+
+_C1, _C2 = 0.01**2, 0.03**2
+
+
+def mse_per_image(a, b):
+    """Return every image's mean squared error, (batch,) float32, of (batch, height, width, channels) tensors in [0, 1]."""
+    return ops.mean(ops.square(ops.cast(a, "float32") - ops.cast(b, "float32")), axis=(1, 2, 3))
+
+
+def mae_per_image(a, b):
+    """Return every image's mean absolute error, (batch,) float32, of (batch, height, width, channels) tensors in [0, 1]."""
+    return ops.mean(ops.abs(ops.cast(a, "float32") - ops.cast(b, "float32")), axis=(1, 2, 3))
 
 
 def psnr_per_image(a, b):
@@ -19,9 +31,7 @@ def psnr_per_image(a, b):
     Returns:
         (batch,) float32; at most 100 dB, where the images are equal.
     """
-    difference = ops.cast(a, "float32") - ops.cast(b, "float32")
-    error = ops.mean(ops.square(difference), axis=(1, 2, 3))
-    return -10.0 / math.log(10.0) * ops.log(ops.maximum(error, 1e-10))
+    return -10.0 / math.log(10.0) * ops.log(ops.maximum(mse_per_image(a, b), 1e-10))
 
 
 def ssim_per_image(a, b):
@@ -33,14 +43,43 @@ def ssim_per_image(a, b):
     Returns:
         (batch,) float32.
     """
+    luminance, structure = _similarities(ops.cast(a, "float32"), ops.cast(b, "float32"))
+    return ops.mean(luminance * structure, axis=(1, 2, 3))
+
+
+def ms_ssim_per_image(a, b):
+    """Return every image's MS-SSIM, as `arrays.ms_ssim`.
+
+    Args:
+        a, b: (batch, height, width, channels) tensors in [0, 1], at least 161 x 161.
+
+    Returns:
+        (batch,) float32.
+    """
     a, b = ops.cast(a, "float32"), ops.cast(b, "float32")
-    c1, c2 = 0.01**2, 0.03**2
+    made = 1.0
+    for number, weight in enumerate(MS_SSIM_WEIGHTS):
+        luminance, structure = _similarities(a, b)
+        is_last = number == len(MS_SSIM_WEIGHTS) - 1
+        similarity = ops.mean(luminance * structure if is_last else structure, axis=(1, 2))
+        made = made * ops.power(ops.maximum(similarity, 1e-6), weight)  # above 0, where the power has no slope
+        a, b = _halved(a), _halved(b)
+    return ops.mean(made, axis=1)
+
+
+def _similarities(a, b):
+    """Return the maps of luminance, and of contrast times structure."""
     mean_a, mean_b = _smooth(a), _smooth(b)
-    variance_a, variance_b = _smooth(a * a) - mean_a * mean_a, _smooth(b * b) - mean_b * mean_b
-    covariance = _smooth(a * b) - mean_a * mean_b
-    similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    similarity = similarity / ((mean_a * mean_a + mean_b * mean_b + c1) * (variance_a + variance_b + c2))
-    return ops.mean(similarity, axis=(1, 2, 3))
+    both, squares = mean_a * mean_b, mean_a * mean_a + mean_b * mean_b
+    covariance, variances = _smooth(a * b) - both, _smooth(a * a + b * b) - squares
+    return (2 * both + _C1) / (squares + _C1), (2 * covariance + _C2) / (variances + _C2)
+
+
+def _halved(image):
+    """Return the means of 2x2 pixels; a row or column over is its own neighbour."""
+    height, width = image.shape[1:3]
+    even = ops.pad(image, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]], mode="symmetric")
+    return ops.average_pool(even, 2, 2, padding="valid", data_format="channels_last")
 
 
 def _smooth(image):
