@@ -7,19 +7,15 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
-from visionfw import models, registry, runs
-from visionfw.config import EvaluateRequest
+from visionfw import registry, runs
 from visionfw.devices import choose_precision
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.build import compile_model
 from visionfw.graph.check import examine
-from visionfw.graph.schema import parse
-from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.paths import user_path
 from visionfw.weights.assign import assign
 from visionfw.weights.files import read_weights
@@ -100,52 +96,6 @@ def load(source: str | Path) -> keras.Model:
     if path.suffix == ".keras":
         return _load_keras(path)
     return load_run(runs.find(path))
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A model to be measured, what its dictionary says of it, and how its LR images are made."""
-
-    model: keras.Model
-    name: str
-    colour: str
-    scale: int
-    degradation: Degradation
-
-
-def open_subject(request: EvaluateRequest) -> Subject:
-    """Open what an evaluation is about: a run, or a dictionary with a file of weights.
-
-    Raises:
-        RequestError: no such run, model or file; weights that do not fit; no scale, or another than the run's.
-    """
-    if request.run is not None:
-        run = runs.find(request.run)
-        return _run_subject(run, request)
-    source = models.load(request.model, dict(request.model_args), request.scale)
-    checked = examine(source.dictionary, request.scale, source.functions)
-    definition = checked.definition
-    if definition.scale is None or checked.scale is None:
-        raise RequestError(f"{definition.name}: its output is no image of a known scale, so it cannot be measured")
-    with precision(request.precision):
-        model = compile_model(checked)
-    load_weights(model, request.weights)
-    how = degradation(request.degradation or "bicubic", definition.scale, request.degradation_seed or 0)
-    return Subject(model, definition.name, definition.colour, definition.scale, how)
-
-
-def _run_subject(run: runs.Run, request: EvaluateRequest) -> Subject:
-    definition, problems = parse(run.read_model())
-    if problems or definition.scale is None:
-        raise VisionfwError(f"{run.model}: is damaged: {problems[0] if problems else 'it says no scale'}")
-    if request.scale not in (None, definition.scale):
-        raise RequestError(f"--scale={request.scale}: run {run.folder} is of scale {definition.scale}")
-    with precision(request.precision):
-        model = load_run(run)
-    asked = run.read().get("request", {})
-    seed = request.degradation_seed if request.degradation_seed is not None else asked.get("degradation_seed", 0)
-    how = degradation(request.degradation or asked.get("degradation", "bicubic"), definition.scale, seed)
-    return Subject(model, definition.name, definition.colour, definition.scale, how)
 
 
 @contextmanager

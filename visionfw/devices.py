@@ -43,6 +43,23 @@ def compute_in_parts(parts: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(-(-processors() // parts))
 
 
+def machine_bytes() -> int:
+    """Return the machine's memory in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def free_bytes() -> int:
+    """Return the memory in bytes that this process may still take: the machine's, within its control group's limit (Linux)."""
+    free = machine_bytes() // 2
+    with contextlib.suppress(OSError, ValueError):
+        told = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        free = int(told["MemAvailable"].split()[0]) * 1024
+    with contextlib.suppress(OSError, ValueError):
+        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
+        free = min(free, max(0, limit - used))
+    return free
+
+
 def processor_has_bfloat16() -> bool:
     """Tell whether the processor multiplies bfloat16 in hardware; without that, bfloat16 is many times slower than float32."""
     try:

@@ -1,17 +1,30 @@
-"""Whole images through a model; models of luma with their chroma beside."""
+"""Whole images through a model: tiles, self-ensemble, luma models with chroma beside."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import keras
 import numpy as np
 
+from visionfw.devices import free_bytes
 from visionfw.errors import RequestError
+from visionfw.graph.reach import Reach, reach_of
 from visionfw.imaging.colour import from_ycbcr, to_ycbcr
 from visionfw.imaging.resize import imresize
+from visionfw.tiles import size_for, tiles
+
+_HALO = 32  # LR pixels, for a model that sees the whole image: no overlap makes its tiles exact
+_CHROMA_HALO = 3  # what bicubic sees
+_MOST_BYTES = 3 * 2**29  # of a tile's forward pass, however much memory is free
+
+Progress = Callable[[int, int], None]
 
 
 def super_resolve(model: keras.Model, lr: np.ndarray) -> np.ndarray:
-    """Run a model on one image.
+    """Run a model on one image as it is.
 
     Args:
         model: LR in [0, 1] -> SR; of several outputs 'sr' counts.
@@ -27,7 +40,119 @@ def super_resolve(model: keras.Model, lr: np.ndarray) -> np.ndarray:
     else:
         made = model(keras.ops.convert_to_tensor(batch), training=False)
     made = made["sr"] if isinstance(made, dict) else made
-    return keras.ops.convert_to_numpy(made)[0]
+    return np.asarray(keras.ops.convert_to_numpy(made)[0], np.float32)
+
+
+def self_ensemble(enlarge: Callable[[np.ndarray], np.ndarray], lr: np.ndarray) -> np.ndarray:
+    """Return the mean of what is made of an image's eight turns and mirrorings, each turned back.
+
+    Reference: Lim et al., Enhanced Deep Residual Networks for Single Image Super-Resolution, CVPRW 2017.
+    """
+    total = 0.0
+    for turns in range(4):
+        for mirrored in (False, True):
+            turned = np.rot90(lr[:, ::-1] if mirrored else lr, turns)
+            made = np.rot90(enlarge(np.ascontiguousarray(turned)), -turns)
+            total = total + (made[:, ::-1] if mirrored else made)
+    return total / np.float32(8)
+
+
+@dataclass(frozen=True)
+class Enlarger:
+    """A model with the way it is put on images.
+
+    Attributes:
+        model: one input, one image.
+        tile: side of a tile in LR pixels, without what it overlaps; None for as large as the free memory allows, 0 for the whole image.
+        ensemble: the mean of eight turned and mirrored images is made.
+    """
+
+    model: keras.Model
+    tile: int | None = None
+    ensemble: bool = False
+
+    @cached_property
+    def reach(self) -> Reach:
+        """How far the model sees."""
+        return reach_of(self.model)
+
+    @property
+    def colour(self) -> str:
+        """'y' for a model of luma, else 'rgb'."""
+        return "y" if channels_of(self.model) == 1 else "rgb"
+
+    def __call__(self, lr: np.ndarray) -> np.ndarray:
+        """Enlarge what the model is made for, (h, w, channels) float in [0, 1]: float32, not clipped."""
+        made = np.empty(self._enlarged(lr.shape), np.float32)
+        self._fill(made, lr, self._whole, None)
+        return made
+
+    def levels(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        """Enlarge an image of grey or RGB levels, tile by tile, so that no more than the two images is held as a whole.
+
+        A model of luma enlarges Y; Cb and Cr are enlarged by bicubic.
+
+        Args:
+            image: (height, width) or (height, width, 3), uint8 or uint16.
+            progress: called with (tiles done, tiles in all).
+
+        Returns:
+            The same dtype and number of axes.
+        """
+        most = np.iinfo(image.dtype).max
+        made = np.empty(self._enlarged(image.shape), image.dtype)
+
+        def enlarge(part: np.ndarray) -> np.ndarray:
+            levels = self._levels_of(part.astype(np.float64) / most) * most
+            return np.clip(np.round(levels), 0, most)
+
+        self._fill(made, image, enlarge, progress)
+        return made
+
+    def _levels_of(self, part: np.ndarray) -> np.ndarray:
+        """Enlarge grey or RGB in [0, 1] with whatever channels the model has."""
+        is_grey = part.ndim == 2
+        rgb = np.repeat(part[..., None], 3, axis=2) if is_grey else part
+        if self.colour == "rgb":
+            made = self._whole(rgb)
+        else:
+            ycbcr = to_ycbcr(rgb * 255.0)
+            y = self._whole(ycbcr[..., :1] / 255.0) * 255.0
+            chroma = imresize(ycbcr[..., 1:], float(self.reach.scale))
+            made = from_ycbcr(np.concatenate([y, chroma], axis=-1)) / 255.0
+        return made.mean(axis=2) if is_grey else made
+
+    def _whole(self, lr: np.ndarray) -> np.ndarray:
+        if self.ensemble:
+            return self_ensemble(lambda turned: super_resolve(self.model, turned), lr)
+        return super_resolve(self.model, lr)
+
+    def _enlarged(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (int(shape[0] * self.reach.scale), int(shape[1] * self.reach.scale), *shape[2:])
+
+    def _fill(self, made: np.ndarray, image: np.ndarray, enlarge: Callable[[np.ndarray], np.ndarray], progress: Progress | None) -> None:
+        """Enlarge tile by tile into `made`."""
+        found = list(self._tiles(image.shape[:2]))
+        scale = self.reach.scale
+        for done, (rows, columns) in enumerate(found, 1):
+            part = enlarge(image[rows.start : rows.stop, columns.start : columns.stop])
+            inside = [slice(int((span.first - span.start) * scale), int((span.last - span.start) * scale)) for span in (rows, columns)]
+            place = [slice(int(span.first * scale), int(span.last * scale)) for span in (rows, columns)]
+            made[place[0], place[1]] = part[inside[0], inside[1]]
+            if progress:
+                progress(done, len(found))
+
+    def _tiles(self, shape: tuple[int, int]):
+        """Yield the tiles of an image: one where it fits into memory, or is asked for whole."""
+        reach = self.reach
+        halo = max(_HALO if reach.halo is None else reach.halo, _CHROMA_HALO)
+        halo = -(-halo // reach.step) * reach.step
+        size = self.tile
+        if size is None:
+            budget = free_bytes() / 2 if reach.halo is None else min(_MOST_BYTES, free_bytes() / 2)
+            needed = reach.bytes_per_pixel * (2 if self.ensemble else 1)
+            size = 0 if shape[0] * shape[1] * needed <= budget else size_for(budget, needed, halo)
+        return tiles(shape, size or max(shape), halo, reach.step)
 
 
 def channels_of(model: keras.Model) -> int:
@@ -38,32 +163,27 @@ def channels_of(model: keras.Model) -> int:
     return shape[-1]
 
 
-def upscale(model: keras.Model, image: np.ndarray) -> np.ndarray:
+def upscale(model: keras.Model, image: np.ndarray, tile: int | None = None, self_ensemble: bool = False) -> np.ndarray:
     """Enlarge an image with a model.
 
-    A model of luma enlarges Y; Cb and Cr are enlarged by bicubic.
+    A model of luma enlarges Y; Cb and Cr are enlarged by bicubic. Tiles overlap by what the model sees, so the result is that of the
+    whole image; of a model that sees all of an image (global pooling, attention) tiles are an approximation.
 
     Args:
         model: what `vf.build` or `vf.load` returned.
-        image: (height, width, 3) or (height, width) uint8.
+        image: (height, width, 3) or (height, width), uint8 or uint16.
+        tile: side of a tile in LR pixels; None for as large as the free memory allows, 0 for the whole image at once.
+        self_ensemble: take the mean over eight turned and mirrored images; eight times the time.
 
     Returns:
-        The enlarged image, uint8, grey where it came in grey.
+        The enlarged image, of the same dtype, grey where it came in grey.
 
     Raises:
-        RequestError: the array is no such image, or the model takes several inputs.
+        RequestError: the array is no such image, the tile is no such number, or the model takes several inputs.
     """
     image = np.asarray(image)
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3) or not image.size:
-        raise RequestError(f"an image is (height, width) or (height, width, 3) uint8, not {image.shape} {image.dtype}")
-    rgb = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
-    made = _upscale_luma(model, rgb) if channels_of(model) == 1 else super_resolve(model, rgb / np.float32(255)) * 255.0
-    made = np.clip(np.round(made), 0, 255).astype(np.uint8)
-    return made if image.ndim == 3 else np.round(made.mean(axis=2)).astype(np.uint8)
-
-
-def _upscale_luma(model: keras.Model, rgb: np.ndarray) -> np.ndarray:
-    ycbcr = to_ycbcr(rgb)
-    y = super_resolve(model, ycbcr[..., :1] / 255.0) * 255.0
-    chroma = imresize(ycbcr[..., 1:], y.shape[0] / rgb.shape[0])
-    return from_ycbcr(np.concatenate([y, chroma], axis=-1))
+    if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3) or not image.size:
+        raise RequestError(f"an image is (height, width) or (height, width, 3) uint8 or uint16, not {image.shape} {image.dtype}")
+    if tile is not None and (not isinstance(tile, int) or tile < 0):
+        raise RequestError(f"tile must be a whole number of at least 0, not {tile!r}")
+    return Enlarger(model, tile, self_ensemble).levels(image)

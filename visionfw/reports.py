@@ -1,4 +1,4 @@
-"""Rows of plain values -> Markdown, CSV, JSON, and pictures of a run."""
+"""Rows of plain values -> Markdown, CSV, JSON."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-
-from visionfw.errors import RequestError, VisionfwError
+from visionfw.errors import VisionfwError
+from visionfw.paths import write_whole
 
 Row = Mapping[str, Any]
-_DIGITS = {"megapixels": 1, "psnr": 3, "ssim": 4, "bicubic_psnr": 3, "bicubic_ssim": 4, "gain": 3}
-_TITLES = {"psnr": "PSNR", "ssim": "SSIM", "bicubic_psnr": "bicubic", "bicubic_ssim": "bicubic SSIM", "gain": "gain"}
+_DIGITS = {"megapixels": 1, "psnr": 3, "bicubic_psnr": 3, "gain": 3, "consistency": 3, "mse": 2, "mae": 3, "fid": 2, "kid": 5, "entropy": 3}
+TITLES = {
+    **{"psnr": "PSNR", "ssim": "SSIM", "bicubic_psnr": "bicubic", "bicubic_ssim": "bicubic SSIM", "ms_ssim": "MS-SSIM"},
+    **{name: name.upper() for name in ("mse", "mae", "vif", "lpips", "fid", "kid")},
+}
 
 
 def as_table(rows: Sequence[Row]) -> str:
@@ -25,7 +26,7 @@ def as_table(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     keys = list(rows[0])
-    cells = [[_TITLES.get(key, key) for key in keys], *[[_cell(key, row[key]) for key in keys] for row in rows]]
+    cells = [[TITLES.get(key, key) for key in keys], *[[cell(key, row[key]) for key in keys] for row in rows]]
     widths = [max(len(line[column]) for line in cells) for column in range(len(keys))]
     right = [isinstance(rows[0][key], int | float) for key in keys]
     lines = [_line(line, widths, right) for line in cells]
@@ -33,7 +34,8 @@ def as_table(rows: Sequence[Row]) -> str:
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def _cell(key: str, value: Any) -> str:
+def cell(key: str, value: Any) -> str:
+    """Return a value as tables show it."""
     if isinstance(value, float):
         sign = "+" if key == "gain" else ""
         return f"{value:{sign}.{_DIGITS.get(key, 4)}f}"
@@ -48,13 +50,18 @@ def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) ->
 def write_report(path: Path, protocol: Row, rows: Sequence[Row], per_image: Sequence[Row]) -> None:
     """Write a benchmark as .json, .csv (the rows) or .md (rows and images). Raises VisionfwError where the disk refuses."""
     if path.suffix.lower() == ".json":
-        text = json.dumps(_finite({"protocol": dict(protocol), "rows": list(rows), "per_image": list(per_image)}), indent=2) + "\n"
+        text = as_json(protocol, rows, per_image)
     elif path.suffix.lower() == ".csv":
         text = _csv(rows)
     else:
         said = ", ".join(f"{key} {value}" for key, value in protocol.items())
         text = f"{as_table(rows)}\n\nProtocol: {said}.\n\n{as_table(per_image)}\n"
-    _write_text(path, text)
+    write_text(path, text)
+
+
+def as_json(protocol: Row, rows: Sequence[Row], per_image: Sequence[Row]) -> str:
+    """Return a benchmark as JSON; what is infinite becomes null."""
+    return json.dumps(_finite({"protocol": dict(protocol), "rows": list(rows), "per_image": list(per_image)}), indent=2) + "\n"
 
 
 def write_rows(path: Path, about: Row, sets: Sequence[Row], findings: Sequence[Row]) -> None:
@@ -65,13 +72,14 @@ def write_rows(path: Path, about: Row, sets: Sequence[Row], findings: Sequence[R
         text = _csv(findings)
     else:
         text = f"{as_table(sets)}\n\n{as_table(findings)}\n"
-    _write_text(path, text)
+    write_text(path, text)
 
 
-def _write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all. Raises VisionfwError where the disk refuses."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        write_whole(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise VisionfwError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -91,144 +99,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def draw_comparison(path: Path, panels: Sequence[tuple[str, np.ndarray, float | None]], title: str) -> None:
-    """Draw images of one size side by side, each with its name and PSNR below, and a detail of each in a second row.
-
-    Args:
-        path: PNG to write.
-        panels: (name, (height, width, 3) uint8, PSNR in dB or None for the original).
-        title: written into the first label.
-    """
-    height, width = panels[-1][1].shape[:2]
-    font = ImageFont.load_default(size=max(13, width // 28))
-    margin, label = max(6, width // 80), int(font.size * 1.9)
-    top, left, side = _detail(panels)
-    sheet = Image.new("RGB", (margin + (width + margin) * len(panels), 2 * margin + height + label + width), "white")
-    draw = ImageDraw.Draw(sheet)
-    for number, (name, image, psnr) in enumerate(panels):
-        x = margin + number * (width + margin)
-        sheet.paste(Image.fromarray(image), (x, margin))
-        draw.rectangle([x + left, margin + top, x + left + side, margin + top + side], outline="yellow", width=max(1, width // 250))
-        detail = Image.fromarray(image[top : top + side, left : left + side])
-        sheet.paste(detail.resize((width, width), Image.Resampling.NEAREST), (x, margin + height + label))
-        text = f"{name}: {psnr:.2f} dB" if psnr is not None else f"{name} ({title})"
-        draw.text((x + width / 2, margin + height + label / 2), text, fill="black", font=font, anchor="mm")
-    try:
-        sheet.save(path)
-    except OSError as error:
-        raise VisionfwError(f"{path}: cannot be written: {error}") from error
-
-
-def _detail(panels: Sequence[tuple[str, np.ndarray, float | None]]) -> tuple[int, int, int]:
-    """Return top, left and side of the square where SR improves most on bicubic."""
-    bicubic, made, reference = (panel[1].astype(np.float64) for panel in panels)
-    better = ((bicubic - reference) ** 2 - (made - reference) ** 2).sum(axis=2)
-    height, width = better.shape
-    side = max(16, min(height, width) // 5)
-    total = np.pad(better, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
-    sums = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
-    top, left = np.unravel_index(np.argmax(sums), sums.shape)
-    return int(top), int(left), side
-
-
-def draw_sheet(path: Path, rows: Sequence[tuple[str, np.ndarray]], captions: Sequence[str], most: int = 16) -> None:
-    """Draw patches of one size in rows, each with a name on its left, and a caption under each column.
-
-    Args:
-        path: PNG to write.
-        rows: (name, (n, height, width, 3) uint8).
-        captions: (n,) one a column.
-        most: columns drawn.
-    """
-    columns = min(most, len(captions))
-    height, width = rows[0][1].shape[1:3]
-    factor = max(1, round(96 / height))
-    font = ImageFont.load_default(size=13)
-    left, gap, line = 150, 4, 20
-    sheet = Image.new("RGB", (left + columns * (factor * width + gap), len(rows) * (factor * height + gap) + line), "white")
-    draw = ImageDraw.Draw(sheet)
-    for number, (name, patches) in enumerate(rows):
-        top = number * (factor * height + gap)
-        draw.text((6, top + factor * height / 2), name, fill="black", font=font, anchor="lm")
-        for column in range(columns):
-            patch = Image.fromarray(patches[column]).resize((factor * width, factor * height), Image.Resampling.NEAREST)
-            sheet.paste(patch, (left + column * (factor * width + gap), top))
-    for column, caption in enumerate(captions[:columns]):
-        draw.text((left + column * (factor * width + gap) + factor * width / 2, sheet.height - line / 2), caption, fill="black", font=font, anchor="mm")
-    try:
-        sheet.save(path)
-    except OSError as error:
-        raise VisionfwError(f"{path}: cannot be written: {error}") from error
-
-
-def draw_curve(path: Path, history: Path) -> None:
-    """Draw loss and validation PSNR over steps from a run's history.csv. Raises RequestError where matplotlib is missing."""
-    with history.open(encoding="utf-8") as lines:
-        rows = [row for row in csv.DictReader(lines) if row.get("step")]
-    figure, left = pyplot().subplots(figsize=(8, 4.5), layout="constrained")
-    steps = [int(float(row["step"])) for row in rows]
-    left.plot(steps, [float(row["val_gain"]) for row in rows], "o-", color="#1f6fb4", label="validation PSNR over bicubic")
-    left.axhline(0, color="#888888", linewidth=1, linestyle="--")
-    left.annotate("bicubic", (steps[0], 0), textcoords="offset points", xytext=(2, 4), color="#666666", fontsize=9)
-    left.set(xlabel="step", ylabel="gain over bicubic, dB", title=path.parent.name)
-    right = left.twinx()
-    right.plot(steps, [float(row["loss"]) for row in rows], "s-", color="#d9822b", markersize=4, label="training loss")
-    right.set(ylabel="training loss")
-    lines = [*left.get_lines()[:1], *right.get_lines()]
-    left.legend(lines, [line.get_label() for line in lines], loc="center right")
-    left.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
-    pyplot().close(figure)
-
-
-def draw_sampling(path: Path, notes: Sequence[Row], psnr_edges: np.ndarray, of_all: tuple[Sequence[int], float], scores: tuple[str, np.ndarray] | None) -> None:
-    """Draw what a sampler did: scores by round, the drawn patches' bicubic PSNR beside all patches', and the share of flat ones.
-
-    Args:
-        path: PNG to write.
-        notes: of rounds: 'round', 'drawn' (histogram over `psnr_edges`), 'flat' (share), and 'scores' (histogram) where it learns.
-        psnr_edges: of the histograms of PSNR, dB.
-        of_all: histogram and share of all patches.
-        scores: name and edges of the scores; None where the sampler learns nothing.
-
-    Raises:
-        RequestError: matplotlib is missing.
-    """
-    figure, panels = pyplot().subplots(1, 3 if scores else 2, figsize=(15 if scores else 10, 4.2), layout="constrained")
-    rounds = [note["round"] for note in notes]
-    if scores:
-        name, edges = scores
-        counts = np.array([note["scores"] for note in notes], np.float64).T
-        ends = [*rounds, rounds[-1] + (rounds[-1] - rounds[-2] if len(rounds) > 1 else 1)]
-        mesh = panels[0].pcolormesh(ends, edges, counts / np.maximum(counts.sum(axis=0), 1), cmap="magma_r")
-        used = np.flatnonzero(counts.sum(axis=1))
-        panels[0].set(xlabel="round", ylabel=f"score ({name})", title="scores of the drawn patches", ylim=(edges[used[0]], edges[used[-1] + 1]))
-        figure.colorbar(mesh, ax=panels[0], label="share of the round's patches")
-    drawn, flat = panels[-2:]
-    centres = (psnr_edges[1:] + psnr_edges[:-1]) / 2
-    drawn.fill_between(centres, np.array(of_all[0]) / max(1, sum(of_all[0])), step="mid", color="#cccccc", label="all patches")
-    for number, colour in zip(sorted({0, len(notes) // 2, len(notes) - 1}), ("#1f6fb4", "#d9822b", "#b8324f"), strict=False):
-        counts = np.array(notes[number]["drawn"])
-        drawn.step(centres, counts / max(1, counts.sum()), where="mid", color=colour, label=f"drawn in round {notes[number]['round']}")
-    drawn.set(xlabel="bicubic PSNR, dB", ylabel="share of patches", title="drawn patches beside all")
-    drawn.legend()
-    flat.plot(rounds, [100 * note["flat"] for note in notes], "o-", markersize=3, color="#1f6fb4", label="drawn")
-    flat.axhline(100 * of_all[1], color="#888888", linestyle="--", label="all patches")
-    flat.set(xlabel="round", ylabel="flat patches, %", title="share of flat patches", ylim=(0, None))
-    flat.legend()
-    figure.savefig(path, dpi=110)
-    pyplot().close(figure)
-
-
-def pyplot():
-    """Return matplotlib's pyplot without a screen. Raises RequestError where it is not installed."""
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise RequestError("pictures need matplotlib: pip install 'visionfw[plots]'") from error
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot

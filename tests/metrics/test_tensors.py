@@ -1,7 +1,6 @@
 """What the training step measures is the reference's."""
 
 import numpy as np
-
 import pytest
 
 from visionfw.metrics import arrays, tensors

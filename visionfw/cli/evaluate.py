@@ -1,4 +1,4 @@
-"""`evaluate.py`: measure a model on image sets beside bicubic, by the field's protocol."""
+"""`evaluate.py`: measure a model on image sets beside bicubic, by the field's protocol; or enlarge images with it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,39 @@ def define(command: str) -> Flags:
     """Return evaluate's flags."""
     found = Flags(
         command,
-        "measure a model on image sets beside bicubic: PSNR and SSIM of Y by the field's protocol.",
-        [f"{command} --run=runs/edsr_small_x4-1", f"{command} --model=edsr --weights=edsr.weights.h5 --scale=4 --test_data=Set5,Set14 --data_root=/data"],
+        "measure a model on image sets beside bicubic, PSNR and SSIM of Y by the field's protocol; or enlarge any images with it.",
+        [
+            f"{command} --run=runs/edsr_small_x4-1",
+            f"{command} --run=latest --test_data=Set5,Set14 --data_root=/data --report=x.html,x.json",
+            f"{command} --model=edsr --weights=edsr.weights.h5 --scale=4 --test_data=Set5,Set14 --data_root=/data",
+            f"{command} --run=latest --images=holiday --out=holiday_x4 --self_ensemble",
+        ],
     )
     found.text("run", None, "run directory of train.py, or 'latest' for the newest under runs/")
     found.text("model", None, "name in model_defs/, or a .py or .json file, with --weights")
     found.text("model_args", "", "arguments of the model's function: blocks=8,filters=32")
-    found.text("weights", None, ".weights.h5 or .keras file for --model")
+    found.text("weights", None, "weights for --model: .weights.h5, .keras, PyTorch's .pth or .safetensors, MATLAB's .mat, .h5, .npz")
+    found.text("weight_names", None, "JSON file, {our layer: prefix of their keys}, where the order of another program's weights is not the model's")
     found.number("scale", None, "SR size / LR size; the run's own unless given")
     found.text("test_data", "embedded/test", "image sets to test on: names or folders, joined by commas")
     found.text("data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given")
-    found.text("degradation", None, "how LR images are made, as for train.py; the run's own unless given, else bicubic")
+    found.text(
+        "degradation", None, "how LR images are made, as for train.py; the run's own unless given, else bicubic; distorted: blurred first; novel: half as large"
+    )
     found.number("degradation_seed", None, "of what is random in the degradation; the run's own unless given, else 0")
-    found.text("report", None, "file to write the table and every image's figures to: .md, .csv or .json")
-    found.text("precision", "float32", ", ".join(config.PRECISIONS))
-    found.listing("list", "what can be named: models, datasets, ...")
+    found.text("channel", "y", "what is compared: " + ", ".join(config.CHANNELS))
+    found.number("crop", None, "pixels left out on each side; the scale unless given")
+    found.text("metrics", "psnr,ssim", ", ".join(config.METRICS))
+    found.text("feature_weights", "", "files of the networks that lpips, fid, .. compare by: inception=FILE,vgg16=FILE,lpips=FILE")
+    found.switch("allow_download", "let Keras fetch InceptionV3's weights where no file is given")
+    found.text("images", None, "files and folders to enlarge, joined by commas; no references are needed")
+    found.text("out", None, "folder for the enlarged images, of --images or of the test sets")
+    found.switch("overwrite", "make anew what is in --out")
+    found.number("tile", None, "side of a tile in LR pixels; as large as the memory allows unless given, 0 for whole images")
+    found.switch("self_ensemble", "take the mean over eight turned and mirrored images")
+    found.text("report", None, "files to write the table and every image's figures to, joined by commas: " + ", ".join(config.REPORTS))
+    found.text("precision", None, ", ".join(config.PRECISIONS) + "; float32 unless given, for --images auto")
+    found.listing("list", "what can be named: models, datasets, metrics, ...")
     return found
 
 
@@ -42,33 +60,55 @@ def run(command: str, arguments: Sequence[str]) -> None:
         print(listing(list_kind, values["data_root"]))
         return
     values["model_args"] = tuple(parse_arguments(values["model_args"]).items())
+    values["precision"] = values["precision"] or ("float32" if values["images"] is None else "auto")
     request = config.EvaluateRequest(**values)
-    print(_measure(request))
+    print(_measure(request) if request.images is None else _enlarge(request))
+
+
+def _enlarge(request: config.EvaluateRequest) -> str:
+    """Enlarge images; return how many."""
+    from visionfw.enlargement import enlarge_files, plan_files
+
+    works = plan_files(request.images, request.out)
+    start_backend()
+    from visionfw.inference import Enlarger
+    from visionfw.progress import counter
+    from visionfw.subjects import open_subject
+
+    subject = open_subject(request)
+    for remark in subject.remarks:
+        print(remark)
+    enlarger = Enlarger(subject.model, request.tile, request.self_ensemble)
+    return f"{enlarge_files(enlarger, works, request.overwrite, print, counter('enlarging images'))}: {request.out}"
 
 
 def _measure(request: config.EvaluateRequest) -> str:
-    """Open the model, score it, write the report; return the table."""
+    """Open the model, score it, write the reports; return the table."""
     start_backend()
-    from visionfw import reports
-    from visionfw.checkpoints import open_subject
     from visionfw.data.datasets import find_sets
     from visionfw.data.known import unlike_published
     from visionfw.evaluation.benchmark import benchmark
+    from visionfw.evaluation.measures import Measures
     from visionfw.evaluation.protocol import Protocol
-    from visionfw.inference import super_resolve
+    from visionfw.feature_weights import read_feature_weights
+    from visionfw.inference import Enlarger
     from visionfw.progress import counter
+    from visionfw.reports import as_table
+    from visionfw.results import Results
+    from visionfw.subjects import open_subject
 
     find_sets(request.test_data, request.data_root, request.scale or 1)  # a wrong name is told before a model is built
+    measures = Measures(request.measures, read_feature_weights(request.feature_weights), request.allow_download)
     subject = open_subject(request)
-    sets = find_sets(request.test_data, request.data_root, subject.scale)
-    protocol = Protocol(subject.colour, subject.scale, subject.degradation)
+    sets = find_sets(request.test_data, request.data_root, subject.degradation.scale)
+    protocol = Protocol(subject.colour, subject.scale, subject.degradation, request.channel, request.crop)
     told = [line for images in sets for line in images.told(protocol.how) if not protocol.is_float]
-    for line in (*(line for images in sets for line in unlike_published(images)), *told):
+    for line in (*subject.remarks, *(line for images in sets for line in unlike_published(images)), *told):
         print(line)
-    scores = benchmark(lambda lr: super_resolve(subject.model, lr), sets, protocol, counter("measuring images"))
-    rows = [score.row(subject.name) for score in scores]
-    record = protocol.record() | ({"LR": "; ".join(told)} if told else {})
-    if request.report:
-        reports.write_report(Path(request.report), record, rows, [row for score in scores for row in score.image_rows()])
-    said = ", ".join(f"{key} {value}" for key, value in record.items())
-    return f"{reports.as_table(rows)}\nprotocol: {said}" + (f"\nreport: {request.report}" if request.report else "")
+    results = Results(request, subject, protocol, told)
+    enlarger = Enlarger(subject.model, request.tile, request.self_ensemble)
+    scores = benchmark(enlarger, sets, protocol, counter("measuring images"), measures, results.keep)
+    rows = results.write(scores)
+    shown = [{key: value for key, value in row.items() if key not in protocol.record()} for row in rows]  # the next line says it
+    lines = [as_table(shown), "protocol: " + ", ".join(f"{key} {value}" for key, value in results.record.items())]
+    return "\n".join([*lines, *(f"report: {Path(file)}" for file in request.reports), *([f"images: {request.out}"] if request.out else [])])

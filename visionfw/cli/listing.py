@@ -25,6 +25,7 @@ def listing(kind: str, root: str | None) -> str:
         "optimizers": lambda: _section("optimizers", config.OPTIMIZERS),
         "schedules": lambda: _section("schedules", config.SCHEDULES),
         "samplers": lambda: _section("samplers", {name: described(kind) for name, kind in SAMPLERS.items()}),
+        "metrics": lambda: _section("metrics", config.METRICS),
         "precisions": lambda: _section("precisions", config.PRECISIONS),
     }
     if kind and kind not in kinds:

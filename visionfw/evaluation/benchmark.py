@@ -9,30 +9,38 @@ from typing import Any
 import numpy as np
 
 from visionfw.data.datasets import ImageSet
+from visionfw.evaluation.measures import Measures
 from visionfw.evaluation.protocol import Case, Enlarge, Protocol, Score, prepare
+
+Keep = Callable[[str, Case, Score, np.ndarray], None]
 
 
 @dataclass(frozen=True)
 class SetScore:
-    """The scores of one set's images."""
+    """The scores of one set's images, and figures of the set as a whole."""
 
     dataset: str
     protocol: Protocol
     scores: tuple[Score, ...]
+    of_set: tuple[tuple[str, float], ...] = ()
 
     def mean(self, figure: str) -> float:
         """Return the mean over images of 'psnr', 'ssim', 'bicubic_psnr', 'bicubic_ssim' or 'gain' (a mean of dB)."""
         return float(np.mean([getattr(score, figure) for score in self.scores]))
 
     def row(self, model: str) -> dict[str, Any]:
-        """Return the set's row of a report."""
+        """Return the set's row of a report, with the protocol it was made by."""
         figures = {key: self.mean(key) for key in ("psnr", "ssim", "bicubic_psnr", "bicubic_ssim", "gain")}
-        return {"model": model, "dataset": self.dataset, "scale": self.protocol.scale, "images": len(self.scores), **figures}
+        more = [dict(score.more) for score in self.scores]
+        figures |= {key: float(np.mean([entry[key] for entry in more])) for key in more[0]} | dict(self.of_set)
+        record = self.protocol.record()
+        by = {key: record[key] for key in ("channel", "crop", "rounding", "resize")}
+        return {"model": model, "dataset": self.dataset, "scale": self.protocol.factor, "images": len(self.scores), **figures, **by}
 
     def image_rows(self) -> list[dict[str, Any]]:
         """Return one row an image."""
         keys = ("image", "psnr", "ssim", "bicubic_psnr", "bicubic_ssim", "gain")
-        return [{"dataset": self.dataset, **{key: getattr(score, key) for key in keys}} for score in self.scores]
+        return [{"dataset": self.dataset, **{key: getattr(score, key) for key in keys}, **dict(score.more)} for score in self.scores]
 
 
 def prepare_set(images: ImageSet, protocol: Protocol) -> Iterator[Case]:
@@ -41,7 +49,14 @@ def prepare_set(images: ImageSet, protocol: Protocol) -> Iterator[Case]:
         yield prepare(hr, lr, protocol)
 
 
-def benchmark(enlarge: Enlarge, sets: Sequence[ImageSet], protocol: Protocol, progress: Callable[[int, int], None] | None = None) -> list[SetScore]:
+def benchmark(
+    enlarge: Enlarge,
+    sets: Sequence[ImageSet],
+    protocol: Protocol,
+    progress: Callable[[int, int], None] | None = None,
+    measures: Measures | None = None,
+    keep: Keep | None = None,
+) -> list[SetScore]:
     """Score a model on sets.
 
     Args:
@@ -49,6 +64,8 @@ def benchmark(enlarge: Enlarge, sets: Sequence[ImageSet], protocol: Protocol, pr
         sets: the test sets.
         protocol: how numbers are made.
         progress: called with (images done, images in all).
+        measures: figures beside PSNR and SSIM.
+        keep: called with every set's name, case, score and enlarged image, uint8.
 
     Raises:
         ImageError: a file cannot be read.
@@ -57,9 +74,12 @@ def benchmark(enlarge: Enlarge, sets: Sequence[ImageSet], protocol: Protocol, pr
     for images in sets:
         scores = []
         for case in prepare_set(images, protocol):
-            scores.append(case.score(enlarge))
+            levels = case.finish(enlarge(case.lr))
+            scores.append(case.score_of(levels, measures.of_image(case, levels) if measures else None))
+            if keep:
+                keep(images.name, case, scores[-1], levels)
             done += 1
             if progress:
                 progress(done, of)
-        found.append(SetScore(images.name, protocol, tuple(scores)))
+        found.append(SetScore(images.name, protocol, tuple(scores), tuple(measures.of_set().items()) if measures else ()))
     return found

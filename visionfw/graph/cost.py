@@ -169,7 +169,7 @@ def receptive_field(checked: Checked, found: list[Unit]) -> float:
     for unit in found:
         read = [reach[source] for source in unit.sources] or [start]
         sides = [max((each[axis] for each in read), key=lambda pair: pair[0]) for axis in (0, 1)]
-        reach[unit.target] = tuple(_grown(*sides[axis], *_step(unit.layer, unit.source_shapes, axis)) for axis in (0, 1))
+        reach[unit.target] = tuple(_grown(*sides[axis], *step_of(unit.layer, unit.source_shapes, axis)) for axis in (0, 1))
     side = max(pair[0] for tensor in expanded.outputs.values() for pair in reach[tensor])
     return side if math.isinf(side) else math.ceil(side)
 
@@ -209,7 +209,7 @@ _POINTWISE = [
 _BY_AXIS = ("Softmax", "LayerNormalization", "UnitNormalization", "RMSNormalization")
 
 
-def _step(layer: Any, sources: tuple[Shape, ...], axis: int) -> tuple[float, Fraction]:
+def step_of(layer: Any, sources: tuple[Shape, ...], axis: int) -> tuple[float, Fraction]:
     """Return how many input samples an output sample reads along an axis, and how many lie between two output samples."""
     kinds, kind = keras.layers, type(layer).__name__
     if hasattr(layer, "receptive_step"):

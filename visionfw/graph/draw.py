@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from visionfw.graph.describe import copies_of, shape_behind
 from visionfw.graph.expand import Place, Scopes, find_block
 from visionfw.graph.functions import functions_of
 from visionfw.graph.records import Graph, Link, Node
-from visionfw.reports import pyplot
+from visionfw.plots import pyplot
 
 _COLOURS = {
     "conv": "#cfe2f3",
@@ -86,7 +87,11 @@ def draw(dictionary: Mapping[str, Any], path: str | Path, scale: int | None = No
     path = Path(path)
     if path.suffix not in (".svg", ".png"):
         raise RequestError(f"a model is drawn as .svg or .png, not {path.name!r}")
-    checked = examine(dictionary, scale, functions_of(sys._getframe(1), dictionary))
+    render(examine(dictionary, scale, functions_of(sys._getframe(1), dictionary)), path)
+
+
+def render(checked: Checked, path: Path | BytesIO, kind: str | None = None) -> None:
+    """Draw a checked dictionary into a file, or as `kind` into memory. Raises RequestError where matplotlib is not installed."""
     plot = pyplot()
     panels = [_laid_out(panel) for panel in _panels(checked)]
     width = sum(panel.width for panel in panels)
@@ -100,7 +105,7 @@ def draw(dictionary: Mapping[str, Any], path: str | Path, scale: int | None = No
         _draw_panel(axes, panel, left + panel.width / 2)
         left += panel.width
     try:
-        figure.savefig(path, dpi=110, facecolor="white")
+        figure.savefig(path, dpi=110, facecolor="white", format=kind)
     except OSError as error:
         raise VisionfwError(f"{path}: cannot be written: {error.strerror}") from error
     finally:

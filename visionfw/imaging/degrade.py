@@ -64,6 +64,8 @@ STEPS = {
 
 #: Chains with a name of their own; a parameter goes to the step that has it.
 CHAINS = {
+    "original": "bicubic",
+    "distorted": "blur:sigma=1.6+bicubic",
     "blur_bicubic": "blur:sigma=1.6+bicubic",
     "blur_down": "blur:sigma=1.6,size=7+subsample",  # BD of SRMDNF, RDN, RCAN
     "noise_down": "bicubic+noise:sigma=30",  # DN of RDN

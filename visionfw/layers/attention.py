@@ -165,6 +165,10 @@ class WindowAttention(_Attention):
     def receptive_step(self) -> tuple[float, float]:
         return 2 * self.window - 1, 1
 
+    def alignment(self) -> int:
+        """Windows begin at multiples of this."""
+        return self.window
+
     def multiply_adds(self, input_shape, output_shape) -> int:
         _, height, width, channels = input_shape
         pixels = -(-height // self.window) * -(-width // self.window) * self.window**2

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from visionfw import reports
+from visionfw import plots
 from visionfw.data.patches import PatchSource
 from visionfw.errors import VisionfwError
 from visionfw.imaging.resize import imresize
@@ -59,5 +59,5 @@ def keep_batch(folder: Path, source: PatchSource, ids: np.ndarray, step: int) ->
     lr, hr = source.read(ids)
     picture = folder / "bad_batch.png"
     rows = [np.stack([imresize(patch, source.scale) for patch in lr]), hr]
-    reports.draw_sheet(picture, [("LR, bicubic", rows[0]), ("HR", rows[1])], [str(number) for number in ids])
+    plots.draw_sheet(picture, [("LR, bicubic", rows[0]), ("HR", rows[1])], [str(number) for number in ids])
     return picture

@@ -15,15 +15,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from visionfw import reports, runs
+from visionfw import plots, runs
 from visionfw.config import TrainRequest
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.evaluation.protocol import Case
 from visionfw.graph.cost import measure
 from visionfw.graph.describe import short
 from visionfw.graph.records import as_json
-from visionfw.imaging.resize import imresize
-from visionfw.inference import super_resolve, upscale
+from visionfw.inference import super_resolve
 from visionfw.paths import user_path, write_json
 from visionfw.runs import Run
 from visionfw.training.callbacks import Progress, Validation, stopping_at_signals
@@ -230,16 +229,12 @@ def illustrate(run: Run, model: keras.Model, cases: tuple[Case, ...], say: Say) 
     """Draw the comparison of the first validation image and the run's curve."""
     case = cases[0]
     made = case.finish(super_resolve(model, case.lr))
-    score = case.score(lambda lr: super_resolve(model, lr))
-    if case.protocol.colour == "y":
-        made, bicubic = upscale(model, case.lr_image), imresize(case.lr_image, case.protocol.scale)
-    else:
-        bicubic = case.bicubic
-    panels = [("LR, bicubic", bicubic, score.bicubic_psnr), ("SR", made, score.psnr), ("HR", case.hr, None)]
-    reports.draw_comparison(run.comparison, panels, case.name)
+    psnr, _ = case.figures(made)
+    panels = [("LR, bicubic", case.pictured(case.bicubic), case.bicubic_psnr), ("SR", case.pictured(made), psnr), ("HR", case.hr, None)]
+    plots.draw_comparison(run.comparison, panels, case.name)
     say(f"picture: {run.comparison}")
     try:
-        reports.draw_curve(run.curve, run.history)
+        plots.draw_curve(run.curve, run.history)
         say(f"curve: {run.curve}")
     except RequestError as error:
         say(f"no curve: {brief(error)}")

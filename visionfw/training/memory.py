@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 
+from visionfw.devices import machine_bytes
 from visionfw.graph.cost import units
 from visionfw.training.plan import Plan
 
@@ -42,8 +42,3 @@ def advice(plan: Plan, free: int | None = None) -> str:
         return f"{said}; --batch_size={fitting} would fit"
     smaller = int(request.patch_size * math.sqrt(max(0.0, 0.8 * free - _BASE) / (one - _BASE)))
     return f"{said}; --batch_size=1 --patch_size={max(1, min(smaller, request.patch_size - 1))} would fit"
-
-
-def machine_bytes() -> int:
-    """Return the machine's memory in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

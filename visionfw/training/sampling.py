@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from visionfw import reports
+from visionfw import plots
 from visionfw.data.pipeline import Feed
 from visionfw.imaging.resize import imresize
 from visionfw.runs import Run
@@ -61,7 +61,7 @@ def illustrate_sampling(run: Run, feed: Feed, psnr: np.ndarray, deviation: np.nd
     if not standing.sampling:
         return
     score = feed.sampler.score
-    reports.draw_sampling(
+    plots.draw_sampling(
         run.sampling,
         standing.sampling,
         PSNR_EDGES,
@@ -76,4 +76,4 @@ def illustrate_sampling(run: Run, feed: Feed, psnr: np.ndarray, deviation: np.nd
         enlarged = np.stack([imresize(patch, feed.source.scale) for patch in lr])
         halves = (("most wanted", slice(0, shown)), ("least wanted", slice(shown, None)))
         rows = [(f"{name}: {kind}", images[part]) for name, part in halves for kind, images in (("bicubic", enlarged), ("HR", hr))]
-        reports.draw_sheet(run.wanted, rows, [""] * shown)
+        plots.draw_sheet(run.wanted, rows, [""] * shown)

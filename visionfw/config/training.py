@@ -1,13 +1,14 @@
-"""Requests as frozen records, checked once at the door; and the names that can be asked for. No Keras here."""
+"""A training run as a frozen record, and the names that can be asked for."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from visionfw.errors import RequestError, unknown
+from visionfw.config.checks import PRECISIONS, at_least, choices, problems_of, refuse
+from visionfw.errors import RequestError
 from visionfw.initializers import read_initializer
 from visionfw.loss_terms import read_loss
 from visionfw.sampler_options import read_sampler
@@ -29,16 +30,6 @@ SCHEDULES = {
 ON_BAD = {"stop": "say which images cannot be used, and stop", "skip": "go on without them"}
 ON_SMALL = {"skip": "leave images smaller than a patch out", "frame": "frame them with Gaussian RGB noise up to a patch"}
 ON_NAN = {"stop": "say where the loss stopped being finite, and stop", "rollback": "go back to the last checkpoint, at half the learning rate"}
-_LARGEST_TILE = 8192
-DIVIDE_METHODS = {
-    "divide_and_conquer": "cut into tiles, leftovers dropped",
-    "noise_framed": "cut into tiles, leftovers and small images framed with Gaussian RGB noise",
-}
-PRECISIONS = {
-    "auto": "mixed_bfloat16 where the processor or GPU computes it in hardware, else float32",
-    "float32": "everything in float32",
-    "mixed_bfloat16": "layers in bfloat16; weights, loss and output in float32",
-}
 
 
 @dataclass(frozen=True)
@@ -122,10 +113,10 @@ class TrainRequest:
 
     def __post_init__(self) -> None:
         problems = (
-            _problems_of(read_loss, self.loss)
-            + _problems_of(read_sampler, self.sampler)
-            + _problems_of(read_initializer, self.initializer)
-            + _choices(
+            problems_of(read_loss, self.loss)
+            + problems_of(read_sampler, self.sampler)
+            + problems_of(read_initializer, self.initializer)
+            + choices(
                 self,
                 {
                     "optimizer": OPTIMIZERS,
@@ -137,8 +128,8 @@ class TrainRequest:
                 },
             )
         )
-        problems += _at_least(self, 1, ("scale", "batch_size", "patch_size", "stride", "steps", "epochs", "devices"))
-        problems += _at_least(self, 0, ("validate_every", "round_patches", "most_rollbacks", "seed", "degradation_seed", "clip_norm", "clip_value", "warmup"))
+        problems += at_least(self, 1, ("scale", "batch_size", "patch_size", "stride", "steps", "epochs", "devices"))
+        problems += at_least(self, 0, ("validate_every", "round_patches", "most_rollbacks", "seed", "degradation_seed", "clip_norm", "clip_value", "warmup"))
         if not 0 < self.learning_rate < math.inf:
             problems.append(f"--learning_rate must be a number above 0, not {self.learning_rate}")
         problems += [f"--{key} must be a finite number, not {value}" for key, value in self._clips() if not value < math.inf]
@@ -153,7 +144,7 @@ class TrainRequest:
             problems.append("--run_dir is empty; name a folder, or leave the flag out")
         if self.steps is not None and self.epochs is not None:
             problems.append("--steps and --epochs both say how long to train; give one")
-        _refuse(problems)
+        refuse(problems)
 
     def _wrong_rates(self) -> list[tuple[str, Any]]:
         return [(name, factor) for name, factor in self.layer_rates if not isinstance(factor, int | float) or not 0 <= factor < math.inf]
@@ -175,126 +166,6 @@ class TrainRequest:
             raise RequestError(f"--resume: the run was recorded by another version of visionfw: {error}") from error
 
 
-@dataclass(frozen=True)
-class EvaluateRequest:
-    """A benchmark of one model.
-
-    Attributes:
-        run: run directory; None where `model` and `weights` say what to evaluate.
-        model: name or file of the architecture.
-        model_args: arguments of the model's function.
-        weights: file of its weights.
-        scale: SR size / LR size; None for the run's own.
-        test_data: names of image sets, joined by commas.
-        data_root: folder that names are looked up in.
-        degradation: how LR images are made; None for the run's own, or bicubic.
-        degradation_seed: of what is random in it; None for the run's own, or 0.
-        report: file to write the table to as well: .md, .csv or .json.
-        precision: of the forward pass.
-    """
-
-    run: str | None = None
-    model: str | None = None
-    model_args: tuple[tuple[str, Any], ...] = ()
-    weights: str | None = None
-    scale: int | None = None
-    test_data: str = "embedded/test"
-    data_root: str | None = None
-    degradation: str | None = None
-    degradation_seed: int | None = None
-    report: str | None = None
-    precision: str = "float32"
-
-    def __post_init__(self) -> None:
-        problems = _choices(self, {"precision": PRECISIONS}) + _at_least(self, 1, ("scale",)) + _at_least(self, 0, ("degradation_seed",))
-        if self.run is not None and (self.model is not None or self.weights is not None or self.model_args):
-            problems.append("--run brings its own model and weights; give --run alone, or --model with --weights")
-        if self.run is None and (self.model is None or self.weights is None):
-            problems.append("what is to be evaluated? give --run=DIR, or --model=NAME with --weights=FILE")
-        if self.report is not None and not self.report.lower().endswith((".md", ".csv", ".json")):
-            problems.append(f"--report: a report ends in .md, .csv or .json, not {self.report!r}")
-        _refuse(problems)
-
-
-@dataclass(frozen=True)
-class PrepareRequest:
-    """Work on image sets without a model: check, cache, degrade.
-
-    Attributes:
-        data: names of image sets, joined by commas.
-        test_data: sets that the others must not share pictures with; '' for none.
-        data_root: folder that names are looked up in.
-        scale: HR size / LR size.
-        patch_size: side of an LR patch in pixels.
-        degradation, degradation_seed: how LR images are made.
-        cache_dir: folder of decoded images; None for the user's.
-        out: folder that is written.
-        report: file to write the findings to.
-    """
-
-    data: str | None = None
-    test_data: str = ""
-    data_root: str | None = None
-    scale: int = 4
-    patch_size: int = 24
-    degradation: str = "bicubic"
-    degradation_seed: int = 0
-    cache_dir: str | None = None
-    out: str | None = None
-    report: str | None = None
-
-    def __post_init__(self) -> None:
-        problems = _at_least(self, 1, ("scale", "patch_size")) + _at_least(self, 0, ("degradation_seed",))
-        if not self.data:
-            problems.append("--data: name the image sets, as names or folders joined by commas")
-        if self.report is not None and not self.report.lower().endswith((".md", ".csv", ".json")):
-            problems.append(f"--report: a report ends in .md, .csv or .json, not {self.report!r}")
-        _refuse(problems)
-
-
-@dataclass(frozen=True)
-class DivideRequest:
-    """A training set of tiles.
-
-    Attributes:
-        data: names of the sets of core images, joined by commas.
-        out: folder that is written.
-        data_root: folder that names are looked up in.
-        method: a name from DIVIDE_METHODS.
-        size: side of a tile in pixels.
-        least: shortest side of a leftover that is framed, in pixels.
-        noise_sigma: of the frame's noise, in grey levels.
-        seed: of the noise.
-    """
-
-    data: str | None = None
-    out: str | None = None
-    data_root: str | None = None
-    method: str = "divide_and_conquer"
-    size: int = 128
-    least: int = 1
-    noise_sigma: float = 64.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        problems = _choices(self, {"method": DIVIDE_METHODS}) + _at_least(self, 1, ("size", "least")) + _at_least(self, 0, ("seed",))
-        problems += [f"--{key}: name {what}" for key, what in (("data", "the image sets"), ("out", "the folder to write")) if not getattr(self, key)]
-        if self.size > _LARGEST_TILE:
-            problems.append(f"--size must be at most {_LARGEST_TILE}, not {self.size}")
-        if not 0 <= self.noise_sigma < math.inf:
-            problems.append(f"--noise_sigma must be a finite number of at least 0, not {self.noise_sigma}")
-        _refuse(problems)
-
-    def record(self) -> dict[str, Any]:
-        """Return all that the tiles depend on, as plain JSON."""
-        return {key: value for key, value in asdict(self).items() if key not in ("out", "data_root")}
-
-
-def _choices(request: Any, tables: dict[str, dict[str, str]]) -> list[str]:
-    wrong = [(key, getattr(request, key), table) for key, table in tables.items() if getattr(request, key) not in table]
-    return [f"--{key}: {unknown('choice' if '_' in key else key, value, table)}" for key, value, table in wrong]
-
-
 def read_layer_rates(text: str) -> tuple[tuple[str, float], ...]:
     """Read factors on the learning rate of layers: 'conv_tail=0.1,head*=0.5'. Raises RequestError."""
     found = []
@@ -312,21 +183,3 @@ def read_layer_rates(text: str) -> tuple[tuple[str, float], ...]:
 def _as_given(value: Any) -> Any:
     """Return JSON's lists as the tuples that they were."""
     return tuple(map(_as_given, value)) if isinstance(value, list) else value
-
-
-def _problems_of(read: Callable[[str], Any], text: str) -> list[str]:
-    try:
-        read(text)
-    except RequestError as error:
-        return str(error).splitlines()
-    return []
-
-
-def _at_least(request: Any, least: int, keys: Sequence[str]) -> list[str]:
-    given = {key: getattr(request, key) for key in keys}
-    return [f"--{key} must be at least {least}, not {value}" for key, value in given.items() if value is not None and value < least]
-
-
-def _refuse(problems: list[str]) -> None:
-    if problems:
-        raise RequestError("\n".join(problems))

@@ -1,0 +1,24 @@
+"""Requests as frozen records, checked once at the door; and the names that can be asked for. No Keras here."""
+
+from visionfw.config.checks import PRECISIONS
+from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, EvaluateRequest
+from visionfw.config.preparing import DIVIDE_METHODS, DivideRequest, PrepareRequest
+from visionfw.config.training import ON_BAD, ON_NAN, ON_SMALL, OPTIMIZERS, SCHEDULES, TrainRequest, read_layer_rates
+
+__all__ = [
+    "CHANNELS",
+    "DIVIDE_METHODS",
+    "METRICS",
+    "ON_BAD",
+    "ON_NAN",
+    "ON_SMALL",
+    "OPTIMIZERS",
+    "PRECISIONS",
+    "REPORTS",
+    "SCHEDULES",
+    "DivideRequest",
+    "EvaluateRequest",
+    "PrepareRequest",
+    "TrainRequest",
+    "read_layer_rates",
+]

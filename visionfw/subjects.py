@@ -1,0 +1,112 @@
+"""What an evaluation is about: a run, or a dictionary with a file of weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import keras
+
+from visionfw import models, runs
+from visionfw.checkpoints import load_run, load_weights, precision
+from visionfw.config import EvaluateRequest
+from visionfw.errors import RequestError, VisionfwError
+from visionfw.graph.build import compile_model
+from visionfw.graph.check import Checked, examine
+from visionfw.graph.schema import parse
+from visionfw.imaging.degrade import Degradation, degradation
+from visionfw.paths import user_path
+
+#: A degradation's name that means another one: LR images half as large as the model was trained on.
+_NOVEL = "novel"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to be measured, what its dictionary says of it, and how its LR images are made.
+
+    Attributes:
+        model: compiled, with its weights.
+        name: the dictionary's.
+        colour: 'rgb' or 'y'.
+        scale: SR size / LR size.
+        degradation: how LR images are made, and HR size / LR size.
+        checked: the dictionary; None where its blocks were Python functions that are not there any more.
+        weights: 'raw' or 'averaged' for a run's, else the file's name.
+        run: the run's folder; '' where there is none.
+        remarks: what a reader should know of how the weights were loaded.
+    """
+
+    model: keras.Model
+    name: str
+    colour: str
+    scale: int
+    degradation: Degradation
+    checked: Checked | None
+    weights: str
+    run: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+def open_subject(request: EvaluateRequest) -> Subject:
+    """Open what an evaluation is about.
+
+    Raises:
+        RequestError: no such run, model or file; weights that do not fit; no scale, or another than the run's.
+        VisionfwError: a file is damaged.
+    """
+    return _of_run(runs.find(request.run), request) if request.run is not None else _of_weights(request)
+
+
+def _of_weights(request: EvaluateRequest) -> Subject:
+    source = models.load(request.model, dict(request.model_args), request.scale)
+    checked = examine(source.dictionary, request.scale, source.functions)
+    definition = checked.definition
+    if definition.scale is None or checked.scale is None:
+        raise RequestError(f"{definition.name}: its output is no image of a known scale, so it cannot be measured")
+    names = _read_names(request.weight_names)
+    with precision(request.precision):
+        model = compile_model(checked)
+    remarks = [f"weights {request.weights}: {remark}" for remark in load_weights(model, request.weights, names)]
+    how = _degradation(request, "bicubic", 0, definition.scale)
+    weights = user_path(request.weights).name
+    return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, "", tuple(remarks))
+
+
+def _of_run(run: runs.Run, request: EvaluateRequest) -> Subject:
+    definition, problems = parse(run.read_model())
+    if problems or definition.scale is None:
+        raise VisionfwError(f"{run.model}: is damaged: {problems[0] if problems else 'it says no scale'}")
+    if request.scale not in (None, definition.scale):
+        raise RequestError(f"--scale={request.scale}: run {run.folder} is of scale {definition.scale}")
+    with precision(request.precision):
+        model = load_run(run)
+    checked = None if run.architecture.exists() else examine(run.read_model())
+    asked = run.read().get("request", {})
+    how = _degradation(request, asked.get("degradation", "bicubic"), asked.get("degradation_seed", 0), definition.scale)
+    weights = "averaged" if asked.get("ema") else "raw"
+    return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, str(run.folder))
+
+
+def _degradation(request: EvaluateRequest, text: str, seed: int, scale: int) -> Degradation:
+    """Return how LR images are made: as asked for, or as the run had it."""
+    seed = seed if request.degradation_seed is None else request.degradation_seed
+    if request.degradation == _NOVEL:
+        return degradation("bicubic", 2 * scale, seed)
+    return degradation(request.degradation or text, scale, seed)
+
+
+def _read_names(file: str | None) -> dict[str, str] | None:
+    """Read the JSON file of --weight_names."""
+    if file is None:
+        return None
+    path = user_path(file)
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RequestError(f"--weight_names: {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise RequestError(f"--weight_names: {path} is no JSON: {error}") from error
+    if not isinstance(names, dict) or not all(isinstance(value, str) for value in names.values()):
+        raise RequestError(f"--weight_names: {path} must hold one object of texts: {{OUR LAYER: PREFIX OF THEIR KEYS}}")
+    return names
