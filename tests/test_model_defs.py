@@ -20,7 +20,7 @@ SMALL = {
     "edsr": {"blocks": 1, "filters": 8},
     "edsr_small": {"blocks": 1, "filters": 8},
     "fsrcnn": {"filters": 8, "shrunk": 4},
-    "imdn": {"blocks": 1, "filters": 16},
+    "imdn": {"blocks": 2, "filters": 16},
     "rcan": {"groups": 1, "blocks": 1, "filters": 16},
     "rdn": {"blocks": 2, "layers": 2, "growth": 8, "filters": 8},
     "srgan_discriminator": {"patch_size": 32, "filters": 4, "dense": 8},

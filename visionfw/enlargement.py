@@ -55,7 +55,7 @@ def plan_files(images: str, out: str) -> list[Work]:
     for work in found:
         if work.target in places:
             raise RequestError(f"--images: {places[work.target]} and {work.source} would both become {work.target}; enlarge them into two folders")
-        if work.target.resolve() == work.source.resolve():
+        if work.target.name == work.source.name and work.target.parent.resolve() == work.source.parent.resolve():
             raise RequestError(f"--out={out}: {work.source} would be written over itself; name another folder")
         places[work.target] = work.source
     return found
@@ -65,7 +65,12 @@ def _images_below(folder: Path, out: Path) -> Iterator[Path]:
     """Yield a folder's images at any depth, without what lies in the folder that is written and without hidden files."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in SUFFIXES and not hidden and not path.is_dir() and out.resolve() not in path.resolve().parents:
+        if (
+            path.suffix.lower() in SUFFIXES
+            and not hidden
+            and not path.is_dir()
+            and out.resolve() not in [path.parent.resolve(), *path.parent.resolve().parents]
+        ):
             yield path
 
 

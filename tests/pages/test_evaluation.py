@@ -1,6 +1,7 @@
 """The page of a benchmark: whole in one file, and alive in a real browser."""
 
 import base64
+import html
 import json
 import re
 import shutil
@@ -56,7 +57,7 @@ def test_it_shows_all_there_is(page):
 
 def test_what_is_infinite_is_shown_and_sorts_as_such():
     made = table([{"image": "a", "psnr": float("inf")}, {"image": "b", "psnr": 30.0}], "x")
-    assert 'data-value="inf">\u221e' in made
+    assert 'data-value="Infinity">\u221e' in made
 
 
 def test_a_curve_leaves_out_what_is_not_finite():
@@ -73,7 +74,7 @@ def in_browser(tmp_path, page, script):
     done = subprocess.run([BROWSER, *flags], capture_output=True, text=True, timeout=120)
     told = re.search(r'data-told="([^"]*)"', done.stdout)
     assert told, done.stderr[-2000:]
-    return json.loads(told.group(1).replace("&quot;", '"'))
+    return json.loads(html.unescape(told.group(1)))
 
 
 @pytest.mark.slow

@@ -47,7 +47,8 @@ def reach_of(model: keras.Model) -> Reach:
         sides = [max((seen[id(source)][0] for source in given), default=0.0), max((seen[id(source)][1] for source in given), default=Fraction(1))]
         taps, stride = _taps(operation, given, tensor)
         align = math.lcm(align, math.ceil(sides[1] * max(stride, 1)) * (operation.alignment() if hasattr(operation, "alignment") else 1))
-        seen[id(tensor)] = (math.inf if math.inf in (taps, sides[0]) else sides[0] + math.ceil((taps - 1) / 2) * sides[1], sides[1] * stride)
+        around = math.inf if math.isinf(taps) else math.ceil((taps - 1) / 2) + max(0, stride - 1)  # a stride's taps need not lie evenly
+        seen[id(tensor)] = (math.inf if math.inf in (around, sides[0]) else sides[0] + around * sides[1], sides[1] * stride)
     halo, jump = seen[id(made)]
     return Reach(None if math.isinf(halo) else math.ceil(halo), align, 1 / jump, _live_bytes(model.inputs[0], steps, seen))
 

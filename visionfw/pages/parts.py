@@ -53,7 +53,7 @@ def _cell(key: str, value: Any, is_number: bool) -> str:
         return f"<td>{escape(cell(key, value))}</td>"
     kind = "number" + ((" good" if value > 0 else " bad" if value < 0 else "") if key == "gain" else "")
     shown = "\u221e" if isinstance(value, float) and math.isinf(value) else escape(cell(key, value))
-    return f'<td class="{kind}" data-value="{value}">{shown}</td>'
+    return f'<td class="{kind}" data-value="{str(value).replace("inf", "Infinity")}">{shown}</td>'
 
 
 def image(pixels: np.ndarray, alt: str) -> str:

@@ -1,0 +1,65 @@
+"""How far a model sees: outputs depend on what lies inside the halo, and on nothing else."""
+
+import keras
+import numpy as np
+import pytest
+
+import visionfw as vf
+from visionfw.errors import RequestError
+from visionfw.graph.reach import reach_of
+
+SMALL = {
+    "edsr": {"blocks": 1, "filters": 4},
+    "edsr_small": {"blocks": 2, "filters": 4},
+    "srresnet": {"blocks": 1, "filters": 4},
+    "fsrcnn": {"filters": 6, "shrunk": 4},
+    "vdsr": {"layers": 4, "filters": 4},
+    "rdn": {"blocks": 2, "layers": 2, "growth": 4, "filters": 4},
+    "srcnn": {},
+    "espcn": {},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_pixel_outside_the_halo_changes_nothing(name):
+    d = vf.definition(name, scale=2, **SMALL[name])
+    model = vf.build(d)
+    reach = reach_of(model)
+    assert reach.scale == 2
+    side = 2 * reach.halo + 9
+    x = np.random.default_rng(0).random((1, side, side, 1 if d.get("colour") == "y" else 3), np.float32)
+    middle = side // 2
+    changed = x.copy()
+    changed[:, : middle - reach.halo] += 1
+    changed[:, :, : middle - reach.halo] += 1
+    changed[:, middle + reach.halo + 1 :] += 1
+    changed[:, :, middle + reach.halo + 1 :] += 1
+    before, after = (keras.ops.convert_to_numpy(model(image))[0, 2 * middle : 2 * middle + 2, 2 * middle : 2 * middle + 2] for image in (x, changed))
+    np.testing.assert_allclose(before, after, atol=1e-6)
+
+
+def test_strides_and_windows_say_where_tiles_may_begin():
+    down = {
+        "name": "down",
+        "scale": 1,
+        "conv": [(0, "a"), ("a", "b"), ("c", "sr")],
+        "conv_par": [{"filters": 4, "strides": 2}, {"filters": 16, "strides": 2}, {"filters": 3}],
+    }
+    model = vf.build(down | {"layer": [("b", "up"), ("up", "c")], "layer_sub": "PixelShuffle", "layer_par": {"size": 2}})
+    assert (reach_of(model).step, reach_of(model).scale) == (4, 1)
+    windows = {"name": "w", "scale": 1, "conv": [(0, "a"), ("b", "sr")], "conv_par": [{"filters": 8}, {"filters": 3}], "layer": [("a", "b")]}
+    model = vf.build(windows | {"layer_sub": "WindowAttention", "layer_par": {"heads": 2, "window": 4}})
+    assert (reach_of(model).step, reach_of(model).halo) == (4, 5)
+
+
+@pytest.mark.parametrize("name", ["rcan", "imdn"])
+def test_global_pooling_sees_the_whole_image(name):
+    assert (
+        reach_of(vf.build(vf.definition(name, **{"rcan": {"groups": 1, "blocks": 1, "filters": 16}, "imdn": {"blocks": 2, "filters": 16}}[name]))).halo is None
+    )
+
+
+def test_several_inputs_are_told():
+    a, b = (keras.Input((None, None, 3), name=name) for name in "ab")
+    with pytest.raises(RequestError, match=r"several inputs \(a, b\)"):
+        reach_of(keras.Model([a, b], keras.layers.Add()([a, b])))
