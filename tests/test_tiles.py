@@ -1,5 +1,7 @@
 """Tiles of an axis: every pixel once, each with all that the model sees around it, on the strides of the whole image."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ def test_kept_parts_follow_one_another_and_see_their_halo(length, size, halo, st
     halo = -(-halo // step) * step
     found = spans(length, size, halo, step)
     assert found[0].first == 0 and found[-1].last == length
-    for one, following in zip(found, found[1:], strict=False):
+    for one, following in pairwise(found):
         assert one.last == following.first
     for span in found:
         assert 0 <= span.start <= span.first < span.last <= span.stop <= length

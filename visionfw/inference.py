@@ -18,7 +18,7 @@ from visionfw.tiles import size_for, tiles
 
 _HALO = 32  # LR pixels, for a model that sees the whole image: no overlap makes its tiles exact
 _CHROMA_HALO = 3  # what bicubic sees
-_MOST_BYTES = 3 * 2**29  # of a tile's forward pass, however much memory is free
+_MOST_BYTES = 2**30  # of a tile's forward pass, however much memory is free
 
 Progress = Callable[[int, int], None]
 
