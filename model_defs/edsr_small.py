@@ -1,4 +1,4 @@
-"""EDSR small: EDSR's residual blocks, few and narrow, added to the bicubic enlargement. visionfw's default for a CPU.
+"""EDSR small: EDSR's residual blocks, few of them, added to the bicubic enlargement. visionfw's default for a CPU.
 
 After Lim et al., Enhanced Deep Residual Networks, CVPRW 2017, with one pixel shuffle instead of stages, as IMDN and PAN have it. The last
 convolution starts at zero, so training starts from bicubic and not from noise.
@@ -7,7 +7,7 @@ convolution starts at zero, so training starts from bicubic and not from noise.
 """
 
 
-def edsr_small(*, scale=4, blocks=8, filters=32):
+def edsr_small(*, scale=4, blocks=5, filters=48):
     """Return the dictionary.
 
     Args:

@@ -55,6 +55,7 @@ def test_every_row_carries_its_protocol(flags, tmp_path, capsys):
     assert page.count('<div class="slider">') == 3
     assert "EDSR-small x4" in page and "<svg" in page
     said = capsys.readouterr().out
+    assert "| model      | dataset" in said
     assert "protocol: channel Y, model RGB, crop 4" in said
     assert f"report: {names[3]}" in said
 

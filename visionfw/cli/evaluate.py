@@ -109,6 +109,6 @@ def _measure(request: config.EvaluateRequest) -> str:
     enlarger = Enlarger(subject.model, request.tile, request.self_ensemble)
     scores = benchmark(enlarger, sets, protocol, counter("measuring images"), measures, results.keep)
     rows = results.write(scores)
-    shown = [{key: value for key, value in row.items() if key not in protocol.record()} for row in rows]  # the next line says it
+    shown = [{key: value for key, value in row.items() if key not in ("channel", "crop", "rounding", "resize")} for row in rows]  # the next line says it
     lines = [as_table(shown), "protocol: " + ", ".join(f"{key} {value}" for key, value in results.record.items())]
     return "\n".join([*lines, *(f"report: {Path(file)}" for file in request.reports), *([f"images: {request.out}"] if request.out else [])])

@@ -37,7 +37,7 @@ def define(command: str) -> Flags:
     found.text("on_bad", _DEFAULT.on_bad, "images that cannot be used: stop, or skip them")
     found.text("on_small", _DEFAULT.on_small, "images smaller than a patch: skip, or frame them with noise")
     found.text("cache_dir", None, "folder of decoded images; $VISIONFW_CACHE or ~/.cache/visionfw unless given")
-    found.number("steps", None, "training steps (8000 where neither --steps nor --epochs is given)")
+    found.number("steps", None, "training steps (7000 where neither --steps nor --epochs is given)")
     found.number("epochs", None, "passes over as many patches as the data has, instead of --steps")
     found.number("batch_size", _DEFAULT.batch_size, "patches a step")
     found.number("patch_size", _DEFAULT.patch_size, "side of a patch in LR pixels")

@@ -90,7 +90,7 @@ class TrainRequest:
     batch_size: int = 8
     patch_size: int = 24
     stride: int | None = None
-    loss: str = "l1"
+    loss: str = "l1+luma"
     optimizer: str = "muon"
     learning_rate: float = 1.5e-3
     schedule: str = "cosine"
@@ -103,7 +103,7 @@ class TrainRequest:
     normalise: bool = False
     on_nan: str = "stop"
     most_rollbacks: int = 3
-    sampler: str = "uniform"
+    sampler: str = "hardest"
     round_patches: int = 0
     precision: str = "auto"
     devices: int = 1

@@ -29,7 +29,7 @@ from visionfw.initializers import read_initializer
 from visionfw.progress import counter
 from visionfw.sampler_options import SamplerChoice, read_sampler
 
-_DEFAULT_STEPS = 8000
+_DEFAULT_STEPS = 7000
 _ROUND_PATCHES = 1600
 Say = Callable[[str], None]
 
