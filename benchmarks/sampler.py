@@ -62,7 +62,7 @@ def step_seconds(batch: int) -> float:
     from visionfw.training.learner import compile_for_training, feed
     from visionfw.training.plan import prepare
 
-    plan = prepare(TrainRequest(model="edsr", batch_size=batch), lambda line: None)
+    plan = prepare(TrainRequest(model="edsr", batch_size=batch, sampler="uniform"), lambda line: None)
     learner, batches, times = compile_for_training(plan).learner, iter(feed(plan)), []
     for _ in range(8):
         started = time.perf_counter()

@@ -79,6 +79,7 @@ def run_visionfw(options: argparse.Namespace, model: str, turns: Turns) -> None:
         validate_every=options.steps,
         optimizer="adam",
         loss="l1",
+        sampler="uniform",
         precision=options.precision,
     )
     plan = prepare(request, lambda line: None)

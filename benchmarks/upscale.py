@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from visionfw.cli.backend import start_backend
+from visionfw.backend import start_backend
 
 
 def main() -> None:

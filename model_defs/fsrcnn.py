@@ -14,11 +14,14 @@ def fsrcnn(*, scale=4, filters=56, shrunk=12, mappings=4):
     """Return FSRCNN's dictionary.
 
     Args:
-        scale: any whole number.
+        scale: 1 to 9, of which 1 to 5 lay an LR pixel under the last kernel's centre, as published weights have it.
         filters: d, features of the LR image.
         shrunk: s, features inside.
         mappings: m, number of 3x3 convolutions inside.
     """
+    if not 1 <= scale <= 9:
+        raise ValueError(f"scale must be 1 to 9, not {scale}")
+    before = min(4, 9 - scale)
     inside = [f"map_{number}" for number in range(mappings)]
     steps = ["feature", "shrink", *inside, "expand"]
     sizes = [(filters, 5), (shrunk, 1), *[(shrunk, 3)] * mappings, (filters, 1)]
@@ -28,12 +31,15 @@ def fsrcnn(*, scale=4, filters=56, shrunk=12, mappings=4):
         "paper": "https://arxiv.org/abs/1608.00367",
         "scale": scale,
         "colour": "y",
-        "conv": [*zip(entries, steps), ("expand_prelu", "sr")],
+        "conv": [*zip(entries, steps), ("expand_prelu", "enlarged")],
         "conv_sub": [*["Conv2D"] * len(steps), "Conv2DTranspose"],
         "conv_par": [
             *[{"filters": count, "kernel_size": kernel} for count, kernel in sizes],
-            {"filters": 1, "kernel_size": 9, "strides": scale},
+            {"filters": 1, "kernel_size": 9, "strides": scale, "padding": "valid"},
         ],
+        "layer": [("enlarged", "sr")],
+        "layer_sub": "Cropping2D",
+        "layer_par": {"cropping": [[before, 9 - scale - before]] * 2},
         "activation": [(step, f"{step}_prelu") for step in steps],
         "activation_sub": "PReLU",
         "activation_par": {"shared_axes": [1, 2]},

@@ -29,7 +29,7 @@ def run(enlarger, images, out, overwrite=False):
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("odd")
+    folder = tmp_path_factory.mktemp("odd") / "images"
     write_odd_files(folder, read_image(find_sets("embedded/test")[0].hr[1]))
     return folder
 
@@ -127,3 +127,24 @@ def test_what_a_format_cannot_hold_is_told(tmp_path, enlarger, photograph):
     with pytest.raises(VisionfwError, match="1 of 1 could not be"):
         run(enlarger, tmp_path / "x.webp", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_links_to_folders_are_followed_and_circles_end(tmp_path, photograph):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    write_image(tmp_path / "elsewhere" / "x.png", photograph[:8, :8])
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "circle").symlink_to(tmp_path / "in")
+    works = plan_files(str(tmp_path / "in"), str(tmp_path / "out"))
+    assert [str(work.target.relative_to(tmp_path / "out")) for work in works] == ["link/x.png"]
+
+
+def test_a_folder_above_the_images_can_be_written(tmp_path, photograph):
+    (tmp_path / "up" / "pictures").mkdir(parents=True)
+    write_image(tmp_path / "up" / "pictures" / "a,b.png", photograph[:8, :8])
+    (work,) = plan_files(str(tmp_path / "up" / "pictures"), str(tmp_path / "up"))
+    assert work.target == tmp_path / "up" / "a,b.png"
+    (work,) = plan_files(str(tmp_path / "up" / "pictures" / "a,b.png"), str(tmp_path / "out"))
+    assert work.target == tmp_path / "out" / "a,b.png"
+    with pytest.raises(RequestError, match="would be written over itself"):
+        plan_files(str(tmp_path / "up" / "pictures"), str(tmp_path / "up" / "pictures"))

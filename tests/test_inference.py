@@ -6,7 +6,7 @@ import pytest
 
 import visionfw as vf
 from visionfw import inference
-from visionfw.errors import RequestError
+from visionfw.errors import RequestError, VisionfwError
 from visionfw.graph.reach import reach_of
 
 BICUBIC = {"name": "bicubic", "scale": 3, "layer": [(0, 1)], "layer_sub": "Bicubic", "layer_par": {"scale": 3}}
@@ -106,3 +106,36 @@ def test_sixteen_bits_stay_sixteen(photograph):
 def test_a_wrong_tile_is_told():
     with pytest.raises(RequestError, match="tile must be a whole number of at least 0, not -1"):
         vf.upscale(vf.build(BICUBIC), np.zeros((4, 4, 3), np.uint8), tile=-1)
+
+
+def test_an_image_whose_sides_the_strides_do_not_divide(photograph):
+    d = {"name": "skip", "scale": 1, "conv": [(0, "a"), ("a", "b"), ("sum", "sr")], "conv_par": [{"filters": 4}, {"filters": 16, "strides": 2}, {"filters": 3}]}
+    d |= {"layer": [("b", "c")], "layer_sub": "PixelShuffle", "layer_par": {"size": 2}, "merge": [("a", "c", "sum")]}
+    model = vf.build(d)
+    made = vf.upscale(model, photograph[:41, :43])
+    assert made.shape == (41, 43, 3)
+    expected = vf.upscale(model, np.pad(photograph[:41, :43], ((0, 1), (0, 1), (0, 0)), mode="edge"))[:41, :43]
+    np.testing.assert_array_equal(made, expected)
+    np.testing.assert_array_equal(vf.upscale(model, photograph[:41, :43], tile=16), expected)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_images_of_several_sizes_through_keras_resizing(photograph, interpolation):
+    layer = {"layer": [(0, 1)], "layer_sub": "UpSampling2D", "layer_par": {"size": 2, "interpolation": interpolation}}
+    model = vf.build({"name": "up", "scale": 2, **layer})
+    for height, width in ((9, 9), (9, 11), (12, 8)):
+        assert vf.upscale(model, photograph[:height, :width]).shape == (2 * height, 2 * width, 3)
+
+
+def test_what_is_not_finite_is_told():
+    model = vf.build({"name": "lost", "scale": 1, "conv": [(0, 1)], "conv_par": {"filters": 3}})
+    model.set_weights([np.full(weight.shape, np.nan) for weight in model.get_weights()])
+    with pytest.raises(VisionfwError, match="lost: what it makes is not finite"):
+        vf.upscale(model, np.zeros((8, 8, 3), np.uint8))
+
+
+def test_whole_numbers_of_any_kind_are_tiles(photograph):
+    model = vf.build(BICUBIC)
+    np.testing.assert_array_equal(vf.upscale(model, photograph[:20, :20], tile=np.int64(8)), vf.upscale(model, photograph[:20, :20]))
+    with pytest.raises(RequestError, match="tile must be"):
+        vf.upscale(model, photograph[:20, :20], tile=True)

@@ -53,7 +53,7 @@ def load_weights(model: keras.Model, file: str | Path, names: Mapping[str, str] 
     """
     path = user_path(file)
     if not path.is_file():
-        raise RequestError(f"weights: no file {path}")
+        raise RequestError(f"weights: {path} is a folder; name the file in it" if path.is_dir() else f"weights: no file {path}")
     if names is None and path.name.endswith(SUFFIXES):
         _load_own(model, path)
         return []

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
+_WORDS = ("resource_exhausted", "resourceexhausted", "out of memory", "outofmemory", "unable to allocate", "failed to allocate", "oom when", "allocate memory")
 #: What processors call their bfloat16 matrix or vector units (Linux).
 _BFLOAT16_FLAGS = {"amx_bf16", "avx512_bf16", "avx10", "bf16"}
 
@@ -58,6 +61,35 @@ def free_bytes() -> int:
         limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
         free = min(free, max(0, limit - used))
     return free
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether a backend or NumPy says with an exception that memory is used up."""
+    said = f"{type(error).__name__} {error}".lower()
+    return isinstance(error, MemoryError) or any(word in said for word in _WORDS)
+
+
+def compiled(model: Any) -> Callable:
+    """Return a Keras model's forward pass, compiled once for images of any size where the backend is TensorFlow.
+
+    A model that cannot be compiled for any size runs uncompiled.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return lambda batch: model(keras.ops.convert_to_tensor(batch), training=False)
+    import tensorflow as tf
+
+    kept = vars(model)  # with the model, so that it goes with it
+    if "_visionfw_forward" not in kept:
+        shape = (1, *model.input_shape[1:])
+        run = tf.function(lambda batch: model(batch, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False)
+        try:
+            run.get_concrete_function()
+        except Exception:  # Keras' own layers raise nearly anything where a size is not known
+            run = partial(model, training=False)
+        kept["_visionfw_forward"] = run
+    return kept["_visionfw_forward"]
 
 
 def processor_has_bfloat16() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,8 +42,8 @@ def plan_files(images: str, out: str) -> list[Work]:
     folder, found = user_path(out), []
     if folder.exists() and not folder.is_dir():
         raise RequestError(f"--out={out}: is a file; name a folder")
-    for name in filter(None, (part.strip() for part in images.split(","))):
-        source = user_path(name)
+    whole = user_path(images)  # a comma may also be part of a name
+    for source in [whole] if whole.exists() else [user_path(part.strip()) for part in images.split(",") if part.strip()]:
         if source.is_dir():
             found += [Work(path, folder / path.relative_to(source)) for path in _images_below(source, folder)]
         elif source.is_file() or source.is_symlink():
@@ -62,16 +63,18 @@ def plan_files(images: str, out: str) -> list[Work]:
 
 
 def _images_below(folder: Path, out: Path) -> Iterator[Path]:
-    """Yield a folder's images at any depth, without what lies in the folder that is written and without hidden files."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if (
-            path.suffix.lower() in SUFFIXES
-            and not hidden
-            and not path.is_dir()
-            and out.resolve() not in [path.parent.resolve(), *path.parent.resolve().parents]
-        ):
-            yield path
+    """Yield a folder's images at any depth, links followed, without hidden ones and without what lies in a folder inside it that is written."""
+    written = out.resolve()
+    written = written if folder.resolve() in written.parents else None
+    seen: set[Path] = set()
+    for here, folders, files in os.walk(folder, followlinks=True):
+        place = Path(here).resolve()
+        if place in seen or place == written:
+            folders.clear()
+            continue
+        seen.add(place)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(here, name) for name in sorted(files) if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."))
 
 
 def enlarge_files(enlarger: Enlarger, works: Sequence[Work], overwrite: bool, say: Say, progress: Callable[[int, int], None]) -> str:
@@ -98,7 +101,7 @@ def enlarge_files(enlarger: Enlarger, works: Sequence[Work], overwrite: bool, sa
             try:
                 enlarge_file(enlarger, work, say)
                 made += 1
-            except (ImageError, RequestError) as error:
+            except ImageError as error:
                 say(f"passed over: {error}")
                 failed += 1
         progress(done, len(works))
@@ -126,8 +129,8 @@ def enlarge_file(enlarger: Enlarger, work: Work, say: Say) -> None:
         say(f"{work.source}: the first of its {picture.frames} frames is enlarged")
     try:
         made = enlarged(enlarger, picture)
-    except (ValueError, TypeError, MemoryError) as error:
-        raise ImageError(work.source, f"cannot be enlarged by this model: {brief(error)}") from error
+    except (VisionfwError, MemoryError) as error:
+        raise ImageError(work.source, brief(error) if isinstance(error, VisionfwError) else "there is not enough memory to enlarge it") from error
     work.target.parent.mkdir(parents=True, exist_ok=True)
     write_picture(work.target, made)
 

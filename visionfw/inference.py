@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
+from typing import Any
 
 import keras
 import numpy as np
 
-from visionfw.devices import free_bytes
-from visionfw.errors import RequestError
+from visionfw.devices import compiled, free_bytes, is_out_of_memory
+from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.reach import Reach, reach_of
 from visionfw.imaging.colour import from_ycbcr, to_ycbcr
 from visionfw.imaging.resize import imresize
@@ -32,15 +34,22 @@ def super_resolve(model: keras.Model, lr: np.ndarray) -> np.ndarray:
 
     Returns:
         (height x scale, width x scale, channels) float32, not clipped.
+
+    Raises:
+        VisionfwError: the model cannot be put on an image of this size, or makes values that are not finite.
     """
     batch = np.asarray(lr, np.float32)[None]
-    if keras.backend.backend() == "tensorflow":
-        model.jit_compile = False  # XLA compiles anew for every image size
-        made = model.predict_on_batch(batch)
-    else:
-        made = model(keras.ops.convert_to_tensor(batch), training=False)
+    try:
+        made = compiled(model)(batch)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise VisionfwError(f"{model.name} cannot be put on an image of {lr.shape[1]} x {lr.shape[0]} pixels: {brief(error)}") from error
     made = made["sr"] if isinstance(made, dict) else made
-    return np.asarray(keras.ops.convert_to_numpy(made)[0], np.float32)
+    made = np.asarray(keras.ops.convert_to_numpy(made)[0], np.float32)
+    if not np.isfinite(made).all():
+        raise VisionfwError(f"{model.name}: what it makes is not finite (NaN or infinity); are its weights whole?")
+    return made
 
 
 def self_ensemble(enlarge: Callable[[np.ndarray], np.ndarray], lr: np.ndarray) -> np.ndarray:
@@ -83,9 +92,7 @@ class Enlarger:
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
         """Enlarge what the model is made for, (h, w, channels) float in [0, 1]: float32, not clipped."""
-        made = np.empty(self._enlarged(lr.shape), np.float32)
-        self._fill(made, lr, self._whole, None)
-        return made
+        return self._made(lr, np.float32, self._whole, None)
 
     def levels(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
         """Enlarge an image of grey or RGB levels, tile by tile, so that no more than the two images is held as a whole.
@@ -100,14 +107,12 @@ class Enlarger:
             The same dtype and number of axes.
         """
         most = np.iinfo(image.dtype).max
-        made = np.empty(self._enlarged(image.shape), image.dtype)
 
         def enlarge(part: np.ndarray) -> np.ndarray:
             levels = self._levels_of(part.astype(np.float64) / most) * most
             return np.clip(np.round(levels), 0, most)
 
-        self._fill(made, image, enlarge, progress)
-        return made
+        return self._made(image, image.dtype, enlarge, progress)
 
     def _levels_of(self, part: np.ndarray) -> np.ndarray:
         """Enlarge grey or RGB in [0, 1] with whatever channels the model has."""
@@ -127,13 +132,14 @@ class Enlarger:
             return self_ensemble(lambda turned: super_resolve(self.model, turned), lr)
         return super_resolve(self.model, lr)
 
-    def _enlarged(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return (int(shape[0] * self.reach.scale), int(shape[1] * self.reach.scale), *shape[2:])
-
-    def _fill(self, made: np.ndarray, image: np.ndarray, enlarge: Callable[[np.ndarray], np.ndarray], progress: Progress | None) -> None:
-        """Enlarge tile by tile into `made`."""
-        found = list(self._tiles(image.shape[:2]))
+    def _made(self, image: np.ndarray, dtype: Any, enlarge: Callable[[np.ndarray], np.ndarray], progress: Progress | None) -> np.ndarray:
+        """Enlarge an image tile by tile; one whose sides the model's strides do not divide is continued by its edge, and cropped."""
+        height, width = image.shape[:2]
+        over = [(0, -side % self.reach.multiple) for side in (height, width)]
+        image = np.pad(image, [*over, *[(0, 0)] * (image.ndim - 2)], mode="edge") if any(after for _, after in over) else image
         scale = self.reach.scale
+        made = np.empty((int(image.shape[0] * scale), int(image.shape[1] * scale), *image.shape[2:]), dtype)
+        found = list(self._tiles(image.shape[:2]))
         for done, (rows, columns) in enumerate(found, 1):
             part = enlarge(image[rows.start : rows.stop, columns.start : columns.stop])
             inside = [slice(int((span.first - span.start) * scale), int((span.last - span.start) * scale)) for span in (rows, columns)]
@@ -141,6 +147,7 @@ class Enlarger:
             made[place[0], place[1]] = part[inside[0], inside[1]]
             if progress:
                 progress(done, len(found))
+        return made[: int(height * scale), : int(width * scale)]
 
     def _tiles(self, shape: tuple[int, int]):
         """Yield the tiles of an image: one where it fits into memory, or is asked for whole."""
@@ -182,8 +189,9 @@ def upscale(model: keras.Model, image: np.ndarray, tile: int | None = None, self
         RequestError: the array is no such image, the tile is no such number, or the model takes several inputs.
     """
     image = np.asarray(image)
+    image = image.astype(image.dtype.newbyteorder("=")) if not image.dtype.isnative else image
     if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3) or not image.size:
         raise RequestError(f"an image is (height, width) or (height, width, 3) uint8 or uint16, not {image.shape} {image.dtype}")
-    if tile is not None and (not isinstance(tile, int) or tile < 0):
+    if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 0):
         raise RequestError(f"tile must be a whole number of at least 0, not {tile!r}")
-    return Enlarger(model, tile, self_ensemble).levels(image)
+    return Enlarger(model, None if tile is None else int(tile), self_ensemble).levels(image)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,25 +37,34 @@ class Results:
         request: which reports are written, and where images go.
         subject: what is measured.
         protocol: how.
-        told: lines on LR images that the sets bring.
+        given: sets that bring their own LR images -> where they lie.
     """
 
-    def __init__(self, request: EvaluateRequest, subject: Subject, protocol: Protocol, told: Sequence[str]):
-        self.request, self.subject = request, subject
-        self.record = protocol.record() | ({"LR": "; ".join(told)} if told else {}) | ({"self-ensemble": "x8"} if request.self_ensemble else {})
+    def __init__(self, request: EvaluateRequest, subject: Subject, protocol: Protocol, given: Mapping[str, str]):
+        self.request, self.subject, self.given = request, subject, given
+        self.record = protocol.record() | {"precision": request.precision} | ({"self-ensemble": "x8"} if request.self_ensemble else {})
+        self.record |= {"LR as given": "; ".join(f"{name} in {folder}" for name, folder in given.items())} if given else {}
         self._wants_page = any(file.lower().endswith(".html") for file in request.reports)
         self._examples: dict[str, list[Example]] = {}
+        self._written: set[Path] = set()
 
     def keep(self, dataset: str, case: Case, score: Score, levels: np.ndarray) -> None:
         """Take one image: write it where images are asked for, and remember it while it is among the best or worst of its set."""
         if self.request.out:
-            folder = user_path(self.request.out) / Path(dataset).name
-            folder.mkdir(parents=True, exist_ok=True)
-            write_image(folder / f"{case.name}.png", case.pictured(levels))
+            write_image(self._place(dataset, case.name), case.pictured(levels))
         if self._wants_page:
             figures = {key: getattr(score, key) for key in ("psnr", "ssim", "bicubic_psnr", "bicubic_ssim", "gain")}
             images = case.pictured(case.bicubic), case.pictured(levels), case.hr
             self._remember(Example(dataset, case.name, False, *images, figures))
+
+    def _place(self, dataset: str, name: str) -> Path:
+        """Return where an enlarged image goes: a file for each, also where two of a set differ in nothing but their suffix."""
+        folder = user_path(self.request.out) / re.sub(r"[^\w.-]+", "_", dataset).strip("_")
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = (folder / f"{name}{number}.png" for number in itertools.chain([""], (f"-{count}" for count in itertools.count(2))))
+        path = next(path for path in paths if path not in self._written)
+        self._written.add(path)
+        return path
 
     def _remember(self, example: Example) -> None:
         kept = sorted([*self._examples.get(example.dataset, []), example], key=lambda one: -one.figures["gain"])
@@ -61,8 +72,9 @@ class Results:
 
     def write(self, scores: Sequence[SetScore]) -> list[dict[str, Any]]:
         """Write the reports; return the rows, each with the weights and the run it is of. Raises VisionfwError where the disk refuses."""
-        of = {"weights": self.subject.weights, "run": self.subject.run}
-        rows = [score.row(self.subject.name) | of for score in scores]
+        of = {"precision": self.request.precision, "self-ensemble": "x8" if self.request.self_ensemble else ""}
+        of |= {"weights": self.subject.weights, "run": self.subject.run}
+        rows = [score.row(self.subject.name) | of | {"LR": self.given.get(score.dataset, "made")} for score in scores]
         per_image = [row for score in scores for row in score.image_rows()]
         for file in self.request.reports:
             if file.lower().endswith(".html"):

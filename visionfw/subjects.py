@@ -10,7 +10,7 @@ import keras
 from visionfw import models, runs
 from visionfw.checkpoints import load_run, load_weights, precision
 from visionfw.config import EvaluateRequest
-from visionfw.errors import RequestError, VisionfwError
+from visionfw.errors import RequestError, VisionfwError, nearest
 from visionfw.graph.build import compile_model
 from visionfw.graph.check import Checked, examine
 from visionfw.graph.schema import parse
@@ -93,7 +93,11 @@ def _degradation(request: EvaluateRequest, text: str, seed: int, scale: int) -> 
     seed = seed if request.degradation_seed is None else request.degradation_seed
     if request.degradation == _NOVEL:
         return degradation("bicubic", 2 * scale, seed)
-    return degradation(request.degradation or text, scale, seed)
+    try:
+        return degradation(request.degradation or text, scale, seed)
+    except RequestError as error:
+        hint = f"; did you mean {_NOVEL!r}?" if nearest(request.degradation, [_NOVEL]) else ""
+        raise RequestError(f"{error}{hint}") from error
 
 
 def _read_names(file: str | None) -> dict[str, str] | None:

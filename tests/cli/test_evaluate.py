@@ -10,7 +10,7 @@ import visionfw as vf
 from visionfw.checkpoints import save_weights
 from visionfw.cli.evaluate import run
 from visionfw.errors import RequestError
-from visionfw.imaging.files import read_image
+from visionfw.imaging.files import read_image, write_image
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,8 @@ def test_all_channels_and_another_crop(flags, image_folder, capsys, tmp_path):
     report = json.loads((tmp_path / "x.json").read_text())
     assert (report["rows"][0]["channel"], report["rows"][0]["crop"]) == ("RGB", 0)
     for row in report["per_image"]:
-        made, hr = read_image(tmp_path / "sr" / "images" / f"{row['image']}.png"), read_image(image_folder / f"{row['image']}.png")
+        (made,) = (read_image(path) for path in (tmp_path / "sr").rglob(row["image"] + ".png"))
+        hr = read_image(image_folder / (row["image"] + ".png"))
         hr = hr[: made.shape[0], : made.shape[1]]
         assert row["psnr"] == pytest.approx(vf.psnr(made, hr))
         assert row["ssim"] == pytest.approx(vf.ssim(made, hr))
@@ -116,3 +117,17 @@ def test_a_luma_model_cannot_be_compared_in_colour(tmp_path, image_folder):
     flags = ["--model=srcnn", "--model_args=kernels=[3,1,3],filters=[4,4]", f"--weights={tmp_path / 'x.weights.h5'}", f"--test_data={image_folder}"]
     with pytest.raises(RequestError, match="--channel=rgb: the model makes luma alone"):
         run("evaluate.py", [*flags, "--channel=rgb"])
+
+
+def test_an_image_that_is_too_small_is_named(flags, image_folder, tmp_path):
+    write_image(image_folder / "tiny.png", np.zeros((12, 12, 3), np.uint8))
+    with pytest.raises(RequestError, match=r"tiny\.png: SSIM needs 11 x 11 pixels, and 4 x 4 are left"):
+        run("evaluate.py", flags)
+    with pytest.raises(RequestError, match=r"0\.png: nothing is left of \(.*\) after cropping 1000 pixels"):
+        run("evaluate.py", [*flags, "--crop=1000"])
+
+
+def test_images_of_one_name_are_all_kept(flags, image_folder, tmp_path):
+    write_image(image_folder / "0.bmp", read_image(image_folder / "1.png"))
+    run("evaluate.py", [*flags, f"--out={tmp_path / 'sr'}"])
+    assert len(list((tmp_path / "sr").rglob("*.png"))) == 4

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from visionfw.data.cache import open_sets
-from visionfw.data.datasets import find_sets, list_sets
+from visionfw.data.datasets import fewer, find_sets, list_sets
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.imaging.degrade import degradation
 from visionfw.imaging.files import read_image, write_image
@@ -88,3 +88,11 @@ def test_another_degradation_does_not_use_the_given_lr_images(paired):
     how = degradation("blur:sigma=2+bicubic", 2)
     store = open_sets(find_sets("Pairs", str(paired), scale=2), how, paired / "cache")
     np.testing.assert_array_equal(store.lr_image(1), how.apply(store.hr_image(1), "1.png"))
+
+
+def test_fewer_images_are_drawn_from_all_sets_together(image_folder):
+    sets = find_sets(f"{image_folder},embedded/test")
+    found = fewer(sets, 3, seed=1)
+    assert sum(len(images.hr) for images in found) == 3
+    assert {path for images in found for path in images.hr} <= {path for images in sets for path in images.hr}
+    assert fewer(sets, 9) == sets

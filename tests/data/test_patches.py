@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import visionfw as vf
+from visionfw.data.difficulty import enlargement_psnr
 from visionfw.data.patches import PatchSource
 from visionfw.data.store import Store
 from visionfw.errors import RequestError
@@ -103,6 +104,7 @@ def test_a_billion_patches_open_in_a_second_and_100_mib(root, tmp_path):
 import resource, time
 from pathlib import Path
 import numpy as np
+from visionfw.data.difficulty import enlargement_psnr
 from visionfw.data.patches import PatchSource
 from visionfw.data.store import open_store
 before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
@@ -116,3 +118,17 @@ print(len(source), seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss 
     assert count == 400 * 1582**2 > 1e9
     assert seconds < 1
     assert mib < 100
+
+
+def test_fewer_patches_are_some_of_them_numbered_anew(image_folder):
+    source = vf.data.open(str(image_folder), scale=2, patch_size=16)
+    few = source.limited(20, seed=3)
+    assert len(few) == 20
+    assert len(source.limited(10**9)) == len(source)
+    assert (np.diff(few.chosen) > 0).all()
+    for ours, theirs in zip(few.read(np.arange(20)), source.read(few.chosen), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(source.limited(20, seed=3).chosen, few.chosen)
+    with pytest.raises(IndexError, match="patch numbers go from 0 to 19"):
+        few.read(np.array([20]))
+    np.testing.assert_array_equal(enlargement_psnr(few), enlargement_psnr(source)[few.chosen])

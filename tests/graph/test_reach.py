@@ -63,3 +63,33 @@ def test_several_inputs_are_told():
     a, b = (keras.Input((None, None, 3), name=name) for name in "ab")
     with pytest.raises(RequestError, match=r"several inputs \(a, b\)"):
         reach_of(keras.Model([a, b], keras.layers.Add()([a, b])))
+
+
+def model_of(function):
+    x = keras.Input((None, None, 3))
+    return keras.Model(x, function(x))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: keras.ops.max_pool(x, 5, strides=1, padding="same"),
+        lambda x: keras.ops.roll(x, 7, axis=1),
+        lambda x: keras.ops.softmax(x, axis=1),
+        lambda x: keras.ops.flip(x, axis=2),
+    ],
+)
+def test_an_operation_that_is_not_known_sees_the_whole_image(function):
+    assert reach_of(model_of(function)).halo is None
+    assert reach_of(model_of(lambda x: keras.ops.softmax(keras.ops.relu(x) * 2 + 1, axis=-1))).halo == 0
+
+
+def test_padding_on_one_side_is_seen():
+    conv = keras.layers.Conv2D(3, 9, padding="valid")
+    assert reach_of(model_of(lambda x: conv(keras.layers.ZeroPadding2D(((8, 0), (8, 0)))(x)))).halo == 8
+
+
+def test_strides_between_enlargements():
+    up, down, last = keras.layers.UpSampling2D(2), keras.layers.Conv2D(3, 3, strides=3, padding="same"), keras.layers.UpSampling2D(3)
+    reach = reach_of(model_of(lambda x: last(down(up(x)))))
+    assert (reach.multiple, reach.scale) == (3, 2)

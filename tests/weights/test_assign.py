@@ -1,6 +1,7 @@
 """Foreign weights in a model: every layout lands where a formula says, by order and by names, all or nothing."""
 
 import importlib.util
+import re
 
 import h5py
 import keras
@@ -68,7 +69,9 @@ def test_pytorchs_layouts(tmp_path, model, slopes):
     found = weights(model)
     np.testing.assert_array_equal(found["conv_a/kernel"][1, 2, 0, 3], given["head.weight"][3, 0, 1, 2])
     np.testing.assert_array_equal(found["conv_a/kernel"].shape, (3, 3, 3, 4))
-    np.testing.assert_array_equal(found["norm_b/gamma"], given["norm.weight"])
+    ours, theirs = model.get_layer("norm_b").epsilon, 1e-5
+    gamma = given["norm.weight"] * np.sqrt((given["norm.running_var"] + ours) / (given["norm.running_var"] + theirs))
+    np.testing.assert_allclose(found["norm_b/gamma"], gamma, rtol=1e-5)
     np.testing.assert_array_equal(found["norm_b/moving_variance"], given["norm.running_var"])
     np.testing.assert_array_equal(found["activation_c/alpha"].ravel(), np.broadcast_to(given["act.weight"], 4))
     for channel in range(4):
@@ -83,7 +86,7 @@ def test_a_network_of_pytorchs_computes_the_same(tmp_path, model):
 
     theirs = torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3, padding=1, bias=False),
-        torch.nn.BatchNorm2d(4, eps=1e-3),
+        torch.nn.BatchNorm2d(4),
         torch.nn.PReLU(4),
         torch.nn.Conv2d(4, 8, 3, padding=1, groups=4),
         torch.nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1),
@@ -246,3 +249,64 @@ def test_what_is_no_weight_file_is_told(tmp_path):
     (tmp_path / "x.onnx").touch()
     with pytest.raises(RequestError, match=r"a weight file ends in .*\.pth.* not in '\.onnx'"):
         vf.load_weights(model, tmp_path / "x.onnx")
+
+
+def test_layers_side_by_side_are_told(tmp_path):
+    d = {"name": "two", "scale": 1, "conv": [(0, "a"), ("a", "left"), ("a", "right"), ("right", "further"), ("sum", "sr")], "merge": [("left", "further", "sum")]}
+    model = vf.build(d | {"conv_par": [{"filters": 4}, {"filters": 4}, {"filters": 4}, {"filters": 4}, {"filters": 3}]})
+    given = {}
+    for name, shape in (("a", (4, 3, 3, 3)), ("left", (4, 4, 3, 3)), ("right", (4, 4, 3, 3)), ("further", (4, 4, 3, 3)), ("sr", (3, 4, 3, 3))):
+        given |= {f"{name}.weight": normal(*shape), f"{name}.bias": normal(shape[0])}
+    write_zip(tmp_path / "x.pth", as_tensors(given))
+    (remark,) = vf.load_weights(model, tmp_path / "x.pth")
+    assert re.search("conv_(left|right|further) and conv_(left|right|further) stand side by side, so which is which is a guess", remark)
+    assert vf.load_weights(model, tmp_path / "x.pth", {f"conv_{name}": name for name in ("a", "left", "right", "further", "sr")}) == []
+    np.testing.assert_array_equal(model.get_layer("conv_left").bias, given["left.bias"])
+
+
+def test_names_that_are_sorted_count_as_numbers_and_are_told(tmp_path):
+    links = [(number, number + 1) for number in range(12)]
+    model = vf.build({"name": "deep", "scale": 1, "conv": links, "conv_par": {"filters": 3, "kernel_size": 1}})
+    given = {f"c{number}_{part}": normal(*shape) for number in range(12) for part, shape in (("w", (1, 1, 3, 3)), ("b", (3, 1)))}
+    scipy.io.savemat(tmp_path / "x.mat", dict(sorted(given.items())))
+    (remark,) = vf.load_weights(model, tmp_path / "x.mat")
+    assert "in the order of their names" in remark
+    for number in range(12):
+        np.testing.assert_array_equal(model.get_layer(f"conv_{number + 1}").bias, given[f"c{number}_b"].ravel())
+
+
+def test_what_has_no_role_is_told_too(tmp_path):
+    model = two_convolutions()
+    given = {"a.weight": normal(5, 3, 3, 3), "a.bias": normal(5), "b.weight": normal(3, 5, 5, 5), "b.bias": normal(3), "scale_of_residuals": normal(1)}
+    write_zip(tmp_path / "x.pth", as_tensors(given))
+    assert vf.load_weights(model, tmp_path / "x.pth") == ["not used of the file: scale_of_residuals"]
+
+
+def test_inputs_behind_a_flatten_are_put_in_order(tmp_path):
+    x = keras.Input((2, 5, 4))
+    model = keras.Model(x, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
+    given = {"fc.weight": normal(3, 4 * 2 * 5), "fc.bias": normal(3)}
+    write_zip(tmp_path / "x.pth", as_tensors(given))
+    vf.load_weights(model, tmp_path / "x.pth")
+    image = normal(1, 2, 5, 4)
+    expected = image.transpose(0, 3, 1, 2).reshape(1, -1) @ given["fc.weight"].T + given["fc.bias"]
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(image)), expected, rtol=1e-4)
+
+
+def test_cubic_kernels_follow_the_words_of_the_file(tmp_path):
+    model = vf.build({"name": "cube", "scale": 1, "conv": [(0, 1)], "conv_par": {"filters": 3}})
+    kernel = normal(3, 3, 3, 3)
+    for weight, bias, expected in (("c.weight", "c.bias", kernel.transpose(2, 3, 1, 0)), ("c/kernel", "c/bias", kernel)):
+        np.savez(tmp_path / "x.npz", **{weight: kernel, bias: normal(3)})
+        vf.load_weights(model, tmp_path / "x.npz")
+        np.testing.assert_array_equal(model.get_weights()[0], expected)
+
+
+def test_what_stands_around_the_weights_is_warned_of(tmp_path):
+    model = vf.build({"name": "w", "scale": 4, "conv": [(0, 1), (1, 2)], "conv_sub": ["Conv2D", "Conv2DTranspose"], "conv_par": [{"filters": 4}, {"filters": 3, "kernel_size": 9, "strides": 4}]})
+    given = {"sub_mean.weight": np.eye(3, dtype=np.float32)[..., None, None], "sub_mean.bias": np.array([-114.4, -111.5, -103.0])}
+    given |= {"a.weight": normal(4, 3, 3, 3), "a.bias": normal(4), "b.weight": normal(4, 3, 9, 9), "b.bias": normal(3)}
+    write_zip(tmp_path / "x.pth", as_tensors(given))
+    told = "\n".join(vf.load_weights(model, tmp_path / "x.pth"))
+    assert "sub_mean takes off a mean of 114: these weights are for pixels of 0..255" in told
+    assert "conv_2: 'same' crops this transposed convolution unevenly" in told

@@ -67,6 +67,11 @@ def test_averaged_weights_come_first(tmp_path):
     np.testing.assert_array_equal(read_weights(tmp_path / "x.pth").arrays["a.weight"], [1, 1])
 
 
+def test_a_figure_beside_the_weights_hides_nothing(tmp_path, arrays):
+    write_zip(tmp_path / "x.pth", {"best_psnr": Pickled("90", np.array(32.1)), "weights_of_the_network": as_tensors(arrays)})
+    assert list(read_weights(tmp_path / "x.pth").arrays) == list(arrays)
+
+
 class Harmful:
     def __reduce__(self):
         return eval, ("__import__('pathlib').Path('harm').touch()",)

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from visionfw import config
-from visionfw.cli.backend import start_backend
+from visionfw.backend import start_backend
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.models import parse_arguments
+
+#: Columns of reports that the line below the table says for all rows.
+_SAID_BELOW = ("channel", "crop", "rounding", "resize", "model scale", "precision", "self-ensemble", "LR")
 
 
 def define(command: str) -> Flags:
@@ -102,13 +105,13 @@ def _measure(request: config.EvaluateRequest) -> str:
     subject = open_subject(request)
     sets = find_sets(request.test_data, request.data_root, subject.degradation.scale)
     protocol = Protocol(subject.colour, subject.scale, subject.degradation, request.channel, request.crop)
-    told = [line for images in sets for line in images.told(protocol.how) if not protocol.is_float]
-    for line in (*subject.remarks, *(line for images in sets for line in unlike_published(images)), *told):
+    given = {} if protocol.is_float else {images.name: str(images.given(protocol.how)[0].parent) for images in sets if images.given(protocol.how)}
+    for line in (*subject.remarks, *(line for images in sets for line in unlike_published(images))):
         print(line)
-    results = Results(request, subject, protocol, told)
+    results = Results(request, subject, protocol, given)
     enlarger = Enlarger(subject.model, request.tile, request.self_ensemble)
     scores = benchmark(enlarger, sets, protocol, counter("measuring images"), measures, results.keep)
     rows = results.write(scores)
-    shown = [{key: value for key, value in row.items() if key not in ("channel", "crop", "rounding", "resize")} for row in rows]  # the next line says it
+    shown = [{key: value for key, value in row.items() if key not in _SAID_BELOW} for row in rows]
     lines = [as_table(shown), "protocol: " + ", ".join(f"{key} {value}" for key, value in results.record.items())]
     return "\n".join([*lines, *(f"report: {Path(file)}" for file in request.reports), *([f"images: {request.out}"] if request.out else [])])

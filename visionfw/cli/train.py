@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from visionfw import config, models, runs
-from visionfw.cli.backend import start_backend
+from visionfw.backend import start_backend
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.errors import RequestError
@@ -42,6 +42,8 @@ def define(command: str) -> Flags:
     found.number("batch_size", _DEFAULT.batch_size, "patches a step")
     found.number("patch_size", _DEFAULT.patch_size, "side of a patch in LR pixels")
     found.number("stride", None, "LR pixels between neighbouring patches; a quarter of the patch unless given")
+    found.number("most_images", _DEFAULT.most_images, "so many of the training images at most; 0 for all")
+    found.number("most_patches", _DEFAULT.most_patches, "so many of their patches at most; 0 for all")
     found.text("loss", _DEFAULT.loss, f"terms joined by '+', with weights (l1+0.1*ssim): {', '.join(LOSSES)}")
     found.text("optimizer", _DEFAULT.optimizer, ", ".join(config.OPTIMIZERS))
     found.real("learning_rate", _DEFAULT.learning_rate, "at the start")

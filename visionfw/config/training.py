@@ -53,6 +53,7 @@ class TrainRequest:
         batch_size: patches a step.
         patch_size: side of an LR patch in pixels.
         stride: LR pixels between neighbouring patches; None for a quarter of the patch.
+        most_images, most_patches: so many of the training images and of their patches at most, drawn at random but alike for every seed; 0 for all.
         loss: as `loss_terms.read_loss` reads it.
         optimizer, schedule, precision: names from the tables of this module.
         initializer: of kernels whose dictionary says none, as `read_initializer` reads it; '' for the layers' own.
@@ -90,6 +91,8 @@ class TrainRequest:
     batch_size: int = 8
     patch_size: int = 24
     stride: int | None = None
+    most_images: int = 0
+    most_patches: int = 0
     loss: str = "l1+luma"
     optimizer: str = "muon"
     learning_rate: float = 1.5e-3
@@ -129,7 +132,22 @@ class TrainRequest:
             )
         )
         problems += at_least(self, 1, ("scale", "batch_size", "patch_size", "stride", "steps", "epochs", "devices"))
-        problems += at_least(self, 0, ("validate_every", "round_patches", "most_rollbacks", "seed", "degradation_seed", "clip_norm", "clip_value", "warmup"))
+        problems += at_least(
+            self,
+            0,
+            (
+                "most_images",
+                "most_patches",
+                "validate_every",
+                "round_patches",
+                "most_rollbacks",
+                "seed",
+                "degradation_seed",
+                "clip_norm",
+                "clip_value",
+                "warmup",
+            ),
+        )
         if not 0 < self.learning_rate < math.inf:
             problems.append(f"--learning_rate must be a number above 0, not {self.learning_rate}")
         problems += [f"--{key} must be a finite number, not {value}" for key, value in self._clips() if not value < math.inf]

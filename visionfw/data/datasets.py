@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from visionfw.errors import RequestError, VisionfwError, nearest
 from visionfw.imaging.degrade import Degradation
@@ -137,6 +139,23 @@ def _read_folder(name: str, folder: Path, scale: int) -> ImageSet:
     others = tuple(sorted(path.name for path in hr_folder.iterdir() if path.name not in images and not path.is_dir() and not path.name.startswith(".")))
     given = (_pair(hr, lr_folder, scale) if lr_folder.is_dir() else None for lr_folder in lr_folders)
     return ImageSet(name, hr, *given, others)
+
+
+def fewer(sets: Sequence[ImageSet], count: int, seed: int = 0) -> list[ImageSet]:
+    """Return sets that have `count` images together, drawn by a seed; all where there are no more."""
+    places = [(number, place) for number, images in enumerate(sets) for place in range(len(images.hr))]
+    if count >= len(places):
+        return list(sets)
+    kept = sorted(np.random.default_rng(seed).choice(len(places), count, replace=False))
+    found = []
+    for number, images in enumerate(sets):
+        own = [places[index][1] for index in kept if places[index][0] == number]
+        chosen = {
+            key: tuple(files[place] for place in own) if files else files
+            for key, files in (("hr", images.hr), ("lr", images.lr), ("degraded", images.degraded))
+        }
+        found += [replace(images, **chosen)] if own else []
+    return found
 
 
 def unpaired_lr(images: ImageSet) -> list[Path]:

@@ -99,7 +99,8 @@ def _of_every_patch(source: PatchSource, name: str, of_image: Callable[[int], np
             with contextlib.suppress(OSError):  # a cache that may only be read, or a full disk
                 write_whole(folder / name, file.getvalue())
         found.append(figures)
-    return found[0] if len(found) == 1 else np.concatenate(found)
+    figures = found[0] if len(found) == 1 else np.concatenate(found)
+    return figures if source.chosen is None else figures[source.chosen]
 
 
 def _kept(path, count: int) -> np.ndarray | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 
 from visionfw.data.augment import copy_turned, groups
@@ -38,6 +40,7 @@ class PatchSource:
         counts = self.grid.prod(axis=1)
         self.ends = np.cumsum(counts)
         self.starts = self.ends - counts
+        self.chosen: np.ndarray | None = None
         if len(self) == 0:
             height, width = store.sizes.max(axis=0, initial=0)
             raise RequestError(f"patch_size {patch_size}: no LR image is that large (the largest are {height} high or {width} wide)")
@@ -47,7 +50,15 @@ class PatchSource:
         return self.store.scale
 
     def __len__(self) -> int:
-        return int(self.ends[-1]) if len(self.ends) else 0
+        return len(self.chosen) if self.chosen is not None else int(self.ends[-1]) if len(self.ends) else 0
+
+    def limited(self, count: int, seed: int = 0) -> PatchSource:
+        """Return a source of `count` of these patches, drawn by a seed, numbered anew in their order; all where there are no more."""
+        if count >= len(self):
+            return self
+        found = copy(self)
+        found.chosen = np.sort(np.random.default_rng(seed).choice(len(self), count, replace=False))
+        return found
 
     def locate(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return image, row and column (LR pixels, top left corner) of patches by number.
@@ -62,13 +73,14 @@ class PatchSource:
         ids = ids.astype(np.int64)
         if ids.size and (ids.min() < 0 or ids.max() >= len(self)):
             raise IndexError(f"patch numbers go from 0 to {len(self) - 1}")
+        ids = ids if self.chosen is None else self.chosen[ids]
         image = np.searchsorted(self.ends, ids, side="right")
         local = ids - self.starts[image]
         row, column = np.divmod(local, self.grid[image, 1])
         return image, row * self.stride, column * self.stride
 
     def number(self, image: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-        """Return the numbers of patches from image, row and column: the inverse of `locate`."""
+        """Return the numbers of patches from image, row and column: the inverse of `locate`, where no patches were left out."""
         return self.starts[image] + np.asarray(row) // self.stride * self.grid[image, 1] + np.asarray(column) // self.stride
 
     def read(self, ids: np.ndarray, turns: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

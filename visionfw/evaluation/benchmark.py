@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from visionfw.data.datasets import ImageSet
+from visionfw.errors import VisionfwError
 from visionfw.evaluation.measures import Measures
 from visionfw.evaluation.protocol import Case, Enlarge, Protocol, Score, prepare
+from visionfw.imaging.files import ImageError
 
 Keep = Callable[[str, Case, Score, np.ndarray], None]
 
@@ -34,7 +36,7 @@ class SetScore:
         more = [dict(score.more) for score in self.scores]
         figures |= {key: float(np.mean([entry[key] for entry in more])) for key in more[0]} | dict(self.of_set)
         record = self.protocol.record()
-        by = {key: record[key] for key in ("channel", "crop", "rounding", "resize")}
+        by = {key: record[key] for key in ("channel", "crop", "rounding", "resize")} | {"model scale": self.protocol.scale}
         return {"model": model, "dataset": self.dataset, "scale": self.protocol.factor, "images": len(self.scores), **figures, **by}
 
     def image_rows(self) -> list[dict[str, Any]]:
@@ -69,13 +71,21 @@ def benchmark(
 
     Raises:
         ImageError: a file cannot be read.
+        RequestError: an image is too small for what is measured, or for the crop.
+        VisionfwError: the model cannot be put on an image.
     """
     found, done, of = [], 0, sum(len(images.hr) for images in sets)
     for images in sets:
         scores = []
-        for case in prepare_set(images, protocol):
-            levels = case.finish(enlarge(case.lr))
-            scores.append(case.score_of(levels, measures.of_image(case, levels) if measures else None))
+        for hr, lr in images.pairs(protocol.how):
+            try:
+                case = prepare(hr, lr, protocol)
+                levels = case.finish(enlarge(case.lr))
+                scores.append(case.score_of(levels, measures.of_image(case, levels) if measures else None))
+            except ImageError:
+                raise
+            except VisionfwError as error:  # too small for a window, a model's strides, a crop
+                raise type(error)(f"{hr}: {error}") from error
             if keep:
                 keep(images.name, case, scores[-1], levels)
             done += 1

@@ -206,7 +206,19 @@ _POINTWISE = [
     "Cropping2D",
     "Masking",
 ]
+#: Operations of keras.ops, in blocks that are functions, of which the same is true; and those of which it is along the channels.
+_POINTWISE_OPERATIONS = (
+    *("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Maximum", "Minimum", "Power", "Where", "Concatenate", "Cast", "Clip", "Round"),
+    *("Abs", "Absolute", "Negative", "Square", "Sqrt", "Rsqrt", "Reciprocal", "Exp", "Log", "Log1p", "Sin", "Cos", "Tanh", "Sign"),
+    *("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Celu", "Gelu", "Silu", "Sigmoid", "HardSigmoid", "HardSilu", "Softplus", "Softsign", "LogSigmoid"),
+)
+_OPERATIONS_BY_AXIS = ("Mean", "Sum", "Max", "Min", "Amax", "Amin", "Var", "Std", "Softmax", "LogSoftmax", "Normalize", "Cumsum")
 _BY_AXIS = ("Softmax", "LayerNormalization", "UnitNormalization", "RMSNormalization")
+
+
+def _is_of_channels(operation: Any) -> bool:
+    axes = operation.axis if isinstance(operation.axis, list | tuple) else [operation.axis]
+    return set(axes) <= {-1, 3}
 
 
 def step_of(layer: Any, sources: tuple[Shape, ...], axis: int) -> tuple[float, Fraction]:
@@ -215,8 +227,10 @@ def step_of(layer: Any, sources: tuple[Shape, ...], axis: int) -> tuple[float, F
     if hasattr(layer, "receptive_step"):
         taps, stride = layer.receptive_step()
         return taps, Fraction(stride).limit_denominator(64)
-    if not sources or len(sources[0]) != 3 or sources[0][axis] == 1 or kind in _POINTWISE or not isinstance(layer, kinds.Layer):
+    if not sources or len(sources[0]) != 3 or sources[0][axis] == 1 or kind in _POINTWISE:
         return 1, Fraction(1)
+    if not isinstance(layer, kinds.Layer):
+        return (1 if kind in _POINTWISE_OPERATIONS or (kind in _OPERATIONS_BY_AXIS and _is_of_channels(layer)) else math.inf), Fraction(1)
     if kind in _BY_AXIS:
         axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
         return (1 if set(axes) <= {-1, 3} else math.inf), Fraction(1)

@@ -17,6 +17,7 @@ import numpy as np
 
 from visionfw import plots, runs
 from visionfw.config import TrainRequest
+from visionfw.devices import is_out_of_memory
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.evaluation.protocol import Case
 from visionfw.graph.cost import measure
@@ -29,7 +30,7 @@ from visionfw.training.callbacks import Progress, Validation, stopping_at_signal
 from visionfw.training.continuation import Standing, load
 from visionfw.training.diagnosis import Exploded
 from visionfw.training.learner import Learning, as_batches, baseline, compile_for_training, feed, float32_twin, measure_patches
-from visionfw.training.memory import advice, is_out_of_memory
+from visionfw.training.memory import advice
 from visionfw.training.plan import Plan, Say, prepare
 from visionfw.training.sampling import SamplingRecord, illustrate_sampling
 from visionfw.training.scores import Scoring

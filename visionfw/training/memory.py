@@ -9,7 +9,6 @@ from visionfw.graph.cost import units
 from visionfw.training.plan import Plan
 
 _BASE = 2**30  # bytes: the libraries, the program, the weights of most models
-_WORDS = ("resource_exhausted", "resourceexhausted", "out of memory", "outofmemory", "unable to allocate", "failed to allocate", "oom when", "allocate memory")
 
 
 def step_bytes(plan: Plan, batch_size: int) -> int:
@@ -18,12 +17,6 @@ def step_bytes(plan: Plan, batch_size: int) -> int:
     found, exact = units(plan.checked, (side, side))
     values = sum(math.prod(unit.shape) for unit in found) * exact
     return round(_BASE + 1.2 * values * batch_size * (2 if plan.policy == "mixed_bfloat16" else 4))
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether a backend or NumPy says with an exception that memory is used up."""
-    said = f"{type(error).__name__} {error}".lower()
-    return isinstance(error, MemoryError) or any(word in said for word in _WORDS)
 
 
 def advice(plan: Plan, free: int | None = None) -> str:

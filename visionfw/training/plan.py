@@ -14,7 +14,7 @@ from visionfw.config import TrainRequest
 from visionfw.data.augment import Augmentation
 from visionfw.data.augment import augmentation as read_augmentation
 from visionfw.data.cache import cache_folder, open_sets
-from visionfw.data.datasets import ImageSet, find_sets
+from visionfw.data.datasets import ImageSet, fewer, find_sets
 from visionfw.data.known import unlike_published
 from visionfw.data.patches import PatchSource
 from visionfw.data.statistics import mean_and_deviation
@@ -89,11 +89,13 @@ def prepare(request: TrainRequest, say: Say) -> Plan:
     val_sets = find_sets(request.val_data, request.data_root, request.scale)
     for line in (line for images in (*train_sets, *val_sets) for line in unlike_published(images)):
         say(line)
+    train_sets = fewer(train_sets, request.most_images) if request.most_images else train_sets
     protocol = Protocol(checked.definition.colour, request.scale, how)
     cases = _validation_cases(val_sets, protocol, request.on_bad, say)
     least = request.patch_size * request.scale if request.on_small == "frame" else 0
     store = open_sets(train_sets, how, cache_folder(request.cache_dir), request.on_bad, least, counter("decoding images"), say)
     patches = PatchSource(store, request.patch_size, request.stride)
+    patches = patches.limited(request.most_patches) if request.most_patches else patches
     for line in _told_of_data(train_sets, patches, how):
         say(line)
     if request.batch_size > len(patches):

@@ -13,9 +13,12 @@ from visionfw.errors import RequestError, some, unknown
 from visionfw.weights.files import WeightFile
 from visionfw.weights.layouts import Misfit, converted, role_of, weights_of
 from visionfw.weights.modules import Module, modules_of
+from visionfw.weights.pitfalls import side_by_side, warnings_of
 
 #: Layouts to try for a file, its own first: arrays are also carried from one program to another as they are.
-_LAYOUTS = {"pytorch": ("pytorch",), "matlab": ("matlab", "pytorch"), "keras": ("keras", "pytorch")}
+_LAYOUTS = {"pytorch": ("pytorch", "keras"), "matlab": ("matlab", "pytorch"), "keras": ("keras", "pytorch")}
+
+_NAMES = "names (--weight_names) say which is which"
 
 Pairs = list[tuple[keras.layers.Layer, str, Module]]
 
@@ -36,7 +39,7 @@ def assign(model: keras.Model, file: WeightFile, names: Mapping[str, str] | None
         RequestError: layers that get no weights, or weights of another shape; all are listed.
     """
     layers = list(_layers_with_weights(model))
-    modules = modules_of(file.arrays)
+    modules, loose = modules_of(file.arrays)
     problems: list[str] = []
     for layout in _LAYOUTS[file.layout]:
         try:
@@ -47,8 +50,8 @@ def assign(model: keras.Model, file: WeightFile, names: Mapping[str, str] | None
         for layer, arrays in values:
             for variable, array in zip(weights_of(layer), arrays, strict=True):
                 variable.assign(np.asarray(array, np.float32))
-        left = [name for name in modules if name not in used] if modules else []
-        return remarks + ([f"not used of the file: {some(left)}"] if left else [])
+        left = [*(name for name in modules if name not in used), *loose] if modules else []
+        return [*remarks, *([f"not used of the file: {some(left)}"] if left else []), *warnings_of(layers, modules, used, layout)]
     raise RequestError("\n".join(f"weights {file.path}: {problem}" for problem in problems))
 
 
@@ -79,7 +82,12 @@ def _found(layers, modules: dict[str, Module], file: WeightFile, names, layout: 
         pairs = _in_order(layers, modules, layout)
         if pairs is None:
             pairs = _in_order_of_shapes(layers, modules, layout)
-            remarks.append("its order is not the model's: taken in order among layers of equal shapes; --weight_names says which is which")
+            remarks.append(f"its order is not the model's: taken in order among layers of equal shapes; {_NAMES}")
+        if not file.is_ordered and any(len(alike) > 1 for alike in _kinds(layers)):
+            remarks.append(f"it holds its layers in the order of their names, which need not be the network's; {_NAMES}")
+        beside = side_by_side(_kinds(layers))
+        if beside:
+            remarks.append(f"{' and '.join(beside)} stand side by side, so which is which is a guess; {_NAMES}")
     values, problems = [], []
     for layer, name, module in pairs:
         try:
@@ -100,11 +108,9 @@ def _in_order(layers, modules: dict[str, Module], layout: str) -> Pairs | None:
 
 def _in_order_of_shapes(layers, modules: dict[str, Module], layout: str) -> Pairs:
     """Pair the layers of each kind and shape with the modules that fit it, in order. Raises _Unfit where there are more or fewer."""
-    kinds: dict[tuple, list[keras.layers.Layer]] = {}
-    for layer in layers:
-        kinds.setdefault((type(layer), tuple(tuple(variable.shape) for variable in weights_of(layer))), []).append(layer)
     pairs, problems = [], []
-    for (_, shapes), alike in kinds.items():
+    for alike in _kinds(layers):
+        shapes = [tuple(variable.shape) for variable in weights_of(alike[0])]
         fitting = [(name, module) for name, module in modules.items() if _fits(alike[0], module, layout)]
         if len(fitting) == len(alike):
             pairs += [(layer, name, module) for layer, (name, module) in zip(alike, fitting, strict=True)]
@@ -119,6 +125,14 @@ def _in_order_of_shapes(layers, modules: dict[str, Module], layout: str) -> Pair
         spare = [f"{name} {_shapes(module)}" for name, module in modules.items() if name not in taken]
         raise _Unfit([*problems, *([f"without a place in the model: {some(spare)}"] if spare else [])])
     return pairs
+
+
+def _kinds(layers) -> list[list[keras.layers.Layer]]:
+    """Return the layers of each kind and shape."""
+    kinds: dict[tuple, list[keras.layers.Layer]] = {}
+    for layer in layers:
+        kinds.setdefault((type(layer), tuple(tuple(variable.shape) for variable in weights_of(layer))), []).append(layer)
+    return list(kinds.values())
 
 
 def _fits(layer: keras.layers.Layer, module: Module, layout: str) -> bool:

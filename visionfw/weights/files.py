@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,13 @@ class WeightFile:
         path: the file.
         layout: how its kernels lie: 'pytorch', 'matlab' or 'keras'.
         arrays: key -> values, in the file's order.
+        is_ordered: that order is the network's; else it is the names'.
     """
 
     path: Path
     layout: str
     arrays: dict[str, np.ndarray]
+    is_ordered: bool = True
 
 
 def read_weights(path: Path) -> WeightFile:
@@ -54,7 +56,7 @@ def read_weights(path: Path) -> WeightFile:
     if suffix not in SUFFIXES:
         raise RequestError(f"weights {path}: a weight file ends in {', '.join(('.weights.h5', '.keras', *SUFFIXES))}, not in {path.suffix!r}")
     try:
-        layout, arrays = _read(path, suffix)
+        layout, arrays, is_ordered = _read(path, suffix)
     except RequestError as error:
         raise RequestError(f"weights {path}: {error}") from error
     except Exception as error:  # a damaged file makes its reader raise nearly anything
@@ -62,20 +64,27 @@ def read_weights(path: Path) -> WeightFile:
     numbers = {key: array for key, array in arrays.items() if array.dtype.kind in "fiu" and array.size}
     if not numbers:
         raise RequestError(f"weights {path}: it holds no arrays of numbers")
-    return WeightFile(path, layout, numbers)
+    return WeightFile(path, layout, numbers, is_ordered)
 
 
-def _read(path: Path, suffix: str) -> tuple[str, dict[str, np.ndarray]]:
+def _read(path: Path, suffix: str) -> tuple[str, dict[str, np.ndarray], bool]:
+    """Return a file's layout, its arrays, and whether they come in the network's order."""
     if suffix in (".pth", ".pt", ".ckpt"):
-        return "pytorch", read_pytorch(path)
+        return "pytorch", read_pytorch(path), True
     if suffix == ".safetensors":
-        return "pytorch", _read_safetensors(path)
+        return "pytorch", _read_safetensors(path), False
     if suffix == ".mat":
-        return "matlab", _read_matlab(path)
+        return "matlab", *_read_matlab(path)
     if suffix == ".npz":
         with np.load(path, allow_pickle=False) as found:
-            return "keras", {key: found[key] for key in found.files}
-    return "keras", _read_hdf5(path)
+            return _layout_of(found.files), {key: found[key] for key in found.files}, True
+    arrays, is_ordered = _read_hdf5(path)
+    return _layout_of(arrays), arrays, is_ordered
+
+
+def _layout_of(keys: Iterable[str]) -> str:
+    """Return whose words a file's keys are: arrays are also carried from one program to another as they are."""
+    return "pytorch" if any(re.search(r"\.weight$|running_mean$|num_batches_tracked$", key) for key in keys) else "keras"
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
@@ -85,7 +94,7 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     (length,) = struct.unpack_from("<Q", content)
     header = json.loads(content[8 : 8 + length])
     arrays = {}
-    for key, entry in header.items():
+    for key, entry in sorted(header.items(), key=lambda item: _naturally(item[0])):
         if key == "__metadata__" or entry["dtype"] not in kinds:
             continue
         first, last = (8 + length + offset for offset in entry["data_offsets"])
@@ -95,15 +104,16 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _read_matlab(path: Path) -> dict[str, np.ndarray]:
-    """Read a .mat file: versions up to 7 by SciPy, 7.3, which is HDF5, by h5py."""
+def _read_matlab(path: Path) -> tuple[dict[str, np.ndarray], bool]:
+    """Read a .mat file: versions up to 7 by SciPy, 7.3, which is HDF5, by h5py. Variables lie in it in the order of their names."""
     import scipy.io
 
     try:
         found = scipy.io.loadmat(path, simplify_cells=False)
     except NotImplementedError:
         return _read_matlab_73(path)
-    return dict(_flattened({key: value for key, value in found.items() if not key.startswith("__")}))
+    variables = {key: found[key] for key in sorted(found, key=_naturally) if not key.startswith("__")}
+    return dict(_flattened(variables)), len(variables) == 1
 
 
 def _flattened(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
@@ -127,18 +137,22 @@ def _flattened(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
         yield name, value
 
 
-def _read_matlab_73(path: Path) -> dict[str, np.ndarray]:
+def _read_matlab_73(path: Path) -> tuple[dict[str, np.ndarray], bool]:
     """Read MATLAB's HDF5: axes are reversed there, and cells hold references."""
     import h5py
 
     arrays: dict[str, np.ndarray] = {}
+    is_ordered = True
     with h5py.File(path) as file:
 
         def visit(entry: Any, name: str) -> None:
+            nonlocal is_ordered
             if isinstance(entry, h5py.Group):
-                for key in entry:
-                    if not key.startswith("#"):
-                        visit(entry[key], f"{name}.{key}" if name else key)
+                fields = ["".join(letter.decode() for letter in field) for field in entry.attrs.get("MATLAB_fields", ())]
+                keys = [key for key in entry if not key.startswith("#")]
+                is_ordered = is_ordered and (bool(fields) or len(keys) < 2)
+                for key in fields or sorted(keys, key=_naturally):
+                    visit(entry[key], f"{name}.{key}" if name else key)
             elif entry.dtype == h5py.ref_dtype:
                 targets = entry[()].T.ravel(order="F")
                 for number, target in enumerate(targets):
@@ -147,19 +161,22 @@ def _read_matlab_73(path: Path) -> dict[str, np.ndarray]:
                 arrays[name] = np.asarray(entry[()]).T
 
         visit(file, "")
-    return arrays
+    return arrays, is_ordered
 
 
-def _read_hdf5(path: Path) -> dict[str, np.ndarray]:
+def _read_hdf5(path: Path) -> tuple[dict[str, np.ndarray], bool]:
     """Read every data set of an HDF5 file, in the order its attributes tell (Keras 2) or by name, 2 before 10."""
     import h5py
 
     arrays: dict[str, np.ndarray] = {}
+    is_ordered = True
     with h5py.File(path) as file:
         root = file.get("model_weights", file)
 
         def visit(group: Any, name: str) -> None:
             told = [entry.decode() if isinstance(entry, bytes) else entry for entry in group.attrs.get("layer_names", group.attrs.get("weight_names", ()))]
+            nonlocal is_ordered
+            is_ordered = is_ordered and (bool(told) or len(group) < 2 or all(isinstance(entry, h5py.Dataset) for entry in group.values()))
             for key in [key for key in told if key in group] or sorted(group, key=_naturally):
                 way = f"{name}/{key}" if name else key
                 if isinstance(group[key], h5py.Group):
@@ -168,7 +185,7 @@ def _read_hdf5(path: Path) -> dict[str, np.ndarray]:
                     arrays[way] = np.asarray(group[key][()])
 
         visit(root, "")
-    return arrays
+    return arrays, is_ordered
 
 
 def _naturally(name: str) -> list[Any]:

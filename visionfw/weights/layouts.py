@@ -14,6 +14,9 @@ _NORMALISATIONS = (keras.layers.BatchNormalization, keras.layers.LayerNormalizat
 _ROLES = {"kernel": "weight", "gamma": "weight", "alpha": "weight", "bias": "bias", "beta": "bias", "moving_mean": "mean", "moving_variance": "variance"}
 
 
+TORCH_EPSILON = 1e-5  # of PyTorch's normalisations
+
+
 class Misfit(Exception):
     """A module does not fit a layer; the message says why."""
 
@@ -46,7 +49,7 @@ def converted(layer: keras.layers.Layer, module: Module, layout: str) -> list[np
             raise Misfit(f"it has {len(variables)} weights, the file {len(given)}")
         return [_fit(layer, variable, values, "keras") for variable, values in zip(variables, given, strict=True)]
     wanted = {role_of(variable): variable for variable in variables}
-    module = _with_statistics(layer, module)
+    module = _with_statistics(layer, module) if layout != "pytorch" else _with_epsilon(layer, module)
     missing = [variable.name for role, variable in wanted.items() if role not in module]
     left = [role for role in module if role not in wanted]
     if missing or left:
@@ -61,6 +64,14 @@ def _with_statistics(layer: keras.layers.Layer, module: Module) -> Module:
     mean, deviation = np.asarray(module["moments"], np.float64).reshape(-1, 2).T
     rest = {role: values for role, values in module.items() if role != "moments"}
     return rest | {"mean": mean, "variance": np.maximum(deviation**2 - layer.epsilon, 0)}
+
+
+def _with_epsilon(layer: keras.layers.Layer, module: Module) -> Module:
+    """Return a batch normalisation's module with PyTorch's epsilon in place of the layer's, by the factor that it makes."""
+    if not isinstance(layer, keras.layers.BatchNormalization) or not {"weight", "variance"} <= set(module):
+        return module
+    variance = np.asarray(module["variance"], np.float64)
+    return module | {"weight": module["weight"] * np.sqrt((variance + layer.epsilon) / (variance + TORCH_EPSILON))}
 
 
 def _fit(layer: keras.layers.Layer, variable: keras.Variable, values: np.ndarray, layout: str) -> np.ndarray:
@@ -89,7 +100,8 @@ def _from_pytorch(layer: keras.layers.Layer, values: np.ndarray) -> np.ndarray |
     if values.ndim == 2 and isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose):
         values = values[..., None, None]
     if isinstance(layer, keras.layers.Dense):
-        return values.reshape(values.shape[:2]).T if math.prod(values.shape[2:]) == 1 and values.ndim >= 2 else None
+        flat = values.reshape(values.shape[:2]) if values.ndim >= 2 and math.prod(values.shape[2:]) == 1 else None
+        return None if flat is None else _of_flattened(layer, flat).T
     if values.ndim != 4:
         return values
     if isinstance(layer, keras.layers.DepthwiseConv2D):
@@ -97,6 +109,19 @@ def _from_pytorch(layer: keras.layers.Layer, values: np.ndarray) -> np.ndarray |
         multiplier = layer.depth_multiplier
         return values.reshape(filters // multiplier, multiplier, rows, columns).transpose(2, 3, 0, 1) if filters % multiplier == 0 else None
     return values.transpose(2, 3, 1, 0)
+
+
+def _of_flattened(layer: keras.layers.Dense, values: np.ndarray) -> np.ndarray:
+    """Put the inputs of a layer behind a Flatten, which PyTorch counts channel by channel, into Keras' order."""
+    tensor = layer.input
+    operation = tensor._keras_history.operation
+    while isinstance(operation, keras.layers.Dropout | keras.layers.Activation):
+        operation = operation.input._keras_history.operation
+    shape = operation.input.shape[1:] if isinstance(operation, keras.layers.Flatten) else ()
+    if len(shape) != 3 or None in shape or math.prod(shape) != values.shape[1]:
+        return values
+    height, width, channels = shape
+    return values.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(values.shape)
 
 
 def _from_matlab(values: np.ndarray, shape: Sequence[int]) -> np.ndarray | None:

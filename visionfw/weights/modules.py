@@ -16,7 +16,7 @@ _ROLES = {
     "moments": ("moments",),
     "length": ("weight_g", r"parametrizations\.weight\.original0"),
     "direction": ("weight_v", r"parametrizations\.weight\.original1"),
-    "": ("num_batches_tracked",),
+    "ignored": ("num_batches_tracked",),
 }
 _ROLE_OF = {word.replace("\\", ""): role for role, words in _ROLES.items() for word in words}
 _WORDS = sorted((word for words in _ROLES.values() for word in words), key=len, reverse=True)
@@ -27,7 +27,7 @@ _CELL = re.compile(r"(.*)[._]weights[._]([012])$")  # MatConvNet: {kernel, bias,
 Module = dict[str, np.ndarray]
 
 
-def modules_of(arrays: Mapping[str, np.ndarray]) -> dict[str, Module]:
+def modules_of(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Module], list[str]]:
     """Gather arrays that belong to one layer.
 
     Args:
@@ -36,16 +36,19 @@ def modules_of(arrays: Mapping[str, np.ndarray]) -> dict[str, Module]:
     Returns:
         name -> role -> values, in the order of each module's first array. The name is the key without the word that tells the role
         ('body.0.weight' -> 'body.0', 'weights_conv1' -> 'conv1'). Roles: 'weight', 'bias', 'mean', 'variance', 'moments'; or '0', '1' ...
-        where a file only numbers them. Empty where no key tells a role.
+        where a file only numbers them. Empty where no key tells a role. And the keys that tell none.
     """
     cells = {match.group(1) for key in arrays if (match := _CELL.match(key))}
     has_biases = any(_split(key, ())[1] == "bias" for key in arrays)
     found: dict[str, Module] = {}
+    loose = []
     for key, values in arrays.items():
         name, role = _split(key, () if has_biases else cells)
-        if role:
+        if role and role != "ignored":
             found.setdefault(name, {})[role] = values
-    return {name: _whole(module) for name, module in found.items()}
+        elif not role:
+            loose.append(key)
+    return {name: _whole(module) for name, module in found.items()}, loose
 
 
 def _split(key: str, cells: set[str] | tuple) -> tuple[str, str]:

@@ -29,7 +29,7 @@ _STORAGES = {
 }
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 #: Where trainers put the weights in a file that holds more, averaged ones first.
-_NESTED = ("params_ema", "params", "state_dict", "model_state_dict", "generator", "netG", "model", "net")
+_NESTED = ("params_ema", "ema", "model_ema", "params", "state_dict", "model_state_dict", "generator", "netG", "net_g", "model", "net")
 
 
 class _Storage:
@@ -121,9 +121,12 @@ def read_pytorch(path: Path) -> dict[str, np.ndarray]:
 def _tensors_of(found: Any) -> dict[str, _Tensor]:
     if not isinstance(found, dict):
         return {}
-    tensors = {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, _Tensor)}
-    inner = next((found[key] for key in _NESTED if isinstance(found.get(key), dict)), None)
-    return tensors or _tensors_of(inner)
+    named = [found[key] for key in _NESTED if isinstance(found.get(key), dict)]
+    others = [value for key, value in found.items() if isinstance(value, dict) and key not in _NESTED]
+    inner = [tensors for tensors in map(_tensors_of, named or others) if tensors]
+    if inner and (named or len(inner) == 1):
+        return inner[0]
+    return {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, _Tensor)}
 
 
 def _read_zip(path: Path) -> Any:
