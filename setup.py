@@ -31,6 +31,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.18"],
         "jax": ["jax>=0.4.35"],
         "torch": ["torch>=2.4"],
+        "ray": ["ray>=2.30"],
         "quality": ["torch>=2.4", "torchmetrics>=1.4"],
         "dev": ["hypothesis>=6.100", "jax>=0.4.35", "matplotlib>=3.8", "pytest>=8.2", "pytest-xdist>=3.6", "ruff>=0.6"],
     },

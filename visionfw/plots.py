@@ -85,6 +85,15 @@ def draw_sheet(path: Path, rows: Sequence[tuple[str, np.ndarray]], captions: Seq
         raise VisionfwError(f"{path}: cannot be written: {error}") from error
 
 
+def read_curve(history: Path) -> tuple[list[float], list[float]]:
+    """Return the steps and the validation gains of a run's history.csv; nothing where there is none."""
+    if not history.is_file():
+        return [], []
+    with history.open(encoding="utf-8") as lines:
+        rows = [row for row in csv.DictReader(lines) if row.get("step")]
+    return [float(row["step"]) for row in rows], [float(row["val_gain"]) for row in rows]
+
+
 def draw_curve(path: Path, history: Path) -> None:
     """Draw loss and validation PSNR over steps from a run's history.csv. Raises RequestError where matplotlib is missing."""
     with history.open(encoding="utf-8") as lines:

@@ -14,7 +14,7 @@ from visionfw.errors import VisionfwError
 from visionfw.paths import write_whole
 
 Row = Mapping[str, Any]
-_DIGITS = {"megapixels": 1, "psnr": 3, "bicubic_psnr": 3, "gain": 3, "consistency": 3, "mse": 2, "mae": 3, "fid": 2, "kid": 5, "entropy": 3}
+_DIGITS = {"megapixels": 1, "psnr": 3, "bicubic_psnr": 3, "gain": 3, "consistency": 3, "mse": 2, "mae": 3, "fid": 2, "kid": 5, "entropy": 3, "mean rank": 2}
 TITLES = {
     **{"psnr": "PSNR", "ssim": "SSIM", "bicubic_psnr": "bicubic", "bicubic_ssim": "bicubic SSIM", "ms_ssim": "MS-SSIM"},
     **{name: name.upper() for name in ("mse", "mae", "vif", "lpips", "fid", "kid")},
@@ -38,7 +38,8 @@ def cell(key: str, value: Any) -> str:
     """Return a value as tables show it."""
     if isinstance(value, float):
         sign = "+" if key == "gain" else ""
-        return f"{value:{sign}.{_DIGITS.get(key, 4)}f}"
+        digits = 2 if key.startswith("rank on") else _DIGITS.get(key, 4)
+        return f"{value:{sign}.{digits}f}"
     return str(value)
 
 
@@ -52,7 +53,7 @@ def write_report(path: Path, protocol: Row, rows: Sequence[Row], per_image: Sequ
     if path.suffix.lower() == ".json":
         text = as_json(protocol, rows, per_image)
     elif path.suffix.lower() == ".csv":
-        text = _csv(rows)
+        text = as_csv(rows)
     else:
         said = ", ".join(f"{key} {value}" for key, value in protocol.items())
         text = f"{as_table(rows)}\n\nProtocol: {said}.\n\n{as_table(per_image)}\n"
@@ -69,7 +70,7 @@ def write_rows(path: Path, about: Row, sets: Sequence[Row], findings: Sequence[R
     if path.suffix.lower() == ".json":
         text = json.dumps({"request": dict(about), "sets": list(sets), "findings": list(findings)}, indent=2) + "\n"
     elif path.suffix.lower() == ".csv":
-        text = _csv(findings)
+        text = as_csv(findings)
     else:
         text = f"{as_table(sets)}\n\n{as_table(findings)}\n"
     write_text(path, text)
@@ -84,7 +85,8 @@ def write_text(path: Path, text: str) -> None:
         raise VisionfwError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _csv(rows: Sequence[Row]) -> str:
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return rows of equal keys as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()

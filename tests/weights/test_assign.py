@@ -252,7 +252,12 @@ def test_what_is_no_weight_file_is_told(tmp_path):
 
 
 def test_layers_side_by_side_are_told(tmp_path):
-    d = {"name": "two", "scale": 1, "conv": [(0, "a"), ("a", "left"), ("a", "right"), ("right", "further"), ("sum", "sr")], "merge": [("left", "further", "sum")]}
+    d = {
+        "name": "two",
+        "scale": 1,
+        "conv": [(0, "a"), ("a", "left"), ("a", "right"), ("right", "further"), ("sum", "sr")],
+        "merge": [("left", "further", "sum")],
+    }
     model = vf.build(d | {"conv_par": [{"filters": 4}, {"filters": 4}, {"filters": 4}, {"filters": 4}, {"filters": 3}]})
     given = {}
     for name, shape in (("a", (4, 3, 3, 3)), ("left", (4, 4, 3, 3)), ("right", (4, 4, 3, 3)), ("further", (4, 4, 3, 3)), ("sr", (3, 4, 3, 3))):
@@ -303,7 +308,15 @@ def test_cubic_kernels_follow_the_words_of_the_file(tmp_path):
 
 
 def test_what_stands_around_the_weights_is_warned_of(tmp_path):
-    model = vf.build({"name": "w", "scale": 4, "conv": [(0, 1), (1, 2)], "conv_sub": ["Conv2D", "Conv2DTranspose"], "conv_par": [{"filters": 4}, {"filters": 3, "kernel_size": 9, "strides": 4}]})
+    model = vf.build(
+        {
+            "name": "w",
+            "scale": 4,
+            "conv": [(0, 1), (1, 2)],
+            "conv_sub": ["Conv2D", "Conv2DTranspose"],
+            "conv_par": [{"filters": 4}, {"filters": 3, "kernel_size": 9, "strides": 4}],
+        }
+    )
     given = {"sub_mean.weight": np.eye(3, dtype=np.float32)[..., None, None], "sub_mean.bias": np.array([-114.4, -111.5, -103.0])}
     given |= {"a.weight": normal(4, 3, 3, 3), "a.bias": normal(4), "b.weight": normal(4, 3, 9, 9), "b.bias": normal(3)}
     write_zip(tmp_path / "x.pth", as_tensors(given))

@@ -13,6 +13,7 @@ from visionfw.errors import RequestError, VisionfwError, unknown
 COMMANDS = {
     "train": "train a model on image sets, into a run directory",
     "evaluate": "measure a model beside bicubic",
+    "rank": "rank training sets, models or samplers",
     "prepare": "check, cache, degrade, divide and fetch image sets",
 }
 

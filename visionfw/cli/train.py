@@ -25,49 +25,64 @@ def define(command: str) -> Flags:
         "train a super-resolution model, written as a dictionary, into a run directory.",
         [f"{command} --scale=4", f"{command} --model=srresnet --model_args=blocks=8,filters=32 --train_data=DIV2K --data_root=/data --steps=100000"],
     )
-    found.text("model", _DEFAULT.model, "name in model_defs/, or a .py or .json file")
-    found.text("model_args", "", "arguments of the model's function: blocks=8,filters=32")
-    found.number("scale", _DEFAULT.scale, "SR size / LR size")
-    found.text("train_data", _DEFAULT.train_data, "image sets to train on: names or folders, joined by commas")
-    found.text("val_data", _DEFAULT.val_data, "image sets to validate on")
-    found.text("data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given")
-    found.text("degradation", _DEFAULT.degradation, "how LR images are made: steps joined by '+' (blur:sigma=1.6+bicubic); --list=degradations")
-    found.number("degradation_seed", _DEFAULT.degradation_seed, "of what is random in the degradation")
-    found.text("augment", _DEFAULT.augment, "what is done to patches, joined by commas, or none; --list=augmentations")
-    found.text("on_bad", _DEFAULT.on_bad, "images that cannot be used: stop, or skip them")
-    found.text("on_small", _DEFAULT.on_small, "images smaller than a patch: skip, or frame them with noise")
-    found.text("cache_dir", None, "folder of decoded images; $VISIONFW_CACHE or ~/.cache/visionfw unless given")
-    found.number("steps", None, "training steps (7000 where neither --steps nor --epochs is given)")
-    found.number("epochs", None, "passes over as many patches as the data has, instead of --steps")
-    found.number("batch_size", _DEFAULT.batch_size, "patches a step")
-    found.number("patch_size", _DEFAULT.patch_size, "side of a patch in LR pixels")
-    found.number("stride", None, "LR pixels between neighbouring patches; a quarter of the patch unless given")
-    found.number("most_images", _DEFAULT.most_images, "so many of the training images at most; 0 for all")
-    found.number("most_patches", _DEFAULT.most_patches, "so many of their patches at most; 0 for all")
-    found.text("loss", _DEFAULT.loss, f"terms joined by '+', with weights (l1+0.1*ssim): {', '.join(LOSSES)}")
-    found.text("optimizer", _DEFAULT.optimizer, ", ".join(config.OPTIMIZERS))
-    found.real("learning_rate", _DEFAULT.learning_rate, "at the start")
-    found.text("layer_rates", "", "factors on the learning rate of some layers, by pattern: conv_tail=0.1,head*=0.5")
-    found.text("schedule", _DEFAULT.schedule, ", ".join(config.SCHEDULES))
-    found.number("warmup", _DEFAULT.warmup, "steps over which the learning rate rises from 0")
-    found.real("clip_norm", _DEFAULT.clip_norm, "largest norm of the whole gradient; 0 for no limit")
-    found.real("clip_value", _DEFAULT.clip_value, "largest absolute value in the gradient; 0 for no limit")
-    found.real("ema", _DEFAULT.ema, "decay of a moving average of the weights (0.999), which is then what is validated and kept; 0 for none")
-    found.text("initializer", _DEFAULT.initializer, f"of kernels whose dictionary says none: normal:0.001; {', '.join(INITIALIZERS)}")
-    found.switch("normalise", "compute with pixels less the training images' mean, over their deviation")
-    found.text("on_nan", _DEFAULT.on_nan, "a loss that is not finite or explodes: stop, or rollback to the last checkpoint at half the learning rate")
-    found.number("most_rollbacks", _DEFAULT.most_rollbacks, "how often a run goes back before it stops")
-    found.text("sampler", _DEFAULT.sampler, f"{', '.join(SAMPLERS)}; with options after a colon (--list=samplers)")
-    found.number("round_patches", _DEFAULT.round_patches, "patches that are drawn at a time, about; 0 for as many as the sampler likes")
-    found.text("precision", _DEFAULT.precision, ", ".join(config.PRECISIONS))
-    found.number("devices", _DEFAULT.devices, "devices of this machine that share each batch (JAX)")
-    found.number("validate_every", _DEFAULT.validate_every, "steps between validations; 0 for a tenth of the run")
-    found.number("seed", _DEFAULT.seed, "of weights, patches and augmentation")
+    define_training(found)
     found.text("run_dir", None, "where the run is written; a new folder under runs/ unless given")
     found.switch("resume", "go on with the run in --run_dir (the newest under runs/ unless given) from its last checkpoint")
     found.switch("check", "do everything up to the first step, tell memory and duration, and stop")
     found.listing("list", "what can be named: models, datasets, losses, ...")
     return found
+
+
+def define_training(found: Flags, without: Collection[str] = ()) -> None:
+    """Define the flags that describe a training, but for some."""
+    kinds = {"text": found.text, "number": found.number, "real": found.real, "switch": found.switch}
+    for kind, name, *rest in _training_flags():
+        if name not in without:
+            kinds[kind](name, *rest)
+
+
+def _training_flags() -> list[tuple]:
+    """Return (kind, name, default, help) of every flag that describes a training."""
+    return [
+        ("text", "model", _DEFAULT.model, "name in model_defs/, or a .py or .json file"),
+        ("text", "model_args", "", "arguments of the model's function: blocks=8,filters=32"),
+        ("number", "scale", _DEFAULT.scale, "SR size / LR size"),
+        ("text", "train_data", _DEFAULT.train_data, "image sets to train on: names or folders, joined by commas"),
+        ("text", "val_data", _DEFAULT.val_data, "image sets to validate on"),
+        ("text", "data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given"),
+        ("text", "degradation", _DEFAULT.degradation, "how LR images are made: steps joined by '+' (blur:sigma=1.6+bicubic); --list=degradations"),
+        ("number", "degradation_seed", _DEFAULT.degradation_seed, "of what is random in the degradation"),
+        ("text", "augment", _DEFAULT.augment, "what is done to patches, joined by commas, or none; --list=augmentations"),
+        ("text", "on_bad", _DEFAULT.on_bad, "images that cannot be used: stop, or skip them"),
+        ("text", "on_small", _DEFAULT.on_small, "images smaller than a patch: skip, or frame them with noise"),
+        ("text", "cache_dir", None, "folder of decoded images; $VISIONFW_CACHE or ~/.cache/visionfw unless given"),
+        ("number", "steps", None, "training steps (7000 where neither --steps nor --epochs is given)"),
+        ("number", "epochs", None, "passes over as many patches as the data has, instead of --steps"),
+        ("number", "batch_size", _DEFAULT.batch_size, "patches a step"),
+        ("number", "patch_size", _DEFAULT.patch_size, "side of a patch in LR pixels"),
+        ("number", "stride", None, "LR pixels between neighbouring patches; a quarter of the patch unless given"),
+        ("number", "most_images", _DEFAULT.most_images, "so many of the training images at most; 0 for all"),
+        ("number", "most_patches", _DEFAULT.most_patches, "so many of their patches at most; 0 for all"),
+        ("text", "loss", _DEFAULT.loss, f"terms joined by '+', with weights (l1+0.1*ssim): {', '.join(LOSSES)}"),
+        ("text", "optimizer", _DEFAULT.optimizer, ", ".join(config.OPTIMIZERS)),
+        ("real", "learning_rate", _DEFAULT.learning_rate, "at the start"),
+        ("text", "layer_rates", "", "factors on the learning rate of some layers, by pattern: conv_tail=0.1,head*=0.5"),
+        ("text", "schedule", _DEFAULT.schedule, ", ".join(config.SCHEDULES)),
+        ("number", "warmup", _DEFAULT.warmup, "steps over which the learning rate rises from 0"),
+        ("real", "clip_norm", _DEFAULT.clip_norm, "largest norm of the whole gradient; 0 for no limit"),
+        ("real", "clip_value", _DEFAULT.clip_value, "largest absolute value in the gradient; 0 for no limit"),
+        ("real", "ema", _DEFAULT.ema, "decay of a moving average of the weights (0.999), which is then what is validated and kept; 0 for none"),
+        ("text", "initializer", _DEFAULT.initializer, f"of kernels whose dictionary says none: normal:0.001; {', '.join(INITIALIZERS)}"),
+        ("switch", "normalise", "compute with pixels less the training images' mean, over their deviation"),
+        ("text", "on_nan", _DEFAULT.on_nan, "a loss that is not finite or explodes: stop, or rollback to the last checkpoint at half the learning rate"),
+        ("number", "most_rollbacks", _DEFAULT.most_rollbacks, "how often a run goes back before it stops"),
+        ("text", "sampler", _DEFAULT.sampler, f"{', '.join(SAMPLERS)}; with options after a colon (--list=samplers)"),
+        ("number", "round_patches", _DEFAULT.round_patches, "patches that are drawn at a time, about; 0 for as many as the sampler likes"),
+        ("text", "precision", _DEFAULT.precision, ", ".join(config.PRECISIONS)),
+        ("number", "devices", _DEFAULT.devices, "devices of this machine that share each batch (JAX)"),
+        ("number", "validate_every", _DEFAULT.validate_every, "steps between validations; 0 for a tenth of the run"),
+        ("number", "seed", _DEFAULT.seed, "of weights, patches and augmentation"),
+    ]
 
 
 def run(command: str, arguments: Sequence[str]) -> None:

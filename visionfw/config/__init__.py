@@ -3,11 +3,14 @@
 from visionfw.config.checks import PRECISIONS
 from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, EvaluateRequest
 from visionfw.config.preparing import DIVIDE_METHODS, DivideRequest, PrepareRequest
+from visionfw.config.ranking import ENGINES, EQUALISE, RankRequest
 from visionfw.config.training import ON_BAD, ON_NAN, ON_SMALL, OPTIMIZERS, SCHEDULES, TrainRequest, read_layer_rates
 
 __all__ = [
     "CHANNELS",
     "DIVIDE_METHODS",
+    "ENGINES",
+    "EQUALISE",
     "METRICS",
     "ON_BAD",
     "ON_NAN",
@@ -19,6 +22,7 @@ __all__ = [
     "DivideRequest",
     "EvaluateRequest",
     "PrepareRequest",
+    "RankRequest",
     "TrainRequest",
     "read_layer_rates",
 ]

@@ -42,16 +42,13 @@ def normalised(definition: Definition, mean: Sequence[float], deviation: Sequenc
     entry = definition.graph.inputs[0][1]
     end = dict(definition.graph.outputs)["sr"]
     taken = {node for link in definition.graph.links for node in (*link.sources, link.target)}
-    inside, raw = (_free(name, taken) for name in ("normalised", "raw"))
-    rename: dict[Node, Node] = {entry: inside, end: raw}
-    links = [
-        replace(link, sources=tuple(rename.get(node, node) for node in link.sources), target=rename.get(link.target, link.target))
-        for link in definition.graph.links
-    ]
+    inside, back = (_free(name, taken) for name in ("normalised", "turned_back"))
+    links = [replace(link, sources=tuple(inside if node == entry else node for node in link.sources)) for link in definition.graph.links]
     before = {"scale": [1 / value for value in deviation], "offset": [-value / spread for value, spread in zip(mean, deviation, strict=True)]}
     first = Link("layer", (entry,), inside, "Rescaling", before, where="--normalise")
-    last = Link("layer", (raw,), end, "Rescaling", {"scale": list(deviation), "offset": list(mean)}, where="--normalise")
-    return replace(definition, graph=replace(definition.graph, links=(first, *links, last)))
+    last = Link("layer", (end,), back, "Rescaling", {"scale": list(deviation), "offset": list(mean)}, where="--normalise")
+    outputs = tuple((name, back if name == "sr" else node) for name, node in definition.graph.outputs)
+    return replace(definition, graph=replace(definition.graph, links=(first, *links, last), outputs=outputs))
 
 
 def _free(name: str, taken: set[Node]) -> str:

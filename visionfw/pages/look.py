@@ -38,6 +38,7 @@ td.good { color: var(--good); } td.bad { color: var(--bad); }
 .slider span.left { left: 8px; } .slider span.right { right: 8px; }
 .crops { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 8px; }
 .crops figure { margin: 0; } .crops img { width: 100%; display: block; border-radius: 4px; image-rendering: pixelated; }
+.strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr)); gap: 4px; margin: 8px 0; } .strip img { width: 100%; }
 figcaption { font-size: .82rem; line-height: 1.35; padding-top: 4px; }
 pre { overflow-x: auto; font: 13px/1.45 ui-monospace, monospace; background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px; }
 .picture { background: #fff; border-radius: 8px; padding: 8px; overflow: auto; max-height: 720px; } .picture svg { max-width: none; height: auto; }

@@ -258,6 +258,12 @@ def check_first_step(request: TrainRequest, say: Say = print) -> None:
     say(f"expected: {step * plan.steps / 60:.1f} min for {plan.steps} steps; nothing was written")
 
 
+def expected_seconds(request: TrainRequest) -> float:
+    """Return how long a run's steps would take, by a few of them; nothing is written."""
+    plan = prepare(request, lambda line: None)
+    return _first_steps(plan)[1] * plan.steps
+
+
 def _first_steps(plan: Plan, timed: int = 10) -> tuple[float, float]:
     """Return the first step's loss, and how many seconds the steps after it take."""
     learner, drawn = compile_for_training(plan).learner, feed(plan)
