@@ -56,7 +56,7 @@ def test_help_and_list_answer_at_once(root, command, flag):
         (["train", "--model_args=blocks"], "error: --model_args: 'blocks' is not KEY=VALUE (several are joined by commas: blocks=8,filters=32)"),
         (["train", "--list=modles"], "error: --list: no kind 'modles'; did you mean 'models'?"),
         (["evaluate"], "error: what is to be evaluated? give --run=DIR, or --model=NAME with --weights=FILE"),
-        (["evaluate", "--run=x", "--report=x.pdf"], "error: --report: a report ends in .md, .csv or .json, not 'x.pdf'"),
+        (["evaluate", "--run=x", "--report=x.pdf"], "error: --report: a report ends in .html, .md, .csv, .json, not 'x.pdf'"),
         (["evaluate", "--run=x", "--model=edsr"], "error: --run brings its own model and weights; give --run alone, or --model with --weights"),
     ],
 )

@@ -55,6 +55,8 @@ def find_crops(parts: Sequence[Path], wholes: Sequence[Path], progress: Counter 
 
     Files that cannot be read are passed over.
     """
+    if not parts or not wholes:
+        return
     larger = [(number, whole) for number, whole in enumerate(map(_read, wholes)) if whole]
     for number, part in enumerate(map(_read, parts)):
         if part and min(part.size) >= _LEAST_SIDE and part.small.std() > 1:
