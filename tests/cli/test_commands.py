@@ -19,7 +19,7 @@ def run(root, *arguments, cwd=None, seconds=200, backend="tensorflow"):
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "rank"])
 @pytest.mark.parametrize("flag", ["--help", "--list"])
 def test_help_and_list_answer_at_once(root, command, flag):
     times = []

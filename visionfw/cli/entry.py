@@ -34,14 +34,14 @@ def command(name: str, arguments: Sequence[str] | None = None, shown: str | None
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     shown = shown or f"python {name}.py"
     room = import_module(f"visionfw.cli.{name}")
-    if any(argument in ("-h", "--help", "-help", "--helpfull", "--helpshort") for argument in arguments):
-        flags = room.define_for(shown, arguments) if hasattr(room, "define_for") else room.define(shown)
-        print(flags.help())
-        return
     sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be text
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a file is told as an error, or harmless
     try:
-        room.run(shown, arguments)
+        if any(argument in ("-h", "--help", "-help", "--helpfull", "--helpshort") for argument in arguments):
+            flags = room.define_for(shown, arguments) if hasattr(room, "define_for") else room.define(shown)
+            print(flags.help(), flush=True)
+        else:
+            room.run(shown, arguments)
     except VisionfwError as error:
         _end(error)
     except BrokenPipeError:  # `| head` has seen enough

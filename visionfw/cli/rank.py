@@ -79,7 +79,7 @@ def _request(values: dict) -> config.RankRequest:
         for one, several, given in (("model", "models", models), ("sampler", "samplers", samplers))
         if values[one] and given
     ]
-    if not all(part.strip().isdigit() for part in seeds.split(",")):
+    if not all(part.strip().isascii() and part.strip().isdigit() for part in seeds.split(",")):
         problems.append(f"--seeds={seeds}: whole numbers, joined by commas")
     if problems:
         raise RequestError("\n".join(problems))

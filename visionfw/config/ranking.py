@@ -63,6 +63,9 @@ class RankRequest:
             which = " and ".join(f"--{key}" for key in ranked) or "nothing"
             problems.append(f"one thing is ranked, several --train_sets, --models or --samplers; {which} has several names")
         problems += [f"--{key}: {name!r} is named twice" for key in ranked for name in getattr(self, key) if getattr(self, key).count(name) > 1]
+        if len(self.train_sets) > 1 and self.train.epochs is not None and self.equalise != "patches":
+            problems.append("--epochs: larger sets would train for more steps; give --steps, or --equalise=patches")
+        problems += [f"--seeds: must be below {2**32}, not {seed}" for seed in self.seeds if seed >= 2**32]
         refuse(list(dict.fromkeys(problems)))
 
     @property

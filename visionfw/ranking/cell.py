@@ -20,6 +20,8 @@ from visionfw.errors import VisionfwError, brief
 from visionfw.paths import write_json
 from visionfw.ranking.plan import Cell, Matrix, open_matrix
 
+HELD = 3  # exit status where another process does the cell
+
 
 def main(arguments: list[str]) -> int:
     """Do one cell; return the exit status."""
@@ -27,8 +29,10 @@ def main(arguments: list[str]) -> int:
     matrix = open_matrix(folder)
     cell = matrix.cell(name, int(seed))
     with cell.held() as is_mine:
-        if not is_mine or cell.result.is_file():
-            return 0 if cell.result.is_file() else 3
+        if not is_mine:
+            return HELD
+        if cell.state() == "done":
+            return 0
         cell.reason.unlink(missing_ok=True)
         try:
             do(matrix, cell)
@@ -36,8 +40,8 @@ def main(arguments: list[str]) -> int:
             return 130
         except Exception as error:  # whatever it is, the other cells go on and the reason is kept
             reason = str(error) if isinstance(error, VisionfwError) else f"{type(error).__name__}: {brief(error)}"
-            print(f"error: {reason}", flush=True)
             write_json(cell.reason, {"reason": reason})
+            print(f"error: {reason}", flush=True)
             if not isinstance(error, VisionfwError):
                 raise
             return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -13,12 +14,12 @@ from pathlib import Path
 from visionfw.devices import processors
 from visionfw.errors import RequestError
 from visionfw.progress import span
+from visionfw.ranking.cell import HELD
 from visionfw.ranking.plan import Cell, Matrix
 
 Say = Callable[[str], None]
 _LOOK = 0.5  # seconds between two looks at the processes
 _GRACE = 60.0  # seconds that an interrupted cell has to save itself
-_LEFT = 3  # exit status of a cell that another process holds
 
 
 def work(matrix: Matrix, say: Say) -> None:
@@ -28,7 +29,7 @@ def work(matrix: Matrix, say: Say) -> None:
         RequestError: the engine is not installed.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the cells under way saved themselves.
     """
-    waiting = [cell for cell in matrix.cells() if cell.state() in ("to do", "failed")]
+    waiting = [cell for cell in matrix.cells() if cell.state() != "done"]  # one that a process still does is waited for
     if not waiting:
         return
     if matrix.request.engine == "ray":
@@ -86,7 +87,11 @@ def _locally(matrix: Matrix, waiting: Sequence[Cell], say: Say) -> None:
             time.sleep(_LOOK)
             for process in [process for process in running if process.poll() is not None]:
                 cell, started = running.pop(process)
-                told.ended(cell, time.monotonic() - started)
+                if process.returncode == HELD:
+                    rest.append(cell)
+                    time.sleep(_LOOK)
+                else:
+                    told.ended(cell, time.monotonic() - started)
     finally:
         _stop(list(running))
         signal.signal(signal.SIGTERM, before)
@@ -104,21 +109,29 @@ def _stop(processes: Sequence[subprocess.Popen]) -> None:
             process.kill()
 
 
+def refuse_missing(engine: str) -> None:
+    """Raise RequestError where an engine is not installed."""
+    if engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise RequestError("--engine=ray: Ray is not installed: pip install 'visionfw[ray]'")
+
+
 def _with_ray(matrix: Matrix, waiting: Sequence[Cell], say: Say) -> None:
     """Do cells as Ray tasks: one each, done again elsewhere where a worker is lost. All machines must see the matrix's folder."""
-    try:
-        import ray
-    except ImportError as error:
-        raise RequestError("--engine=ray: Ray is not installed: pip install 'visionfw[ray]'") from error
+    refuse_missing("ray")
+    import ray
+
     ray.init(address=os.environ.get("RAY_ADDRESS"), ignore_reinit_error=True, logging_level="ERROR", log_to_driver=False)
 
     @ray.remote(num_cpus=matrix.request.cpus, num_gpus=matrix.request.gpus, max_retries=3)
     def do(place: int) -> float:
         started = time.monotonic()
         process = start(matrix, waiting[place], max(1, int(matrix.request.cpus)))
-        while process.wait() == _LEFT:  # the process of a worker that was lost goes on; it holds the cell
-            time.sleep(5)
-            process = start(matrix, waiting[place], max(1, int(matrix.request.cpus)))
+        try:
+            while process.wait() == HELD:  # the process of a worker that was lost goes on; it holds the cell
+                time.sleep(5)
+                process = start(matrix, waiting[place], max(1, int(matrix.request.cpus)))
+        finally:
+            _stop([process] if process.poll() is None else [])
         return time.monotonic() - started
 
     told = Told(len(waiting), max(1, int(ray.cluster_resources().get("CPU", 1) // max(matrix.request.cpus, 1e-9))), say)

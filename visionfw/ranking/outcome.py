@@ -12,6 +12,7 @@ from visionfw.ranking.plan import Matrix, read_leakage
 from visionfw.ranking.statistics import Difference, differences, ranks, stability
 
 Row = dict[str, Any]
+_MOST = 100.0  # dB; an image that is met exactly has infinitely many
 MARK = "*"  # of figures whose training images are in the test set
 
 
@@ -79,11 +80,9 @@ class Outcome:
         return sorted(rows, key=lambda row: (row["mean rank"], -row["gain"]))
 
     def findings(self, dataset: str) -> list[Difference]:
-        """Compare every two names on a test set, or on the images of all."""
-        gains = [
-            np.concatenate([self.gains[one][place] for one in self.datasets], axis=1) if dataset == "all" else self.gains[dataset][place]
-            for place in range(len(self.names))
-        ]
+        """Compare every two names on a test set, or on all, each counting alike."""
+        chosen = self.datasets if dataset == "all" else (dataset,)
+        gains = [[self.gains[one][place] for one in chosen] for place in range(len(self.names))]
         return differences(self.names, gains)
 
     def stability(self, dataset: str) -> float:
@@ -126,7 +125,7 @@ def gather(matrix: Matrix) -> Outcome | None:
 
 
 def _of(result: Mapping[str, Any], dataset: str, key: str) -> list[float]:
-    return [row[key] for row in result["per_image"] if row["dataset"] == dataset]
+    return [min(row[key], _MOST) for row in result["per_image"] if row["dataset"] == dataset]
 
 
 def _cost(costs: Sequence[Mapping[str, Any]]) -> Row:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from visionfw.config import RankRequest
-from visionfw.errors import RequestError
-from visionfw.paths import read_json, user_path, write_json
+from visionfw.config import RankRequest, TrainRequest
+from visionfw.data.datasets import data_root
+from visionfw.errors import RequestError, VisionfwError
+from visionfw.paths import read_json, user_path, write_json, write_whole
 
 STATES = ("done", "running", "failed", "to do")
 
@@ -63,7 +65,7 @@ class Cell:
 
     def state(self) -> str:
         """Return how far it has come: one of STATES."""
-        if self.result.is_file():
+        if self._is_whole():
             return "done"
         if self._is_locked():
             return "running"
@@ -76,6 +78,12 @@ class Cell:
     def why(self) -> str:
         """Return why it failed."""
         return read_json(self.reason).get("reason", "")
+
+    def _is_whole(self) -> bool:
+        try:
+            return "per_image" in self.read()
+        except VisionfwError:
+            return False
 
     def _is_locked(self) -> bool:
         try:
@@ -109,7 +117,8 @@ class Matrix:
 
     def cells(self) -> list[Cell]:
         """Return every cell, seed by seed, so that a matrix that is stopped early has whole rows."""
-        return [Cell(name, seed, self.folder / "cells" / f"{safe(name)}-seed{seed}") for seed in self.request.seeds for name in self.request.names]
+        folders = {name: self.folder / "cells" / f"{place}-{safe(name)}" for place, name in enumerate(self.request.names, 1)}
+        return [Cell(name, seed, Path(f"{folders[name]}-seed{seed}")) for seed in self.request.seeds for name in self.request.names]
 
     def cell(self, name: str, seed: int) -> Cell:
         """Return one cell."""
@@ -117,38 +126,60 @@ class Matrix:
 
 
 def safe(name: str) -> str:
-    """Return a name as a folder's; different names of one ranking stay different through a number where they must."""
-    return re.sub(r"[^A-Za-z0-9.]+", "_", name).strip("_.") or "set"
+    """Return a name as a part of a folder's."""
+    return re.sub(r"[^A-Za-z0-9.]+", "_", name).strip("_.")[:80]
 
 
-def begin(request: RankRequest) -> Matrix:
-    """Write a new matrix. Raises RequestError where its folder holds something already, or names cannot be told apart."""
-    folder = user_path(request.out)
+def refuse_taken(out: str) -> None:
+    """Raise RequestError where a folder holds a ranking, or anything else, already."""
+    folder = user_path(out)
     if (folder / "plan.json").exists():
-        raise RequestError(f"--out={request.out}: holds a ranking already; --resume goes on with it")
+        raise RequestError(f"--out={out}: holds a ranking already; --resume goes on with it")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RequestError(f"--out={request.out}: exists and is not empty; name another folder")
-    if len({safe(name) for name in request.names}) < len(request.names):
-        raise RequestError(f"--{request.ranked}: names that differ in nothing but signs cannot be told apart as folders")
+        raise RequestError(f"--out={out}: exists and is not empty; name another folder")
+
+
+def begin(request: RankRequest, leakage: Sequence[Mapping[str, Any]] = ()) -> Matrix:
+    """Write a new matrix, its plan last, with what training and test sets have in common. Raises RequestError where its folder is taken."""
+    refuse_taken(request.out)
+    folder = user_path(request.out).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "plan.json", request.record())
+    write_whole(folder / "leakage.json", (json.dumps(list(leakage), indent=2) + "\n").encode())
+    request = replace(request, train=_anywhere(request.train), models=tuple(_model_anywhere(name) for name in request.models))
+    write_json(folder / "plan.json", request.record() | {"backend": _backend()})
     return Matrix(request, folder)
 
 
+def _anywhere(train: TrainRequest) -> TrainRequest:
+    """Return a training whose paths mean the same from every folder."""
+    cache = None if train.cache_dir is None else str(user_path(train.cache_dir).resolve())
+    return replace(train, data_root=str(data_root(train.data_root).resolve()), cache_dir=cache, model=_model_anywhere(train.model))
+
+
+def _model_anywhere(name: str) -> str:
+    return str(user_path(name).resolve()) if name.endswith((".py", ".json")) else name
+
+
+def _backend() -> str:
+    return os.environ.get("KERAS_BACKEND", "tensorflow")
+
+
 def open_matrix(out: str, **how: Any) -> Matrix:
-    """Open a matrix that was begun; `how` is what may differ from then: engine, jobs, cpus, gpus. Raises RequestError where there is none."""
-    folder = user_path(out)
+    """Open a matrix that was begun; `how` is what may differ from then: engine, jobs, cpus, gpus.
+
+    Raises:
+        RequestError: there is none, or it was begun on another backend.
+    """
+    folder = user_path(out).resolve()
     if not (folder / "plan.json").is_file():
         raise RequestError(f"--resume: there is no ranking in {folder}")
-    return Matrix(RankRequest.of_record(read_json(folder / "plan.json"), out=out, **how), folder)
-
-
-def note_leakage(folder: Path, found: list[dict[str, Any]]) -> None:
-    """Keep what training and test sets have in common beside the plan."""
-    (folder / "leakage.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    recorded = read_json(folder / "plan.json")
+    backend = recorded.pop("backend", _backend())
+    if backend != _backend():
+        raise RequestError(f"--resume: the ranking in {folder} was begun with KERAS_BACKEND={backend}, not {_backend()}")
+    return Matrix(RankRequest.of_record(recorded, out=str(folder), **how), folder)
 
 
 def read_leakage(folder: Path) -> list[dict[str, Any]]:
-    """Return what was noted; nothing where nobody looked."""
-    path = folder / "leakage.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    """Return what training and test sets have in common, as it was found before the first step."""
+    return json.loads((folder / "leakage.json").read_text(encoding="utf-8"))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import kendalltau, rankdata, wilcoxon
+from scipy.stats import t as student
 
-_DRAWS = 4000
+_DRAWS = 2000
 _COVERED = 0.95
 _FEWEST_PAIRS = 6  # a signed-rank test of fewer pairs cannot reach 5%
 
@@ -21,8 +22,9 @@ class Difference:
     Attributes:
         better, worse: the names.
         gain: mean difference in dB, at least 0.
-        low, high: its 95% interval, by a bootstrap over images and over the seeds of each.
-        p_value: of Wilcoxon's signed-rank test over images, each the mean of its seeds; None where there are too few for one.
+        low, high: its 95% interval; over images alone where there is one seed.
+        p_value: of Wilcoxon's signed-rank test over images, each the mean of its seeds; None where there are too few, or several sets.
+        seeds: of each name.
     """
 
     better: str
@@ -31,56 +33,70 @@ class Difference:
     low: float
     high: float
     p_value: float | None
+    seeds: int
 
     @property
     def is_real(self) -> bool:
-        """The interval leaves 0 out, and so does the test where there are enough images for one."""
-        return self.low > 0 and (self.p_value is None or self.p_value < 1 - _COVERED)
+        """There are seeds to tell chance by, the interval leaves 0 out, and so does the test where there is one."""
+        return self.seeds > 1 and self.low > 0 and (self.p_value is None or self.p_value < 1 - _COVERED)
 
     def sentence(self) -> str:
         """Return the finding in words."""
-        tested = "too few images for a test" if self.p_value is None else f"p = {self.p_value:.2g}"
-        told = f"{self.gain:+.3f} dB, {self.low:+.3f} to {self.high:+.3f}, {tested}"
+        tested = "" if self.p_value is None else f", p = {self.p_value:.2g}"
+        told = f"{self.gain:+.3f} dB, {self.low:+.3f} to {self.high:+.3f}{tested}"
         if self.is_real:
             return f"{self.better} > {self.worse} ({told})"
-        return f"{self.better} and {self.worse} are not distinguishable at this budget ({told})"
+        why = "not distinguishable at this budget" if self.seeds > 1 else "not distinguishable by one seed"
+        return f"{self.better} and {self.worse} are {why} ({told})"
 
 
-def difference(first: str, second: str, a: np.ndarray, b: np.ndarray, seed: int = 0) -> Difference:
+def difference(first: str, second: str, a: Sequence[np.ndarray], b: Sequence[np.ndarray], seed: int = 0) -> Difference:
     """Compare two names.
+
+    The interval adds up two kinds of chance: which images were tested, by a bootstrap over them, drawn alike for both names; and which
+    seeds were drawn, by the spread of each name's runs. Its width is Student's, with Welch's degrees of freedom: three seeds say little.
 
     Args:
         first, second: their names.
-        a, b: (seeds, images) PSNR gain in dB, of the same images.
+        a, b: for every test set (seeds, images) PSNR gain in dB, of the same images; sets count alike.
         seed: of the bootstrap.
     """
-    if a.mean() < b.mean():
-        first, second, a, b = second, first, b, a
+    means = [np.mean([values.mean(axis=1) for values in sets], axis=0) for sets in (a, b)]  # (seeds,) each
+    if means[0].mean() < means[1].mean():
+        first, second, a, b, means = second, first, b, a, means[::-1]
+    pairs = [x.mean(axis=0) - y.mean(axis=0) for x, y in zip(a, b, strict=True)]
     random = np.random.default_rng(seed)
-    images = random.integers(0, a.shape[1], (_DRAWS, a.shape[1]))
-    means = [_resampled(values, images, random) for values in (a, b)]
-    low, high = np.quantile(means[0] - means[1], [(1 - _COVERED) / 2, (1 + _COVERED) / 2])
-    pairs = a.mean(axis=0) - b.mean(axis=0)
-    p_value = None if len(pairs) < _FEWEST_PAIRS else float(wilcoxon(pairs).pvalue) if np.any(pairs) else 1.0
-    return Difference(first, second, float(pairs.mean()), float(low), float(high), p_value)
+    parts = [(_spread_of_mean(values, random) / len(pairs) ** 2, len(values) - 1) for values in pairs]
+    parts += [(values.var(ddof=1) / len(values), len(values) - 1) for values in means if len(values) > 1]
+    variance = sum(part for part, _ in parts)
+    freedom = variance**2 / max(sum(part**2 / max(count, 1) for part, count in parts), 1e-30) if variance else 1.0
+    gain, width = float(means[0].mean() - means[1].mean()), float(student.ppf((1 + _COVERED) / 2, max(freedom, 1.0)) * np.sqrt(variance))
+    return Difference(first, second, gain, gain - width, gain + width, _signed_rank(pairs), len(means[0]))
 
 
-def _resampled(values: np.ndarray, images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return the mean of every draw: images as given, alike for both names, and seeds drawn anew."""
-    seeds = random.integers(0, len(values), (_DRAWS, len(values)))
-    by_seed = values[:, images].mean(axis=2)  # (seeds, draws)
-    return np.take_along_axis(by_seed, seeds.T, axis=0).mean(axis=0)
+def _spread_of_mean(values: np.ndarray, random: np.random.Generator) -> float:
+    """Return the variance of a mean over images, by a bootstrap, with the factor that small numbers of images lack."""
+    if len(values) < 2:
+        return 0.0
+    draws = values[random.integers(0, len(values), (_DRAWS, len(values)))].mean(axis=1)
+    return float(draws.var() * len(values) / (len(values) - 1))
 
 
-def differences(names: Sequence[str], gains: Sequence[np.ndarray], seed: int = 0) -> list[Difference]:
+def _signed_rank(pairs: Sequence[np.ndarray]) -> float | None:
+    if len(pairs) > 1 or len(pairs[0]) < _FEWEST_PAIRS:
+        return None
+    return float(wilcoxon(pairs[0]).pvalue) if np.any(pairs[0]) else 1.0
+
+
+def differences(names: Sequence[str], gains: Sequence[Sequence[np.ndarray]], seed: int = 0) -> list[Difference]:
     """Compare every two names, best first.
 
     Args:
         names: what is ranked.
-        gains: of each, (seeds, images) PSNR gain in dB.
+        gains: of each name, for every test set (seeds, images) PSNR gain in dB.
         seed: of the bootstrap.
     """
-    order = sorted(range(len(names)), key=lambda place: -gains[place].mean())
+    order = sorted(range(len(names)), key=lambda place: -np.mean([values.mean() for values in gains[place]]))
     return [difference(names[a], names[b], gains[a], gains[b], seed) for a, b in itertools.combinations(order, 2)]
 
 

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from visionfw import models, plots, reports
-from visionfw.config import RankRequest
+from visionfw.backend import start_backend
+from visionfw.config import RankRequest, TrainRequest
 from visionfw.data.augment import augmentation
 from visionfw.data.datasets import ImageSet, find_sets
 from visionfw.data.difficulty import enlargement_psnr
 from visionfw.data.leakage import leaks
-from visionfw.data.patches import open_patches
 from visionfw.errors import RequestError, VisionfwError, some
 from visionfw.imaging.degrade import degradation
+from visionfw.imaging.files import ImageError, image_size
 from visionfw.pages.ranking import RankingPage, Sample
 from visionfw.paths import write_json
 from visionfw.progress import counter, span
 from visionfw.ranking import engine
 from visionfw.ranking.outcome import MARK, Outcome, gather
-from visionfw.ranking.plan import Matrix, begin, note_leakage, open_matrix, read_leakage
+from visionfw.ranking.plan import Matrix, begin, open_matrix, read_leakage, refuse_taken
 
 Say = Callable[[str], None]
 _PSNR_RANGE = (10.0, 60.0)  # dB, of histograms
+_LEAST_SIDE = 11  # pixels: SSIM's window
 _SHOWN = 16  # patches of a training set on the page
 
 
@@ -36,15 +39,16 @@ def start(request: RankRequest, dry_run: bool, say: Say) -> None:
         RequestError: a name, a combination, or a folder is wrong; nothing was written.
         VisionfwError: some cells failed (after all others were done), or an image could not be read.
     """
+    if not dry_run:
+        refuse_taken(request.out)
+    engine.refuse_missing(request.engine)
     sets = look_ahead(request)
-    request = replace(request, train=_equalised(request, sets, say))
+    request = replace(request, train=prepared(request, say))
     found = find_leakage(request, sets, say)
     if dry_run:
         _tell_plan(request, say)
-        return
-    matrix = begin(request)
-    note_leakage(matrix.folder, found)
-    _work(matrix, say)
+    else:
+        _work(begin(request, found), say)
 
 
 def go_on(out: str, how: Mapping[str, Any], say: Say) -> None:
@@ -58,12 +62,10 @@ def go_on(out: str, how: Mapping[str, Any], say: Say) -> None:
 
 
 def _work(matrix: Matrix, say: Say) -> None:
-    try:
-        engine.work(matrix, say)
-    finally:
-        outcome = gather(matrix)
-        if outcome:
-            say(write(matrix, outcome))
+    engine.work(matrix, say)
+    outcome = gather(matrix)
+    if outcome:
+        say(write(matrix, outcome))
     states = [(cell, cell.state()) for cell in matrix.cells()]
     left = [f"{cell.title} ({cell.why() if state == 'failed' else state})" for cell, state in states if state != "done"]
     if left:
@@ -86,9 +88,14 @@ def look_ahead(request: RankRequest) -> dict[str, list[ImageSet]]:
     tried(lambda: augmentation(train.augment))
     for name in request.train_sets:
         sets[name] = tried(lambda name=name: find_sets(name.replace("+", ","), train.data_root, train.scale)) or []
-    for images in tried(lambda: find_sets(f"{request.test_sets},{train.val_data}", train.data_root, train.scale)) or []:
+    tests = tried(lambda: find_sets(request.test_sets, train.data_root, train.scale)) or []
+    for images in (*tests, *(tried(lambda: find_sets(train.val_data, train.data_root, train.scale)) or [])):
         tried(lambda images=images: images.given(how) if how else None)
+    places = [images.hr[0].resolve().parent for images in tests]
+    problems += [f"--test_sets: {images.name!r} is named twice" for number, images in enumerate(tests) if places[number] in places[:number]]
+    problems += [f"{path}: {why}" for images in tests for path, why in _unfit(images, train.scale)]
     for name in request.names:
+        problems += [f"--{request.ranked}: {name!r} is a column's own name in the tables"] if name in ("best", "min diff", "test set") else []
         cell = tried(lambda name=name: request.of(name, request.seeds[0]))
         if cell:
             tried(lambda cell=cell: models.load(cell.model, dict(cell.model_args), cell.scale))
@@ -97,22 +104,36 @@ def look_ahead(request: RankRequest) -> dict[str, list[ImageSet]]:
     return sets
 
 
-def _equalised(request: RankRequest, sets: Mapping[str, Sequence[ImageSet]], say: Say):
-    """Return the training with the limits that give every training set as much as the smallest has."""
-    train = request.train
-    if request.equalise == "images":
-        counts = {name: sum(len(images.hr) for images in found) for name, found in sets.items()}
-    elif request.equalise == "patches":
-        options = {"degradation": train.degradation, "seed": train.degradation_seed, "on_bad": train.on_bad, "cache": train.cache_dir}
-        counts = {
-            name: len(open_patches(name.replace("+", ","), train.data_root, train.scale, train.patch_size, train.stride, **options))
-            for name in request.train_sets
-        }
-    else:
-        return train
+def _unfit(images: ImageSet, scale: int) -> Iterator[tuple[Path, str]]:
+    """Yield the test images that cannot be measured, and why."""
+    for path in images.hr:
+        try:
+            height, width = image_size(path)
+        except ImageError as error:
+            yield path, error.reason
+            continue
+        if min(height, width) // scale * scale - 2 * scale < _LEAST_SIDE:
+            yield path, f"{width} x {height} pixels are too few to be measured at x{scale}"
+
+
+def prepared(request: RankRequest, say: Say) -> TrainRequest:
+    """Prepare the training of every name, which refuses what is wrong with it, and equalise.
+
+    Returns:
+        The training that all have in common, with the limits that give every training set as much as the smallest has.
+    """
+    start_backend(request.train.devices)
+    from visionfw.training.plan import prepare
+
+    counts = {}
+    for name in request.names:
+        plan = prepare(request.of(name, request.seeds[0]), lambda line: None)
+        counts[name] = len(plan.source) if request.equalise == "patches" else len(plan.source.store)
+    if request.equalise == "none" or request.ranked != "train_sets":
+        return request.train
     least = min(counts.values())
     say(f"every training set gives {least} {request.equalise} ({', '.join(f'{name} has {count}' for name, count in counts.items())})")
-    return replace(train, **{f"most_{request.equalise}": least})
+    return replace(request.train, **{f"most_{request.equalise}": least})
 
 
 def find_leakage(request: RankRequest, sets: Mapping[str, Sequence[ImageSet]], say: Say) -> list[dict[str, Any]]:
@@ -137,14 +158,11 @@ def _tell_plan(request: RankRequest, say: Say) -> None:
     for seed in request.seeds:
         for name in request.names:
             say(f"{name}, seed {seed}")
-    from visionfw.backend import start_backend
-
-    start_backend(request.train.devices)
     from visionfw.training.fit import expected_seconds
 
     seconds = sum(expected_seconds(request.of(name, request.seeds[0])) for name in request.names) * len(request.seeds)
     at_a_time = request.jobs if request.engine == "local" else 1
-    said = f"{len(request.names) * len(request.seeds)} runs, about {span(seconds)} of training and validation one after the other, and the tests"
+    said = f"{len(request.names) * len(request.seeds)} runs, about {span(seconds)} of training steps one after the other, and the tests"
     say(said + (f"; {at_a_time} at a time" if at_a_time > 1 else ""))
 
 
@@ -178,7 +196,8 @@ def _said(outcome: Outcome) -> list[str]:
     """Return the findings in words, test set by test set."""
     lines = []
     for dataset in (*outcome.datasets, "all"):
-        lines.append(f"{dataset} (seeds rank alike: Kendall's tau {outcome.stability(dataset):+.2f}):")
+        alike = f" (seeds rank alike: Kendall's tau {outcome.stability(dataset):+.2f})" if len(outcome.seeds) > 1 else ""
+        lines.append(f"{dataset}{alike}:")
         lines += [f"- {one.sentence()}" for one in outcome.findings(dataset)]
     return lines
 
@@ -214,9 +233,9 @@ def _page(matrix: Matrix, outcome: Outcome) -> dict[str, Any]:
 def sample_of(request: RankRequest, name: str) -> Sample:
     """Return some patches of a training set, and how hard bicubic finds all of them."""
     train = request.of(name, request.seeds[0])
-    options = {"degradation": train.degradation, "seed": train.degradation_seed, "on_bad": "skip", "cache": train.cache_dir}
-    source = open_patches(train.train_data, train.data_root, train.scale, train.patch_size, train.stride, **options)
-    source = source.limited(train.most_patches) if train.most_patches else source
+    from visionfw.training.plan import prepare
+
+    source = prepare(train, lambda line: None).source
     psnr = enlargement_psnr(source)
     counts, edges = np.histogram(np.clip(psnr, *_PSNR_RANGE), bins=40, range=_PSNR_RANGE)
     ids = np.sort(np.random.default_rng(0).choice(len(source), min(_SHOWN, len(source)), replace=False))
