@@ -91,7 +91,7 @@ def look_ahead(request: RankRequest) -> dict[str, list[ImageSet]]:
     tests = tried(lambda: find_sets(request.test_sets, train.data_root, train.scale)) or []
     for images in (*tests, *(tried(lambda: find_sets(train.val_data, train.data_root, train.scale)) or [])):
         tried(lambda images=images: images.given(how) if how else None)
-    places = [images.hr[0].resolve().parent for images in tests]
+    places = [{path.resolve() for path in images.hr} for images in tests]
     problems += [f"--test_sets: {images.name!r} is named twice" for number, images in enumerate(tests) if places[number] in places[:number]]
     problems += [f"{path}: {why}" for images in tests for path, why in _unfit(images, train.scale)]
     for name in request.names:
