@@ -85,27 +85,25 @@ def draw_sheet(path: Path, rows: Sequence[tuple[str, np.ndarray]], captions: Seq
         raise VisionfwError(f"{path}: cannot be written: {error}") from error
 
 
-def read_curve(history: Path) -> tuple[list[float], list[float]]:
-    """Return the steps and the validation gains of a run's history.csv; nothing where there is none."""
+def read_history(history: Path) -> list[dict[str, float]]:
+    """Return a run's validations, a row each, from its history.csv; none where there is no such file."""
     if not history.is_file():
-        return [], []
+        return []
     with history.open(encoding="utf-8") as lines:
-        rows = [row for row in csv.DictReader(lines) if row.get("step")]
-    return [float(row["step"]) for row in rows], [float(row["val_gain"]) for row in rows]
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(lines) if row.get("step")]
 
 
 def draw_curve(path: Path, history: Path) -> None:
     """Draw loss and validation PSNR over steps from a run's history.csv. Raises RequestError where matplotlib is missing."""
-    with history.open(encoding="utf-8") as lines:
-        rows = [row for row in csv.DictReader(lines) if row.get("step")]
+    rows = read_history(history)
     figure, left = pyplot().subplots(figsize=(8, 4.5), layout="constrained")
-    steps = [int(float(row["step"])) for row in rows]
-    left.plot(steps, [float(row["val_gain"]) for row in rows], "o-", color="#1f6fb4", label="validation PSNR over bicubic")
+    steps = [int(row["step"]) for row in rows]
+    left.plot(steps, [row["val_gain"] for row in rows], "o-", color="#1f6fb4", label="validation PSNR over bicubic")
     left.axhline(0, color="#888888", linewidth=1, linestyle="--")
     left.annotate("bicubic", (steps[0], 0), textcoords="offset points", xytext=(2, 4), color="#666666", fontsize=9)
     left.set(xlabel="step", ylabel="gain over bicubic, dB", title=path.parent.name)
     right = left.twinx()
-    right.plot(steps, [float(row["loss"]) for row in rows], "s-", color="#d9822b", markersize=4, label="training loss")
+    right.plot(steps, [row["loss"] for row in rows], "s-", color="#d9822b", markersize=4, label="training loss")
     right.set(ylabel="training loss")
     lines = [*left.get_lines()[:1], *right.get_lines()]
     left.legend(lines, [line.get_label() for line in lines], loc="center right")

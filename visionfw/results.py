@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import itertools
 import math
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from visionfw import reports
+from visionfw import plots, reports
 from visionfw.config import EvaluateRequest
 from visionfw.errors import RequestError
 from visionfw.evaluation.benchmark import SetScore
@@ -100,7 +99,7 @@ class Results:
             examples=self._chosen(),
             model=table(subject.checked) if subject.checked else "",
             picture=self._picture(),
-            history=_history(subject.run),
+            history=plots.read_history(Run(Path(subject.run)).history) if subject.run else [],
             data=reports.as_json(self.record, rows, per_image),
         ).html()
 
@@ -122,11 +121,3 @@ class Results:
             return ""
         text = file.getvalue().decode()
         return text[text.find("<svg") :]
-
-
-def _history(folder: str) -> list[dict[str, float]]:
-    """Return a run's validations; none where there is no run, or it kept none."""
-    if not folder or not Run(Path(folder)).history.is_file():
-        return []
-    with Run(Path(folder)).history.open(encoding="utf-8") as lines:
-        return [{key: float(row[key]) for key in ("step", "loss", "val_gain")} for row in csv.DictReader(lines) if row.get("step")]

@@ -79,8 +79,8 @@ def test_entropy_is_scikit_images(photograph):
     assert entropy(np.full((20, 20), 7.0)) == 0
 
 
-def test_a_500_x_480_image_is_measured_in_under_a_tenth_of_a_second():
-    """35 ms where the usual trainer takes 12 + 34; the bound leaves room for slow machines."""
+def test_a_500_x_480_image_is_measured_in_under_46_ms():
+    """The usual trainer's time for PSNR and SSIM, 12 + 34 ms."""
     random = np.random.default_rng(0)
     a, b = random.uniform(0, 255, (2, 480, 500))
     times = []
@@ -88,4 +88,4 @@ def test_a_500_x_480_image_is_measured_in_under_a_tenth_of_a_second():
         started = time.process_time()
         psnr(a, b, 4), ssim(a, b, 4)
         times.append(time.process_time() - started)
-    assert min(times) < 0.1
+    assert min(times) < 0.046

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +43,6 @@ class SetScore:
         """Return one row an image."""
         keys = ("image", "psnr", "ssim", "bicubic_psnr", "bicubic_ssim", "gain")
         return [{"dataset": self.dataset, **{key: getattr(score, key) for key in keys}, **dict(score.more)} for score in self.scores]
-
-
-def prepare_set(images: ImageSet, protocol: Protocol) -> Iterator[Case]:
-    """Make a set's images ready, one at a time."""
-    for hr, lr in images.pairs(protocol.how):
-        yield prepare(hr, lr, protocol)
 
 
 def benchmark(

@@ -13,6 +13,7 @@ _PEAK = 255.0
 _C1, _C2 = (0.01 * _PEAK) ** 2, (0.03 * _PEAK) ** 2
 _WINDOW = 11
 _STRIP = 24
+_ROWS = 4 * _STRIP
 _BAND = np.stack([np.pad(gaussian_window(_WINDOW, 1.5), (row, _STRIP - 1 - row)) for row in range(_STRIP)])
 
 
@@ -74,7 +75,7 @@ def ssim(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
     Reference: Wang et al., Image Quality Assessment: From Error Visibility to Structural Similarity, 2004.
     """
     a, b = _windowed(a, b, crop)
-    return float(np.mean([np.multiply(*_similarities(x, y)).mean() for x, y in zip(_channels(a), _channels(b), strict=True)]))
+    return float(np.mean([_ssim_of_channel(x, y) for x, y in zip(_channels(a), _channels(b), strict=True)]))
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
@@ -93,6 +94,15 @@ def ms_ssim(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
     if min(a.shape[:2]) < least:
         raise RequestError(f"MS-SSIM needs {least} x {least} pixels, and {a.shape[0]} x {a.shape[1]} are left")
     return float(np.mean([_ms_ssim_of_channel(x, y) for x, y in zip(_channels(a), _channels(b), strict=True)]))
+
+
+def _ssim_of_channel(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the mean similarity, rows by rows: what fits into a processor's cache is several times as fast."""
+    total, rows = 0.0, len(a) - _WINDOW + 1
+    for first in range(0, rows, _ROWS):
+        part = slice(first, first + _ROWS + _WINDOW - 1)
+        total += np.multiply(*_similarities(a[part], b[part])).sum()
+    return total / (rows * (a.shape[1] - _WINDOW + 1))
 
 
 def _ms_ssim_of_channel(a: np.ndarray, b: np.ndarray) -> float:

@@ -25,6 +25,7 @@ from visionfw.progress import counter, span
 from visionfw.ranking import engine
 from visionfw.ranking.outcome import MARK, Outcome, gather
 from visionfw.ranking.plan import Matrix, begin, open_matrix, read_leakage, refuse_taken
+from visionfw.runs import Run
 
 Say = Callable[[str], None]
 _PSNR_RANGE = (10.0, 60.0)  # dB, of histograms
@@ -213,7 +214,8 @@ def _page(matrix: Matrix, outcome: Outcome) -> dict[str, Any]:
     intervals = {
         dataset: [(one.better, one.worse, one.gain, one.low, one.high, one.is_real, one.sentence()) for one in outcome.findings(dataset)] for dataset in every
     }
-    curves = {name: [plots.read_curve(matrix.cell(name, seed).run / "history.csv") for seed in outcome.seeds] for name in outcome.names}
+    histories = {name: [plots.read_history(Run(matrix.cell(name, seed).run).history) for seed in outcome.seeds] for name in outcome.names}
+    curves = {name: [([row["step"] for row in rows], [row["val_gain"] for row in rows]) for rows in found] for name, found in histories.items()}
     return {
         "title": f"Ranking of {what}",
         "about": about,
