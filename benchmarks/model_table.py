@@ -33,7 +33,7 @@ def rows():
     yield "| model | what it is | parameters | multiply-adds | receptive field | published |"
     yield "|---|---|--:|--:|--:|--:|"
     for name in models.names():
-        counted = cost(models.load(name, scale=4 if name != "srgan_discriminator" else None).dictionary)
+        counted = cost(models.load(name, scale=None if name.endswith("_discriminator") else 4).dictionary)
         what = models.summary(name).partition(": ")[2].rstrip(".")
         field = "whole image" if math.isinf(counted.receptive_field) else str(counted.receptive_field)
         yield f"| `{name}` | {what} | {short(counted.params)} | {short(counted.multiply_adds)} | {field} | {published(name)} |"

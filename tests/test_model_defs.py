@@ -14,7 +14,8 @@ from visionfw import models
 from visionfw.graph.check import examine
 
 NAMES = models.names()
-ENLARGING = [name for name in NAMES if name != "srgan_discriminator"]
+JUDGING = [name for name in NAMES if name.endswith("_discriminator")]
+ENLARGING = [name for name in NAMES if name not in JUDGING]
 #: Arguments that make an architecture small, for tests that run it.
 SMALL = {
     "edsr": {"blocks": 1, "filters": 8},
@@ -23,8 +24,10 @@ SMALL = {
     "imdn": {"blocks": 2, "filters": 16},
     "rcan": {"groups": 1, "blocks": 1, "filters": 16},
     "rdn": {"blocks": 2, "layers": 2, "growth": 8, "filters": 8},
+    "patch_discriminator": {"filters": 4},
     "srgan_discriminator": {"patch_size": 32, "filters": 4, "dense": 8},
     "srresnet": {"blocks": 1, "filters": 8},
+    "unet_discriminator": {"filters": 4},
     "vdsr": {"layers": 3, "filters": 8},
 }
 #: name, arguments, published count, what is counted, source.
@@ -54,6 +57,8 @@ PUBLISHED = [
     ("rdn", {"scale": 2}, 22_123_395, "all", "sanghyun-son/EDSR-PyTorch, rdn.py, configuration B"),
     ("rdn", {"scale": 4}, 22_271_107, "all", "the same; 22.3M in Dai et al. (SAN), CVPR 2019"),
     # No count is published; the biases of all convolutions, 6x6x512 -> 1024 -> 1:
+    ("patch_discriminator", {}, 2_764_737, "all", "2.765 M: junyanz/pytorch-CycleGAN-and-pix2pix, NLayerDiscriminator with instance normalisation"),
+    ("unet_discriminator", {}, 4_376_897, "all", "xinntao/Real-ESRGAN, UNetDiscriminatorSN"),
     ("srgan_discriminator", {}, 23_565_505, "all", "arithmetic over Ledig et al., CVPR 2017, figure 4"),
 ]
 
@@ -128,11 +133,26 @@ def test_it_saves_and_loads(name, tmp_path):
     model = vf.build(vf.definition(name, **SMALL.get(name, {})))
     model.save(tmp_path / "model.keras")
     loaded = vf.load(tmp_path / "model.keras")
-    shape = [size or 12 for size in model.input_shape[1:]]
+    shape = [size or 16 for size in model.input_shape[1:]]
     x = np.random.default_rng(0).random((1, *shape), np.float32)
-    np.testing.assert_allclose(loaded(x, training=False), model(x, training=False), atol=1e-6)
+    for ours, theirs in zip(keras.tree.flatten(model(x, training=False)), keras.tree.flatten(loaded(x, training=False)), strict=True):
+        np.testing.assert_allclose(theirs, ours, atol=1e-6)
 
 
-def test_the_discriminator_tells_one_probability():
-    model = vf.build(vf.definition("srgan_discriminator"))
-    assert model(np.random.default_rng(0).random((2, 96, 96, 3), np.float32)).shape == (2, 1)
+def test_srgans_discriminator_tells_one_probability_an_image():
+    told = vf.build(vf.definition("srgan_discriminator", filters=8))(np.random.default_rng(0).random((2, 96, 96, 3), np.float32))
+    assert told["probability"].shape == told["logits"].shape == (2, 1)
+    np.testing.assert_allclose(told["probability"], 1 / (1 + np.exp(-np.asarray(told["logits"]))), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("patch_discriminator", (2, 12, 12, 1)), ("unet_discriminator", (2, 96, 96, 1))])
+def test_other_discriminators_judge_many_places(name, shape):
+    assert vf.build(vf.definition(name, filters=4))(np.zeros((2, 96, 96, 3), np.float32)).shape == shape
+
+
+def test_srresnet_can_end_in_tanh():
+    model = vf.build(vf.definition("srresnet", tanh=True, blocks=1, filters=8))
+    model.get_layer("conv_unbounded").bias.assign([50.0, -50.0, 0.0])
+    made = np.asarray(model(np.random.default_rng(0).random((1, 8, 8, 3), np.float32)))
+    assert made.min() >= 0 and made.max() <= 1
+    assert made[..., 0].min() > 0.9 and made[..., 1].max() < 0.1

@@ -16,6 +16,7 @@ CASES = {
     "ReplicatePadding": ({"padding": ((1, 2), (0, 3))}, (2, 4, 5, 2)),
     "ReflectPadding": ({"padding": 3}, (2, 4, 5, 2)),
     "SelfAttention": ({"heads": 2}, (2, 4, 3, 8)),
+    "SpectralConv2D": ({"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, (2, 6, 5, 3)),
     "WindowAttention": ({"heads": 2, "window": 4, "shift": 2}, (2, 7, 10, 8)),
     "SinusoidalEmbedding": ({"features": 8, "scale": 100.0}, (3, 1)),
 }

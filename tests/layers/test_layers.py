@@ -53,6 +53,8 @@ def by_formula(name, x, weights):
     if name == "SinusoidalEmbedding":
         angles = x * 100.0 * 10_000.0 ** (-np.arange(4) / 4)
         return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
+    if name == "SpectralConv2D":
+        return spectral(x, *weights)
     if name == "SelfAttention":
         return attention(x, weights, lambda p, q: True, lambda p, q, head: 0.0)
     bias = weights[4].reshape(7, 7, 2)
@@ -62,6 +64,35 @@ def by_formula(name, x, weights):
         return rolled[0] == rolled[1]
 
     return attention(x, weights, same_window, lambda p, q, head: bias[p[0] - q[0] + 3, p[1] - q[1] + 3, head])
+
+
+def spectral(x, kernel, bias, left):
+    """Convolve by 3 x 3 with stride 2, a kernel divided by what the power iteration says of its largest singular value, tap by tap."""
+    matrix = kernel.reshape(-1, kernel.shape[-1])
+    left = left / np.linalg.norm(left)
+    right = left @ matrix.T
+    kernel = kernel / ((right / np.linalg.norm(right)) @ matrix @ left.T)
+    n, h, w, _ = x.shape
+    padded = np.pad(x, ((0, 0), (0, 1), (1, 1), (0, 0)))  # 6 rows need one more at the end, 5 columns one at each side
+    out = np.zeros((n, -(-h // 2), -(-w // 2), kernel.shape[-1]))
+    for i in range(out.shape[1]):
+        for j in range(out.shape[2]):
+            out[:, i, j] = np.tensordot(padded[:, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3], kernel, 3) + bias
+    return out
+
+
+def test_spectral_normalisation_comes_to_the_largest_singular_value():
+    layer, x = example("SpectralConv2D")
+    for _ in range(50):
+        layer(x, training=True)
+    before = layer(x)
+    kernel, bias, left = layer.get_weights()
+    largest = np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]), compute_uv=False)[0]
+    layer.set_weights([kernel / largest, bias, left])
+    plain = keras.layers.Conv2D(4, 3, strides=2, padding="same")
+    plain.build(x.shape)
+    plain.set_weights([kernel / largest, bias])
+    np.testing.assert_allclose(before, plain(x), atol=1e-5)
 
 
 def attention(x, weights, sees, bias, heads=2):

@@ -13,6 +13,7 @@ from visionfw.errors import ModelDefinitionError
 from visionfw.graph.expand import Call, Expanded, Place, expand, layer_text
 from visionfw.graph.features import feature_problem, sharing_problems
 from visionfw.graph.functions import functions_of
+from visionfw.graph.groups import VERDICTS
 from visionfw.graph.records import Definition
 from visionfw.graph.schema import parse
 from visionfw.graph.shapes import MERGES, PROBES, Layers, SymbolicShape, infer_shapes, input_shapes, merge_problem
@@ -206,9 +207,9 @@ def _measure(definition: Definition, expanded: Expanded, shapes: Mapping[Place, 
         return None
     given = shapes[expanded.inputs["lr" if "lr" in images else images[0]]].at
     found = []
-    for tensor in expanded.outputs.values():
+    for name, tensor in expanded.outputs.items():
         made = shapes[tensor].at
-        if shapes[tensor].is_image:
+        if shapes[tensor].is_image and name not in VERDICTS:
             ratios = {Fraction(made[probe][axis], given[probe][axis]) for probe in (0, 1) for axis in (0, 1)}
             whole = len(ratios) == 1 and max(ratios).denominator == 1
             found.append((max(ratios), int(max(ratios)) if whole else tuple(sorted(ratios))))
@@ -223,7 +224,7 @@ def _output_problems(definition: Definition, expanded: Expanded, shapes: Mapping
     nodes = dict(definition.graph.outputs)
     for name, tensor in expanded.outputs.items():
         shape = shapes[tensor]
-        if shape.is_image and shape.channels != definition.channels:
+        if shape.is_image and shape.channels != definition.channels and name not in VERDICTS:
             hint = "; for a model of luma say 'colour': 'y'" if definition.colour == "rgb" and shape.channels == 1 else ""
             declared = f"colour '{definition.colour}' has {definition.channels}"
             problems.append(f"{definition.name}: output node {nodes[name]} has {shape.channels} channels, but {declared}{hint}")

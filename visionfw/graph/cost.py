@@ -236,7 +236,7 @@ def step_of(layer: Any, sources: tuple[Shape, ...], axis: int) -> tuple[float, F
         return (1 if set(axes) <= {-1, 3} else math.inf), Fraction(1)
     if isinstance(layer, kinds.Conv2DTranspose):
         return -(-layer.kernel_size[axis] // layer.strides[axis]), Fraction(1, layer.strides[axis])
-    if kind in ("Conv2D", "SeparableConv2D", "DepthwiseConv2D"):
+    if kind in ("Conv2D", "SpectralConv2D", "SeparableConv2D", "DepthwiseConv2D"):
         dilation = layer.dilation_rate if isinstance(layer.dilation_rate, int) else layer.dilation_rate[axis]
         return (layer.kernel_size[axis] - 1) * dilation + 1, Fraction(layer.strides[axis])
     if kind in ("MaxPooling2D", "AveragePooling2D"):

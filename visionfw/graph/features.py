@@ -8,7 +8,8 @@ from visionfw.graph.expand import Call, Place
 from visionfw.graph.shapes import SymbolicShape
 
 #: Layers whose weights follow the last axis of their input.
-_WEIGHTED = {"Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D", "Dense", "LayerNormalization", "BatchNormalization", "GroupNormalization"}
+_CONVOLUTIONS = {"Conv2D", "SpectralConv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"}
+_WEIGHTED = {*_CONVOLUTIONS, "Dense", "LayerNormalization", "BatchNormalization", "GroupNormalization"}
 _COUNTS = ("filters", "units", "groups", "depth_multiplier", "kernel_size", "strides", "dilation_rate")
 
 
@@ -36,7 +37,7 @@ def _prelu_problem(shared: Sequence[int] | None, shape: SymbolicShape) -> str | 
 def _groups_problem(call: Call, shape: SymbolicShape) -> str | None:
     parameters, layer = call.link.parameters, call.link.layer
     groups = parameters.get("groups", 32 if layer == "GroupNormalization" else 1)
-    if layer not in ("GroupNormalization", "Conv2D") or not isinstance(groups, int) or groups < 1:
+    if layer not in ("GroupNormalization", "Conv2D", "SpectralConv2D") or not isinstance(groups, int) or groups < 1:
         return None
     for what, count in (("channels", shape.channels), ("filters", parameters.get("filters", groups))):
         if count % groups:

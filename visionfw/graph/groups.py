@@ -17,6 +17,8 @@ OLDER_SPELLING = {"convo": "conv", "aactv": "activation", "btnrm": "norm"}
 LINK_PARAMETERS = ("repeat", "share")
 COLOURS = ("rgb", "y")
 PRE_UPSAMPLERS = ("bicubic",)
+#: Names of outputs that judge an image, of a discriminator: whatever their shape, they are none.
+VERDICTS = ("logits", "probability")
 
 _KERNEL = {"kernel_size", "strides", "padding", "data_format", "dilation_rate", "activation", "use_bias", "bias_initializer", "bias_regularizer"}
 _KERNEL |= {"bias_constraint", "activity_regularizer"}
@@ -25,9 +27,10 @@ _DEPTHWISE = {"depth_multiplier", "depthwise_initializer", "depthwise_regularize
 _POINTWISE = {"pointwise_initializer", "pointwise_regularizer", "pointwise_constraint"}
 _SCALE = {"axis", "epsilon", "center", "scale"}
 _SCALE |= {f"{which}_{kind}" for which in ("beta", "gamma") for kind in ("initializer", "regularizer", "constraint")}
-#: What a layer takes of its group's defaults, for layers of Keras; every other layer is given them all.
+#: What a layer takes of its group's defaults, for layers of Keras and their like; every other layer is given them all.
 TAKES: dict[str, set[str]] = {
     "Conv2D": {"filters", "groups", *_KERNEL, *_KERNEL_VALUES},
+    "SpectralConv2D": {"filters", "groups", *_KERNEL, *_KERNEL_VALUES},
     "Conv2DTranspose": {"filters", "output_padding", *_KERNEL, *_KERNEL_VALUES},
     "DepthwiseConv2D": {*_KERNEL, *_DEPTHWISE},
     "SeparableConv2D": {"filters", *_KERNEL, *_DEPTHWISE, *_POINTWISE},

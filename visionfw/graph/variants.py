@@ -8,7 +8,7 @@ from typing import Any
 
 from visionfw.graph.records import Definition, Graph, Link, Node
 
-_KERNELS = {"Conv2D": "kernel_initializer", "Conv2DTranspose": "kernel_initializer", "Dense": "kernel_initializer"}
+_KERNELS = {"Conv2D": "kernel_initializer", "SpectralConv2D": "kernel_initializer", "Conv2DTranspose": "kernel_initializer", "Dense": "kernel_initializer"}
 _KERNELS |= {"DepthwiseConv2D": "depthwise_initializer"}
 
 

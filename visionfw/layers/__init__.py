@@ -1,7 +1,7 @@
 """Keras layers of the literature that Keras lacks, on keras.ops, and two of its own made faster; importing this registers them for saving and loading.
 
 Every layer tells `receptive_step() -> (taps, stride)`, one dimension: how many input samples an output sample reads, and how many
-input samples lie between two output samples (1/4 for a layer that enlarges by 4).
+input samples lie between two output samples (1/4 for a layer that enlarges by 4). SpectralConv2D is measured as the Conv2D that it is.
 """
 
 from visionfw.layers.attention import SelfAttention, WindowAttention
@@ -11,6 +11,7 @@ from visionfw.layers.fast import BatchNormalization, PReLU
 from visionfw.layers.padding import ReflectPadding, ReplicatePadding
 from visionfw.layers.pooling import GlobalDeviationPooling2D
 from visionfw.layers.resampling import Bicubic, Nearest, PixelShuffle
+from visionfw.layers.spectral import SpectralConv2D
 
 #: Every layer of ours that a dictionary can name.
 LAYERS = {
@@ -28,6 +29,7 @@ LAYERS = {
         ReplicatePadding,
         SelfAttention,
         SinusoidalEmbedding,
+        SpectralConv2D,
         WindowAttention,
     )
 }
