@@ -52,7 +52,7 @@ def test_a_wrong_file_is_told(tmp_path, text, sentence):
 
 def test_the_runs_scale_is_passed_on_and_must_agree():
     assert models.load("edsr", {}, scale=3).dictionary["scale"] == 3
-    with pytest.raises(RequestError, match="--model_args says scale=2, --scale says 4"):
+    with pytest.raises(RequestError, match="its arguments say scale=2, the run 4"):
         models.load("edsr", {"scale": 2}, scale=4)
 
 

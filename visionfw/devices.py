@@ -92,6 +92,28 @@ def compiled(model: Any) -> Callable:
     return kept["_visionfw_forward"]
 
 
+def input_gradient(figure: Callable, x: Any) -> Any:
+    """Return the gradient of a scalar function at x, itself differentiable, which Keras has no name for."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.grad(figure)(x)
+    if backend == "torch":
+        import torch
+
+        x = x.detach().requires_grad_(True)
+        return torch.autograd.grad(figure(x), x, create_graph=True)[0]
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = figure(x)
+    return tape.gradient(value, x)
+
+
 def processor_has_bfloat16() -> bool:
     """Tell whether the processor multiplies bfloat16 in hardware; without that, bfloat16 is many times slower than float32."""
     try:

@@ -8,6 +8,7 @@ from visionfw.errors import RequestError
 NETWORKS = {
     "inception": "InceptionV3 of ImageNet, Keras' file with its top (FID, KID, inception score, precision, recall)",
     "vgg16": "VGG16 of ImageNet as PyTorch has it, vgg16-397923af.pth (LPIPS)",
+    "vgg19": "VGG19 of ImageNet, PyTorch's vgg19-dcbb9e9d.pth or Keras' own .h5 file (the loss vgg)",
     "lpips": "LPIPS' linear weights for VGG16, its file vgg.pth",
 }
 

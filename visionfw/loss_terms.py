@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from visionfw.errors import RequestError, unknown
 
@@ -16,7 +16,16 @@ LOSSES = {
     "mse_central": "mean squared error without a border of pixels (SRCNN): mse_central:border=6",
     "ssim": "1 - SSIM, on each channel",
     "total_variation": "squared differences of neighbours of the output alone (SRGAN), as a small weight beside another loss",
+    "vgg": "distance of VGG19's features (SRGAN), weights from --feature_weights: vgg:layer=relu5_4,distance=mse",
 }
+#: Distances of features, for `vgg`.
+DISTANCES = ("mse", "l1")
+#: VGG19's convolutions in its five blocks.
+_VGG19 = (2, 2, 4, 4, 4)
+#: Layers of VGG19 that `vgg` can compare, convN_M before and reluN_M after the activation, and how SRGAN calls two of them.
+VGG_LAYERS = {f"{kind}{block}_{number}" for block, count in enumerate(_VGG19, 1) for number in range(1, count + 1) for kind in ("conv", "relu")}
+_SRGANS = {"vgg22": "relu2_2", "vgg54": "relu5_4"}
+_PARAMETERS = {"mse_central": "border=PIXELS", "vgg": "layer=NAME and distance=mse or l1"}
 _PLUS = re.compile(r"(?<![0-9.]e)\+")  # but not the one in 1e+2
 _BORDER = 6  # SRCNN's: what its three convolutions lose without padding
 
@@ -29,18 +38,26 @@ class LossTerm:
         name: from LOSSES.
         weight: factor.
         border: pixels that `mse_central` leaves out on each side.
+        layer: of VGG19, from VGG_LAYERS, that `vgg` compares.
+        distance: of its features, from DISTANCES.
     """
 
     name: str
     weight: float = 1.0
     border: int = _BORDER
+    layer: str = "relu5_4"
+    distance: str = "mse"
 
 
-def read_loss(text: str) -> tuple[LossTerm, ...]:
-    """Read a loss: NAME, or WEIGHT*NAME, several joined by '+': 'l1+0.1*ssim', 'mse_central:border=6'.
+def read_loss(text: str, flag: str = "loss") -> tuple[LossTerm, ...]:
+    """Read a loss: NAME, or WEIGHT*NAME, several joined by '+': 'l1+0.1*ssim', 'mse_central:border=6', '0.006*vgg:layer=vgg54'.
+
+    Args:
+        text: the loss.
+        flag: what messages call it.
 
     Raises:
-        RequestError: an unknown name, a weight that is no number above 0, a wrong border, or only total variation, which has its
+        RequestError: an unknown name, a weight that is no number above 0, a wrong parameter, or only total variation, which has its
             best value at a flat image; all problems are told.
     """
     problems: list[str] = []
@@ -48,27 +65,40 @@ def read_loss(text: str) -> tuple[LossTerm, ...]:
     if not problems and all(term.name == "total_variation" for term in terms):
         problems.append("total_variation alone is best where the image is flat; add another loss: l1+1e-4*total_variation")
     if problems:
-        raise RequestError("\n".join(f"--loss: {problem}" for problem in problems))
+        raise RequestError("\n".join(f"--{flag}: {problem}" for problem in problems))
     return terms
 
 
 def _read_term(part: str, problems: list[str]) -> LossTerm:
     weight, star, rest = part.rpartition("*")
-    name, _, parameter = rest.partition(":")
+    name, _, parameters = rest.partition(":")
     name = name.strip()
     if name not in LOSSES:
         problems.append(unknown("loss", name, LOSSES))
     if star and not _is_weight(weight):
         problems.append(f"a weight is a number above 0, not {weight.strip()!r}")
         weight = "1"
-    border = _BORDER
-    if parameter:
-        key, _, value = parameter.partition("=")
-        if name != "mse_central" or key.strip() != "border" or not value.strip().isdigit():
-            problems.append(f"{parameter!r}: only mse_central has a parameter, border=PIXELS")
-        else:
-            border = int(value)
-    return LossTerm(name, float(weight) if star else 1.0, border)
+    term = LossTerm(name, float(weight) if star else 1.0)
+    for parameter in filter(None, parameters.split(",")):
+        key, _, value = (side.strip() for side in parameter.partition("="))
+        term = _with_parameter(term, key, value, problems)
+    return term
+
+
+def _with_parameter(term: LossTerm, key: str, value: str, problems: list[str]) -> LossTerm:
+    if term.name == "mse_central" and key == "border" and value.isdigit():
+        return replace(term, border=int(value))
+    if term.name == "vgg" and key == "layer":
+        layer = _SRGANS.get(value, value)
+        if layer not in VGG_LAYERS:
+            problems.append(f"vgg: {unknown('layer', value, [*VGG_LAYERS, *_SRGANS])}")
+        return replace(term, layer=layer)
+    if term.name == "vgg" and key == "distance" and value in DISTANCES:
+        return replace(term, distance=value)
+    if term.name in LOSSES:
+        takes = f"takes {_PARAMETERS[term.name]}" if term.name in _PARAMETERS else "takes no parameter"
+        problems.append(f"'{key}={value}': {term.name} {takes}")
+    return term
 
 
 def _is_weight(text: str) -> bool:

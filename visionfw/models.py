@@ -80,13 +80,14 @@ def definition(name: str, **arguments: Any) -> dict[str, Any]:
     return dictionary | {"blocks": own | dict(dictionary.get("blocks") or {})} if own else dictionary
 
 
-def load(name: str, arguments: Mapping[str, Any] | None = None, scale: int | None = None) -> Source:
+def load(name: str, arguments: Mapping[str, Any] | None = None, scale: int | None = None, patch_size: int | None = None) -> Source:
     """Find and read a model.
 
     Args:
         name: as in `definition`.
         arguments: its function's arguments.
         scale: the run's scale, passed on where the function takes one and the arguments do not give it.
+        patch_size: side of the patches that a discriminator judges, passed on likewise.
 
     Raises:
         RequestError: no such model, file or argument; the nearest is named.
@@ -104,10 +105,11 @@ def load(name: str, arguments: Mapping[str, Any] | None = None, scale: int | Non
         if given:
             raise RequestError(f"model {name}: {path.name} holds a plain dictionary, which takes no arguments, but {', '.join(given)} is given")
         return Source(made, path, functions)
-    return Source(_call(made, name, given, scale, path), path, functions)
+    offered = {key: value for key, value in (("scale", scale), ("patch_size", patch_size)) if value is not None}
+    return Source(_call(made, name, given, offered, path), path, functions)
 
 
-def parse_arguments(text: str) -> dict[str, Any]:
+def parse_arguments(text: str, flag: str = "model_args") -> dict[str, Any]:
     """Read `blocks=8,filters=32,name=x` as keyword arguments: Python literals, everything else a string.
 
     Raises:
@@ -117,9 +119,9 @@ def parse_arguments(text: str) -> dict[str, Any]:
     for part in re.split(r",(?![^\[\(]*[\]\)])", text) if text.strip() else []:
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not key.isidentifier():
-            raise RequestError(f"--model_args: {part.strip()!r} is not KEY=VALUE (several are joined by commas: blocks=8,filters=32)")
+            raise RequestError(f"--{flag}: {part.strip()!r} is not KEY=VALUE (several are joined by commas: blocks=8,filters=32)")
         if key in arguments:
-            raise RequestError(f"--model_args: {key!r} stands twice")
+            raise RequestError(f"--{flag}: {key!r} stands twice")
         arguments[key] = _literal(value)
     return arguments
 
@@ -203,14 +205,14 @@ def _pick(module: ModuleType, path: Path, entry: str) -> Callable | Mapping:
     raise RequestError(f"model {path}: holds several ({', '.join(sorted(choices))}); name one as {path}:{min(choices)}")
 
 
-def _call(make: Callable, name: str, given: dict[str, Any], scale: int | None, path: Path) -> Mapping[str, Any]:
+def _call(make: Callable, name: str, given: dict[str, Any], offered: Mapping[str, int], path: Path) -> Mapping[str, Any]:
     taken = inspect.signature(make).parameters
     for key in given:
         if key not in taken:
             raise RequestError(f"model {name}: {unknown('argument', key, taken)}")
-    if scale is not None and "scale" in taken:
-        if given.setdefault("scale", scale) != scale:
-            raise RequestError(f"model {name}: --model_args says scale={given['scale']}, --scale says {scale}")
+    for key, value in offered.items():
+        if key in taken and given.setdefault(key, value) != value:
+            raise RequestError(f"model {name}: its arguments say {key}={given[key]}, the run {value}")
     free = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     missing = [key for key, argument in taken.items() if argument.default is argument.empty and argument.kind not in free and key not in given]
     if missing:

@@ -5,6 +5,7 @@ model.json         the model's dictionary in normal form
 architecture.json  the compiled model, where the dictionary has blocks that are Python functions
 best.weights.h5    weights of the best validation ('the' model)     last.weights.h5   of the last one
 checkpoint.npz     all that --resume needs: weights, optimiser, sampler, where the run stands
+initial.weights.h5  what the model began with, where that was another run     discriminator.json  whom it played against
 history.csv        loss and validation by step                      tensorboard/      the same for TensorBoard
 curve.png          the run's curve                                  comparison.png    LR bicubic | SR | HR
 sampling.png       whom the sampler drew, and their scores        wanted.png        the patches it wants most and least
@@ -31,6 +32,8 @@ class Run:
         self.architecture = folder / "architecture.json"
         self.best = folder / "best.weights.h5"
         self.last = folder / "last.weights.h5"
+        self.initial = folder / "initial.weights.h5"
+        self.discriminator = folder / "discriminator.json"
         self.checkpoint = folder / "checkpoint.npz"
         self.history = folder / "history.csv"
         self.tensorboard = folder / "tensorboard"

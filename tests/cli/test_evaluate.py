@@ -99,7 +99,7 @@ def test_images_without_references(flags, tmp_path, image_folder, capsys):
         (["--metrics=psrn"], "--metrics: no metric 'psrn'; did you mean 'psnr'?"),
         (["--metrics=fid"], "--metrics=fid needs the weights of InceptionV3 .*: give --feature_weights=inception=FILE or --allow_download"),
         (["--metrics=lpips", "--feature_weights=vgg16=nowhere.pth"], "--feature_weights: vgg16: no file nowhere.pth"),
-        (["--feature_weights=vgg=x"], "--feature_weights: 'vgg=x' is not NETWORK=FILE with NETWORK one of inception, vgg16, lpips"),
+        (["--feature_weights=vgg=x"], "--feature_weights: 'vgg=x' is not NETWORK=FILE with NETWORK one of inception, vgg16, vgg19, lpips"),
         (["--channel=cb"], "--channel: no channel 'cb'"),
         (["--crop=-1"], "--crop must be at least 0, not -1"),
         (["--weight_names=nowhere.json"], "--weight_names: nowhere.json cannot be read"),

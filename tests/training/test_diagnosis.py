@@ -41,12 +41,12 @@ def test_the_term_the_layer_and_the_patches_are_named(tmp_path):
 
 def test_the_first_layer_is_the_first_on_the_way():
     plan = prepare(REQUEST, quiet)
-    model = compile_for_training(plan).model
+    made = compile_for_training(plan)
     lr, hr = plan.source.read(np.arange(2))
-    assert "the loss of this batch is finite" in where_not_finite(model, plan, lr, hr)
-    inner = model.get_layer("conv_body")
+    assert "the loss of this batch is finite" in where_not_finite(made, plan, lr, hr)
+    inner = made.model.get_layer("conv_body")
     inner.set_weights([np.full_like(weight, np.inf) for weight in inner.get_weights()])
-    assert where_not_finite(model, plan, lr, hr) == "not finite: loss term l1, mse; first layer with an output that is not finite: conv_body"
+    assert where_not_finite(made, plan, lr, hr) == "not finite: loss term l1, mse; first layer with an output that is not finite: conv_body"
 
 
 def failing(monkeypatch, step, times):

@@ -50,7 +50,7 @@ def test_a_loss_of_bfloat16_is_computed_in_float32(name):
 
 
 def test_the_names_are_those_that_are_read():
-    assert sorted(LOSSES) == sorted(loss_terms.LOSSES)
+    assert sorted([*LOSSES, "vgg"]) == sorted(loss_terms.LOSSES)
 
 
 def test_terms_are_summed_with_their_weights(pair):

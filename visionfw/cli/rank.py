@@ -79,12 +79,15 @@ def _request(values: dict) -> config.RankRequest:
         for one, several, given in (("model", "models", models), ("sampler", "samplers", samplers))
         if values[one] and given
     ]
+    if values["init_from"] and models:
+        problems.append("--init_from brings a model along, and --models names several; give one")
     if not all(part.strip().isascii() and part.strip().isdigit() for part in seeds.split(",")):
         problems.append(f"--seeds={seeds}: whole numbers, joined by commas")
     if problems:
         raise RequestError("\n".join(problems))
     values = {key: value for key, value in values.items() if value is not None or key not in ("model", "sampler")}
-    values["model_args"] = tuple(parse_arguments(values["model_args"]).items())
+    for name in ("model_args", "discriminator_args"):
+        values[name] = tuple(parse_arguments(values[name], name).items())
     values["layer_rates"] = config.read_layer_rates(values["layer_rates"])
     names = {"train_sets": tuple(_parts(own.pop("train_sets"), ",")), "models": tuple(_parts(models, ",")), "samplers": tuple(_parts(samplers, ";"))}
     return config.RankRequest(train=config.TrainRequest(**values), **names, **own, seeds=tuple(int(part) for part in seeds.split(",")))

@@ -81,6 +81,16 @@ def _training_flags() -> list[tuple]:
         ("text", "precision", _DEFAULT.precision, ", ".join(config.PRECISIONS)),
         ("number", "devices", _DEFAULT.devices, "devices of this machine that share each batch (JAX)"),
         ("number", "validate_every", _DEFAULT.validate_every, "steps between validations; 0 for a tenth of the run"),
+        ("text", "init_from", None, "run whose model and weights to begin with, instead of --model"),
+        ("text", "adversarial", "", f"train against a discriminator as well: {', '.join(config.ADVERSARIAL)}"),
+        ("real", "adversarial_weight", _DEFAULT.adversarial_weight, "factor on the generator's adversarial loss"),
+        ("text", "content_loss", "", "in adversarial training what --loss is otherwise: vgg, l1, mse, or any terms of --loss; --loss unless given"),
+        ("text", "discriminator", _DEFAULT.discriminator, "its name in model_defs/, or a .py or .json file"),
+        ("text", "discriminator_args", "", "arguments of its function: filters=32"),
+        ("text", "discriminator_optimizer", _DEFAULT.discriminator_optimizer, ", ".join(config.OPTIMIZERS)),
+        ("real", "discriminator_rate", _DEFAULT.discriminator_rate, "its learning rate; 0 for the generator's"),
+        ("text", "feature_weights", "", "weights of the loss vgg: vgg19=FILE"),
+        ("switch", "allow_download", "Keras may download the weights that --feature_weights does not name"),
         ("number", "seed", _DEFAULT.seed, "of weights, patches and augmentation"),
     ]
 
@@ -93,8 +103,11 @@ def run(command: str, arguments: Sequence[str]) -> None:
     if list_kind is not None:
         print(listing(list_kind, values["data_root"]))
         return
-    values["model_args"] = tuple(parse_arguments(values["model_args"]).items())
+    for name in ("model_args", "discriminator_args"):
+        values[name] = tuple(parse_arguments(values[name], name).items())
     values["layer_rates"] = config.read_layer_rates(values["layer_rates"])
+    if values["init_from"] is not None and "model" in flags.given and not resume:
+        raise RequestError("--init_from brings its run's model along; give it or --model")
     request = _of_run(values, flags.given) if resume else config.TrainRequest(**values)
     _look_ahead(request, resume)
     start_backend(request.devices)
@@ -134,4 +147,7 @@ def _look_ahead(request: config.TrainRequest, resume: bool) -> None:
     augmentation(request.augment)
     for images in find_sets(f"{request.train_data},{request.val_data}", request.data_root, request.scale):
         images.given(how)
-    models.load(request.model, dict(request.model_args), request.scale)
+    if request.init_from is None:
+        models.load(request.model, dict(request.model_args), request.scale)
+    elif not resume:
+        runs.find(request.init_from)

@@ -1,5 +1,6 @@
 """Requests as frozen records, checked once at the door; and the names that can be asked for. No Keras here."""
 
+from visionfw.config.adversarial import ADVERSARIAL
 from visionfw.config.checks import PRECISIONS
 from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, EvaluateRequest
 from visionfw.config.preparing import DIVIDE_METHODS, DivideRequest, PrepareRequest
@@ -7,6 +8,7 @@ from visionfw.config.ranking import ENGINES, EQUALISE, RankRequest
 from visionfw.config.training import ON_BAD, ON_NAN, ON_SMALL, OPTIMIZERS, SCHEDULES, TrainRequest, read_layer_rates
 
 __all__ = [
+    "ADVERSARIAL",
     "CHANNELS",
     "DIVIDE_METHODS",
     "ENGINES",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from visionfw.config import adversarial
 from visionfw.config.checks import PRECISIONS, at_least, choices, problems_of, refuse
 from visionfw.errors import RequestError
 from visionfw.initializers import read_initializer
@@ -30,6 +31,7 @@ SCHEDULES = {
 ON_BAD = {"stop": "say which images cannot be used, and stop", "skip": "go on without them"}
 ON_SMALL = {"skip": "leave images smaller than a patch out", "frame": "frame them with Gaussian RGB noise up to a patch"}
 ON_NAN = {"stop": "say where the loss stopped being finite, and stop", "rollback": "go back to the last checkpoint, at half the learning rate"}
+_PAIRS = ("model_args", "layer_rates", "discriminator_args")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,14 @@ class TrainRequest:
         ema: decay of the weights' moving average a step, such as 0.999; validated and kept instead of the weights; 0 for none.
         devices: of this machine that share each batch.
         validate_every: steps between validations; 0 for a tenth of the run.
+        init_from: run whose model and weights the training begins with; None for a new model.
+        adversarial: what the generator and a discriminator play for: a name from adversarial.ADVERSARIAL; '' for a plain training.
+        adversarial_weight: factor on the generator's adversarial loss.
+        content_loss: what the generator minimises beside it, read as `loss`; '' for `loss` itself.
+        discriminator, discriminator_args: its name or file, and its function's arguments.
+        discriminator_optimizer, discriminator_rate: how it learns; a rate of 0 is the generator's.
+        feature_weights: as `feature_weights.read_feature_weights` reads it, for the loss 'vgg'.
+        allow_download: Keras may fetch weights of feature networks.
         seed: of weights, patches and augmentation.
         run_dir: where the run is written; None for a new folder under runs/.
     """
@@ -111,6 +121,16 @@ class TrainRequest:
     precision: str = "auto"
     devices: int = 1
     validate_every: int = 0
+    init_from: str | None = None
+    adversarial: str = ""
+    adversarial_weight: float = 0.005
+    content_loss: str = ""
+    discriminator: str = "patch_discriminator"
+    discriminator_args: tuple[tuple[str, Any], ...] = ()
+    discriminator_optimizer: str = "adam"
+    discriminator_rate: float = 0.0
+    feature_weights: str = ""
+    allow_download: bool = False
     seed: int = 0
     run_dir: str | None = None
 
@@ -162,7 +182,13 @@ class TrainRequest:
             problems.append("--run_dir is empty; name a folder, or leave the flag out")
         if self.steps is not None and self.epochs is not None:
             problems.append("--steps and --epochs both say how long to train; give one")
+        problems += adversarial.problems(self, OPTIMIZERS)
         refuse(problems)
+
+    @property
+    def objective(self) -> str:
+        """What the model's images are to come near to, as `loss_terms.read_loss` reads it."""
+        return self.content_loss or self.loss
 
     def _wrong_rates(self) -> list[tuple[str, Any]]:
         return [(name, factor) for name, factor in self.layer_rates if not isinstance(factor, int | float) or not 0 <= factor < math.inf]
@@ -172,13 +198,13 @@ class TrainRequest:
 
     def record(self) -> dict[str, Any]:
         """Return the request as plain JSON."""
-        return asdict(self) | {"model_args": dict(self.model_args), "layer_rates": dict(self.layer_rates)}
+        return asdict(self) | {name: dict(getattr(self, name)) for name in _PAIRS}
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> TrainRequest:
         """Return the request that `record` gave. Raises RequestError where another version wrote it."""
         try:
-            pairs = {name: tuple((key, _as_given(value)) for key, value in record[name].items()) for name in ("model_args", "layer_rates")}
+            pairs = {name: tuple((key, _as_given(value)) for key, value in record[name].items()) for name in _PAIRS}
             return cls(**(dict(record) | pairs))
         except (TypeError, KeyError, AttributeError) as error:
             raise RequestError(f"--resume: the run was recorded by another version of visionfw: {error}") from error

@@ -1,10 +1,11 @@
-"""Measures on the features of a network that was trained elsewhere: LPIPS, and distances between sets of images.
+"""Features of networks that were trained elsewhere: for LPIPS, distances between sets of images, and the perceptual loss.
 
 The networks are Keras' own; their weights come from files that the user names, or are downloaded by Keras where the user allows it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +24,12 @@ _SHIFT, _SPREAD = np.array([-0.030, -0.088, -0.188], np.float32), np.array([0.45
 _LPIPS_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3")
 
 
+#: What VGG19 reads: PyTorch's weights RGB in [0, 1] less a mean, over a deviation; Keras' BGR levels less a mean.
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_LEVEL_MEAN = (103.939, 116.779, 123.68)
+_DENSE = re.compile(r"classifier|fc\d|predictions")
+
+
 def _weights_of(network: str, measure: str, files: Mapping[str, str], download: bool) -> str | None:
     """Return the file of a network's weights; None where Keras is to download them."""
     if network in files:
@@ -30,10 +37,11 @@ def _weights_of(network: str, measure: str, files: Mapping[str, str], download: 
         if not path.is_file():
             raise RequestError(f"--feature_weights: {network}: no file {path}")
         return str(path)
-    if download and network == "inception":
+    may_download = network in ("inception", "vgg19")
+    if download and may_download:
         return None
-    may = " or --allow_download" if network == "inception" else ""
-    raise RequestError(f"--metrics={measure} needs the weights of {NETWORKS[network]}: give --feature_weights={network}=FILE{may}")
+    may = " or --allow_download" if may_download else ""
+    raise RequestError(f"{measure} needs the weights of {NETWORKS[network]}: give --feature_weights={network}=FILE{may}")
 
 
 class Inception:
@@ -50,7 +58,7 @@ class Inception:
     """
 
     def __init__(self, measure: str, files: Mapping[str, str], download: bool = False):
-        file = _weights_of("inception", measure, files, download)
+        file = _weights_of("inception", f"--metrics={measure}", files, download)
         try:
             model = keras.applications.InceptionV3(weights=file or "imagenet")
         except Exception as error:
@@ -80,11 +88,11 @@ class Lpips:
 
     def __init__(self, files: Mapping[str, str]):
         network = keras.applications.VGG16(include_top=False, weights=None, input_shape=(None, None, 3))
-        file = read_weights(Path(_weights_of("vgg16", "lpips", files, False)))
+        file = read_weights(Path(_weights_of("vgg16", "--metrics=lpips", files, False)))
         convolutions = {key: values for key, values in file.arrays.items() if not key.startswith("classifier")}
         assign(network, type(file)(file.path, file.layout, convolutions))
         self._model = keras.Model(network.input, [network.get_layer(name).output for name in _LPIPS_LAYERS])
-        linear = read_weights(Path(_weights_of("lpips", "lpips", files, False)))
+        linear = read_weights(Path(_weights_of("lpips", "--metrics=lpips", files, False)))
         self._weights = [values.astype(np.float32).ravel() for key, values in sorted(linear.arrays.items()) if key.startswith("lin")]
         depths = [output.shape[-1] for output in self._model.outputs]
         if [len(values) for values in self._weights] != depths:
@@ -99,3 +107,61 @@ class Lpips:
             units = features / (np.sqrt(np.square(features).sum(axis=-1, keepdims=True)) + 1e-10)
             distance += float((np.square(units[0] - units[1]) @ weights).mean())
         return distance
+
+
+class Vgg19:
+    """A layer of VGG19 as a function of images, in tensors, so that a loss can be made of it.
+
+    Args:
+        layer: convN_M before or reluN_M after the activation, from loss_terms.VGG_LAYERS.
+        files: network -> file of weights: vgg19.
+        download: Keras may fetch what no file is given of.
+        asker: whom it is for, in messages.
+        instead: what may be done without these weights, for the message.
+
+    Raises:
+        RequestError: no weights, or they do not fit.
+        VisionfwError: the download failed.
+
+    Reference: Simonyan and Zisserman, Very Deep Convolutional Networks, ICLR 2015.
+    """
+
+    def __init__(self, layer: str, files: Mapping[str, str], download: bool = False, asker: str = "--loss=vgg", instead: str = ""):
+        try:
+            file = _weights_of("vgg19", asker, files, download)
+        except RequestError as error:
+            raise RequestError(f"{error}{instead}") from error
+        self._is_torchs = False
+        network = _downloaded_vgg19() if file is None else self._read(Path(file))
+        block, _, number = layer.removeprefix("conv").removeprefix("relu").partition("_")
+        last = network.get_layer(f"block{block}_conv{number}")
+        output = last.output
+        if layer.startswith("conv"):
+            plain = keras.layers.Conv2D(last.filters, last.kernel_size, padding="same", name=f"{last.name}_plain")
+            output = plain(last.input)
+            plain.set_weights(last.get_weights())
+        self._model = keras.Model(network.input, output)
+        self._model.trainable = False
+
+    def _read(self, path: Path) -> keras.Model:
+        network = keras.applications.VGG19(include_top=False, weights=None, input_shape=(None, None, 3))
+        file = read_weights(path)
+        convolutions = {key: values for key, values in file.arrays.items() if not _DENSE.search(key)}
+        assign(network, type(file)(file.path, file.layout, convolutions, file.is_ordered))
+        self._is_torchs = file.layout == "pytorch"
+        return network
+
+    def __call__(self, images):
+        """Return the features, (batch, height, width, channels), of RGB images in [0, 1]."""
+        if self._is_torchs:
+            images = (images - np.array(_IMAGENET_MEAN, np.float32)) / np.array(_IMAGENET_DEVIATION, np.float32)
+        else:
+            images = keras.ops.flip(images, axis=-1) * 255.0 - np.array(_LEVEL_MEAN, np.float32)
+        return self._model(images, training=False)
+
+
+def _downloaded_vgg19() -> keras.Model:
+    try:
+        return keras.applications.VGG19(include_top=False, weights="imagenet", input_shape=(None, None, 3))
+    except Exception as error:
+        raise VisionfwError(f"VGG19's weights could not be downloaded: {brief(error)}") from error

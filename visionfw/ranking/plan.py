@@ -19,6 +19,7 @@ from typing import Any
 from visionfw.config import RankRequest, TrainRequest
 from visionfw.data.datasets import data_root
 from visionfw.errors import RequestError, VisionfwError
+from visionfw.feature_weights import read_feature_weights
 from visionfw.paths import read_json, user_path, write_json, write_whole
 
 STATES = ("done", "running", "failed", "to do")
@@ -153,7 +154,10 @@ def begin(request: RankRequest, leakage: Sequence[Mapping[str, Any]] = ()) -> Ma
 def _anywhere(train: TrainRequest) -> TrainRequest:
     """Return a training whose paths mean the same from every folder."""
     cache = None if train.cache_dir is None else str(user_path(train.cache_dir).resolve())
-    return replace(train, data_root=str(data_root(train.data_root).resolve()), cache_dir=cache, model=_model_anywhere(train.model))
+    begun = None if train.init_from is None else str(user_path(train.init_from).resolve())
+    files = ",".join(f"{network}={user_path(file).resolve()}" for network, file in read_feature_weights(train.feature_weights).items())
+    own = {"model": _model_anywhere(train.model), "discriminator": _model_anywhere(train.discriminator), "init_from": begun, "feature_weights": files}
+    return replace(train, data_root=str(data_root(train.data_root).resolve()), cache_dir=cache, **own)
 
 
 def _model_anywhere(name: str) -> str:

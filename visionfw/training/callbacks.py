@@ -23,6 +23,7 @@ from visionfw.progress import span
 from visionfw.runs import Run
 from visionfw.training.continuation import Standing, save
 from visionfw.training.diagnosis import Exploded, keep_batch, where_not_finite
+from visionfw.training.gan import told_of, warnings_of
 from visionfw.training.learner import Learning
 from visionfw.training.plan import Plan
 
@@ -55,7 +56,7 @@ class Validation(keras.callbacks.Callback):
         say: Callable[[str], None],
     ):
         super().__init__()
-        self.trained, self.twin, self.run, self.feed, self.standing, self.say = made.model, made.twin, run, feed, standing, say
+        self.made, self.trained, self.twin, self.run, self.feed, self.standing, self.say = made, made.model, made.twin, run, feed, standing, say
         self.parallel = made.parallel
         self.plan, self.cases, self.steps, self.round_steps, self.validate_steps = plan, plan.cases, plan.steps, plan.round_steps, plan.validate_steps
         self.is_stopping = False
@@ -73,10 +74,10 @@ class Validation(keras.callbacks.Callback):
         standing.seconds = round(self._before + time.monotonic() - self._started, 1)
         logs.update(self._with_what_was_before(logs))
         if standing.step % self.round_steps == 0:
-            self._refuse_explosion(logs["loss"])
+            self._refuse_explosion(logs[self.made.watched])
         if standing.step % self.validate_steps and standing.step < self.steps:
             in_round = standing.step % self.round_steps
-            standing.partial = {"loss": logs["loss"], "psnr": logs["psnr"], "steps": in_round} if in_round else {}
+            standing.partial = {key: logs[key] for key in self.made.figures} | {"steps": in_round} if in_round else {}
             if self.is_stopping or epoch + 1 == self.params["epochs"]:
                 standing.sampler = self.feed.state_before(standing.step // self.round_steps)
                 save(self.run.checkpoint, self.model, standing)
@@ -87,11 +88,11 @@ class Validation(keras.callbacks.Callback):
         self._keep(logs)
 
     def _with_what_was_before(self, logs: Mapping[str, float]) -> dict[str, float]:
-        """Return loss and PSNR over the whole round, of which a part may lie before an interruption."""
+        """Return the round's figures over all of it, of which a part may lie before an interruption."""
         before = self.standing.partial
         now = self.standing.step - (self.standing.step - 1) // self.round_steps * self.round_steps - before.get("steps", 0)
         share = now / (now + before.get("steps", 0))
-        return {key: float(logs[key]) * share + before.get(key, 0.0) * (1 - share) for key in ("loss", "psnr")}
+        return {key: float(logs[key]) * share + before.get(key, 0.0) * (1 - share) for key in self.made.figures}
 
     def _keep(self, logs: Mapping[str, float]) -> None:
         """Keep the round: its row, the weights, and the checkpoint last, so that it never tells of what is not there."""
@@ -99,8 +100,9 @@ class Validation(keras.callbacks.Callback):
         if not all(np.isfinite(weight).all() for weight in self.trained.get_weights()):
             raise Exploded(f"a weight is not finite at step {standing.step}; {self._kept()}")
         standing.partial = {}
-        standing.rows.append({key: logs[key] for key in ("step", "loss", "psnr", "seconds", "val_psnr", "val_gain")})
-        is_best = logs["val_psnr"] > standing.best.get("val_psnr", -np.inf)
+        standing.rows.append({key: logs[key] for key in ("step", *self.made.figures, "seconds", "val_psnr", "val_gain")})
+        is_game = self.made.judge is not None  # which is not for PSNR: what was learned last counts
+        is_best = is_game or logs["val_psnr"] > standing.best.get("val_psnr", -np.inf)
         if is_best:
             save_weights(self.twin, self.run.best)
             standing.best = {key: logs[key] for key in ("step", "val_psnr", "val_gain")}
@@ -111,9 +113,12 @@ class Validation(keras.callbacks.Callback):
         save(self.run.checkpoint, self.model, standing)
         left = standing.seconds / standing.step * (self.steps - standing.step)
         best = standing.best
-        than_best = "best" if is_best else f"{best['val_psnr'] - logs['val_psnr']:.3f} below step {best['step']}'s"
+        than_best = "kept" if is_game else "best" if is_best else f"{best['val_psnr'] - logs['val_psnr']:.3f} below step {best['step']}'s"
         said = f"validation {logs['val_psnr']:.3f} dB, {logs['val_gain']:+.3f} over {self.cases[0].protocol.baseline} ({than_best})"
-        self.say(f"step {standing.step}/{self.steps}: loss {logs['loss']:.4g}, training {logs['psnr']:.2f} dB, {said}; {span(left)} left")
+        learned = told_of(logs) if is_game else f"loss {logs['loss']:.4g}"
+        self.say(f"step {standing.step}/{self.steps}: {learned}, training {logs['psnr']:.2f} dB, {said}; {span(left)} left")
+        for line in warnings_of(logs, standing.rows[0]["colour_shift"]) if is_game else ():
+            self.say(line)
 
     def _explain(self, step: int) -> None:
         """Stop at a step whose loss is not a number, and say all that can be found out of it."""
@@ -121,7 +126,7 @@ class Validation(keras.callbacks.Callback):
         _ = self.model  # reading it is what brings JAX' variables up to date
         try:
             ids = self.feed.numbers(step - 1)
-            said += f": {where_not_finite(self.trained, self.plan, *self.feed.batch(step - 1))}"
+            said += f": {where_not_finite(self.made, self.plan, *self.feed.batch(step - 1))}"
             said += f"; its patches: {keep_batch(self.run.folder, self.plan.source, ids, step)}"
         except Exception as error:  # the round was left behind, the disk is full: that the loss is not finite is told all the same
             said += f" (why could not be found out: {brief(error)})"

@@ -15,7 +15,8 @@ from visionfw.errors import VisionfwError
 from visionfw.imaging.resize import imresize
 from visionfw.loss_terms import read_loss
 from visionfw.paths import write_whole
-from visionfw.training.losses import weighted_sum
+from visionfw.training.gan import logits_of
+from visionfw.training.learner import Learning, content_loss
 from visionfw.training.plan import Plan
 from visionfw.training.step import from_bytes
 
@@ -24,21 +25,23 @@ class Exploded(VisionfwError):
     """The loss is not finite any more, or many times what it was."""
 
 
-def where_not_finite(model: keras.Model, plan: Plan, lr: np.ndarray, hr: np.ndarray) -> str:
+def where_not_finite(made_of: Learning, plan: Plan, lr: np.ndarray, hr: np.ndarray) -> str:
     """Say which loss term and which layer's output are not finite on a batch.
 
     Args:
-        model: LR in [0, 1] to SR, with the weights about as they were before the fatal step.
+        made_of: what learns, with the weights about as they were before the fatal step.
         plan: the run's.
         lr, hr: uint8 patches.
     """
-    colour = plan.checked.definition.colour
+    model, colour = made_of.model, plan.checked.definition.colour
     image, reference = from_bytes(lr, colour), from_bytes(hr, colour)
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     outputs = keras.Model(model.inputs, [layer.output for layer in layers])(image, training=False)
     first = next((layer.name for layer, output in zip(layers, outputs, strict=True) if not _is_finite(output)), None)
     made = model(image, training=False)
-    terms = [term.name for term in read_loss(plan.request.loss) if not _is_finite(weighted_sum([term], hr.shape[1])(reference, made))]
+    terms = [term.name for term in read_loss(plan.request.objective) if not _is_finite(content_loss(plan, [term])(reference, made))]
+    if made_of.judge is not None and not all(_is_finite(logits_of(made_of.judge(images, training=True))) for images in (reference, made)):
+        terms.append("adversarial (the discriminator's logits)")
     said = [f"not finite: loss term {', '.join(terms)}"] if terms else ["the loss of this batch is finite, its gradient is not"]
     return "; ".join([*said, *([f"first layer with an output that is not finite: {first}"] if first else [])])
 

@@ -16,10 +16,10 @@ import keras
 import numpy as np
 
 from visionfw import plots, runs
+from visionfw.checkpoints import load_weights, save_weights
 from visionfw.config import TrainRequest
 from visionfw.devices import is_out_of_memory
 from visionfw.errors import RequestError, VisionfwError, brief
-from visionfw.evaluation.protocol import Case
 from visionfw.graph.cost import measure
 from visionfw.graph.describe import short
 from visionfw.graph.records import as_json
@@ -55,7 +55,7 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
     say = say if runs.is_writer() else lambda line: None
     if request.run_dir is not None and not resume:
         runs.refuse_taken(user_path(request.run_dir))
-    plan = prepare(request, say)
+    plan = prepare(request, say, runs.find(request.run_dir) if resume else None)
     made, run, standing = _continued(plan, say) if resume else _begun(plan)
     on_terminal = say is print and sys.stdout.isatty()
     say = Progress.say if on_terminal else say
@@ -71,9 +71,12 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
     if plan.sampler.name != "uniform":
         _illustrate_sampler(plan, run, standing, say)
     made.twin.load_weights(run.best)
-    illustrate(run, made.twin, plan.cases, say)
+    illustrate(plan, run, made.twin, say)
     best = standing.best
-    say(f"best validation {best['val_psnr']:.3f} dB, {best['val_gain']:+.3f} over {plan.cases[0].protocol.baseline}, at step {best['step']}; run: {run.folder}")
+    kept = "last" if made.judge is not None else "best"
+    say(
+        f"{kept} validation {best['val_psnr']:.3f} dB, {best['val_gain']:+.3f} over {plan.cases[0].protocol.baseline}, at step {best['step']}; run: {run.folder}"
+    )
     return run
 
 
@@ -82,6 +85,8 @@ def _begun(plan: Plan) -> tuple[Learning, Run, Standing]:
     made = compile_for_training(plan)
     run = _new_run(plan)
     record(plan, run)
+    if plan.initial is not None:
+        save_weights(made.model, run.initial)
     return made, run, Standing()
 
 
@@ -193,6 +198,8 @@ def record(plan: Plan, run: Run) -> None:
     """Write what the run is: request, dictionary, versions, data."""
     definition = plan.checked.definition
     write_json(run.model, as_json(definition))
+    if plan.discriminator is not None:
+        write_json(run.discriminator, as_json(plan.discriminator.definition))
     if any(call.function is not None for call in plan.checked.expanded.calls):
         run.architecture.write_text(float32_twin(plan).to_json(), encoding="utf-8")
     cost = measure(plan.checked)
@@ -226,13 +233,17 @@ def _tensorboard(run: Run) -> list[keras.callbacks.Callback]:
     return [keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)]
 
 
-def illustrate(run: Run, model: keras.Model, cases: tuple[Case, ...], say: Say) -> None:
-    """Draw the comparison of the first validation image and the run's curve."""
-    case = cases[0]
-    made = case.finish(super_resolve(model, case.lr))
-    psnr, _ = case.figures(made)
-    panels = [("LR, bicubic", case.pictured(case.bicubic), case.bicubic_psnr), ("SR", case.pictured(made), psnr), ("HR", case.hr, None)]
-    plots.draw_comparison(run.comparison, panels, case.name)
+def illustrate(plan: Plan, run: Run, model: keras.Model, say: Say) -> None:
+    """Draw the comparison of the first validation image, with what the model began with where that was a run, and the run's curve."""
+    case = plan.cases[0]
+    made = {"SR": case.finish(super_resolve(model, case.lr))}
+    if run.initial.is_file():
+        kept = model.get_weights()
+        load_weights(model, run.initial)
+        made = {"begun with": case.finish(super_resolve(model, case.lr))} | made
+        model.set_weights(kept)
+    found = [(name, case.pictured(image), case.figures(image)[0]) for name, image in made.items()]
+    plots.draw_comparison(run.comparison, [("LR, bicubic", case.pictured(case.bicubic), case.bicubic_psnr), *found, ("HR", case.hr, None)], case.name)
     say(f"picture: {run.comparison}")
     try:
         plots.draw_curve(run.curve, run.history)

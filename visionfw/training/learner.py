@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from visionfw.checkpoints import precision
+from visionfw.checkpoints import load_weights, precision
 from visionfw.data.difficulty import deviation, enlargement_psnr
 from visionfw.data.pipeline import Feed, as_dataset, as_rounds
 from visionfw.devices import compute_in_parts, gpu_has_bfloat16, jit_compile, keep_freed_memory, processors
 from visionfw.errors import RequestError, brief
+from visionfw.feature_weights import read_feature_weights
 from visionfw.graph.build import compile_model
-from visionfw.loss_terms import read_loss
+from visionfw.loss_terms import LossTerm, read_loss
+from visionfw.metrics.features import Vgg19
 from visionfw.metrics.tensors import psnr_per_image
 from visionfw.progress import counter
 from visionfw.samplers import make
+from visionfw.training.discriminator import build_discriminator
+from visionfw.training.gan import FIGURES, Adversarial
 from visionfw.training.losses import weighted_sum
 from visionfw.training.muon import inner_kernels
+from visionfw.training.paired import Paired
 from visionfw.training.parallel import Parallel, start
 from visionfw.training.plan import Plan
 from visionfw.training.schedules import learning_rate, optimizer, rate_factors
@@ -48,6 +53,21 @@ class Learning:
     scores: PatchScores | None
     parallel: Parallel
 
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """What a round tells: the names of Keras' logs that are kept."""
+        return ("loss", "psnr", *(FIGURES if self.judge is not None else ()))
+
+    @property
+    def watched(self) -> str:
+        """The figure that must not explode."""
+        return "content" if self.judge is not None else "loss"
+
+    @property
+    def judge(self) -> keras.Model | None:
+        """The discriminator; None in a plain training."""
+        return self.learner.discriminator if isinstance(self.learner, Adversarial) else None
+
 
 def compile_for_training(plan: Plan, rate_factor: float = 1.0) -> Learning:
     """Build the model under the plan's policy, ready to learn at a learning rate of `rate_factor` times the request's."""
@@ -58,30 +78,65 @@ def compile_for_training(plan: Plan, rate_factor: float = 1.0) -> Learning:
 
 
 def _compile(plan: Plan, rate_factor: float, parallel: Parallel) -> Learning:
-    request = plan.request
+    request, colour = plan.request, plan.checked.definition.colour
     keep_freed_memory()
     parts = _parts(plan)
-    try:
-        with precision(plan.policy):
-            model = compile_model(plan.checked)
-        side = request.patch_size
-        model(np.zeros((1, side, side, plan.checked.definition.channels), np.float32), training=False)
-    except Exception as error:  # what only Keras finds, building a layer or running it
-        raise RequestError(f"{plan.checked.definition.name} cannot be built: {brief(error)}") from error
-    rate = learning_rate(request.schedule, request.learning_rate * rate_factor, plan.steps, request.warmup)
-    colour = plan.checked.definition.colour
+    model = _build(plan)
     learner = on_bytes(model, colour, parts)
-    loss = against_bytes(weighted_sum(read_loss(request.loss), request.patch_size * request.scale), colour)
+    optimising = _optimizer(plan, model, rate_factor)
+    if plan.discriminator is not None:
+        with precision(plan.policy):
+            judge = build_discriminator(plan.discriminator, request)
+        learner = Adversarial(learner, judge, request.adversarial, request.adversarial_weight, colour, request.seed)
+        optimising = Paired(optimising, _discriminator_optimizer(plan, judge, rate_factor), judge.trainable_variables)
+    loss = against_bytes(content_loss(plan), colour)
     metrics = _metrics(plan, loss, against_bytes(psnr_per_image, colour))
-    learner.compile(
-        optimizer(request.optimizer, rate, request.clip_norm, request.clip_value, request.ema, rate_factors(model, request.layer_rates), inner_kernels(model)),
-        loss=loss,
-        metrics=metrics,
-        jit_compile=jit_compile(),
-    )
+    learner.compile(optimising, loss=loss, metrics=metrics, jit_compile=jit_compile())
     with parallel.alone():
         twin = model if plan.policy == "float32" and not request.ema and parallel.distribution is None else float32_twin(plan)
     return Learning(model, twin, learner, next((metric for metric in metrics if isinstance(metric, PatchScores)), None), parallel)
+
+
+def _build(plan: Plan) -> keras.Model:
+    """Build the model, with the weights that it begins with."""
+    side = plan.request.patch_size
+    try:
+        with precision(plan.policy):
+            model = compile_model(plan.checked)
+        model(np.zeros((1, side, side, plan.checked.definition.channels), np.float32), training=False)
+    except Exception as error:  # what only Keras finds, building a layer or running it
+        raise RequestError(f"{plan.checked.definition.name} cannot be built: {brief(error)}") from error
+    if plan.initial is not None:
+        load_weights(model, plan.initial)
+    return model
+
+
+def _optimizer(plan: Plan, model: keras.Model, rate_factor: float) -> keras.optimizers.Optimizer:
+    request = plan.request
+    rate = learning_rate(request.schedule, request.learning_rate * rate_factor, plan.steps, request.warmup)
+    factors = rate_factors(model, request.layer_rates)
+    return optimizer(request.optimizer, rate, request.clip_norm, request.clip_value, request.ema, factors, inner_kernels(model))
+
+
+def _discriminator_optimizer(plan: Plan, judge: keras.Model, rate_factor: float) -> keras.optimizers.Optimizer:
+    request = plan.request
+    start = request.discriminator_rate or request.learning_rate
+    rate = learning_rate(request.schedule, start * rate_factor, plan.steps, request.warmup)
+    return optimizer(request.discriminator_optimizer, rate, request.clip_norm, request.clip_value, matrices=inner_kernels(judge))
+
+
+def content_loss(plan: Plan, terms: Sequence[LossTerm] | None = None) -> Callable:
+    """Return how far the model's images in [0, 1] are from the reference, (batch,), by all of the request's terms or by some."""
+    request = plan.request
+    flag = "--content_loss" if request.content_loss else "--loss"
+    instead = f"; without them, pixels alone: {flag}=l1" + (" with --adversarial" if request.adversarial else "")
+
+    def vgg(term: LossTerm) -> Callable:
+        if plan.checked.definition.colour == "y":
+            raise RequestError(f"{flag}=vgg: compares RGB images, and {plan.checked.definition.name} makes luma alone")
+        return Vgg19(term.layer, read_feature_weights(request.feature_weights), request.allow_download, f"{flag}=vgg", instead)
+
+    return weighted_sum(terms or read_loss(request.objective), request.patch_size * request.scale, vgg)
 
 
 def _parts(plan: Plan) -> int:

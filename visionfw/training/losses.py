@@ -65,6 +65,7 @@ def _mean(values):
     return ops.mean(values, axis=(1, 2, 3))
 
 
+#: Every loss but vgg, which is made of a network.
 LOSSES = {
     "l1": l1,
     "mse": mse,
@@ -76,29 +77,37 @@ LOSSES = {
 }
 
 
-def weighted_sum(terms: Sequence[LossTerm], side: int) -> Callable:
+def weighted_sum(terms: Sequence[LossTerm], side: int, vgg: Callable[[LossTerm], Callable] | None = None) -> Callable:
     """Return the loss that some terms make together, (batch,).
 
     Args:
         terms: what `loss_terms.read_loss` returned.
         side: of the HR patches in pixels.
+        vgg: makes the features that a term `vgg` compares, a function of images; needed where there is such a term.
 
     Raises:
-        RequestError: patches are too small for SSIM's window, or for the border that is left out.
+        RequestError: patches are too small for SSIM's window, for VGG19's layer, or for the border that is left out; or what `vgg` raises.
     """
     for term in terms:
+        least = 2 ** (int(term.layer[4]) - 1)
         if term.name == "ssim" and side < 11:
             raise RequestError(f"--loss=ssim: its window is 11 x 11, and HR patches are {side} x {side}")
         if term.name == "mse_central" and 2 * term.border >= side:
             raise RequestError(f"--loss=mse_central:border={term.border}: nothing is left of HR patches of {side} x {side}")
+        if term.name == "vgg" and side < least:
+            raise RequestError(f"--loss=vgg:layer={term.layer}: needs HR patches of {least} x {least} at least, not {side} x {side}")
+    values = [(term.weight, _value_of(term, vgg)) for term in terms]
 
     def loss(reference, made):
-        return sum(term.weight * _value(term, reference, made) for term in terms)
+        return sum(weight * value(reference, made) for weight, value in values)
 
     return loss
 
 
-def _value(term: LossTerm, reference, made):
+def _value_of(term: LossTerm, vgg: Callable[[LossTerm], Callable] | None) -> Callable:
     if term.name == "mse_central":
-        return mse_central(reference, made, term.border)
-    return LOSSES[term.name](reference, made)
+        return lambda reference, made: mse_central(reference, made, term.border)
+    if term.name != "vgg":
+        return LOSSES[term.name]
+    features, distance = vgg(term), LOSSES[term.distance]
+    return lambda reference, made: distance(ops.stop_gradient(features(reference)), features(ops.cast(made, "float32")))

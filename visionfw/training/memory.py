@@ -9,6 +9,7 @@ from visionfw.graph.cost import units
 from visionfw.training.plan import Plan
 
 _BASE = 2**30  # bytes: the libraries, the program, the weights of most models
+_JUDGED = 3  # times that a discriminator looks at a batch
 
 
 def step_bytes(plan: Plan, batch_size: int) -> int:
@@ -16,6 +17,9 @@ def step_bytes(plan: Plan, batch_size: int) -> int:
     side = plan.request.patch_size * plan.request.scale
     found, exact = units(plan.checked, (side, side))
     values = sum(math.prod(unit.shape) for unit in found) * exact
+    if plan.discriminator is not None:
+        judged, exact = units(plan.discriminator, (side, side))
+        values += _JUDGED * sum(math.prod(unit.shape) for unit in judged) * exact
     return round(_BASE + 1.2 * values * batch_size * (2 if plan.policy == "mixed_bfloat16" else 4))
 
 

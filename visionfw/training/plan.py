@@ -6,10 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from visionfw import models
+from visionfw import models, runs
 from visionfw.config import TrainRequest
 from visionfw.data.augment import Augmentation
 from visionfw.data.augment import augmentation as read_augmentation
@@ -27,7 +28,9 @@ from visionfw.graph.variants import initialised, normalised
 from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.initializers import read_initializer
 from visionfw.progress import counter
+from visionfw.runs import Run
 from visionfw.sampler_options import SamplerChoice, read_sampler
+from visionfw.training.discriminator import read_discriminator
 
 _DEFAULT_STEPS = 7000
 _ROUND_PATCHES = 1600
@@ -49,6 +52,8 @@ class Plan:
         validate_steps: steps between validations.
         round_steps: steps of a round: patches are drawn once a round; it divides `validate_steps`.
         sampler: what draws them.
+        discriminator: the dictionary of what the model plays against; None for a plain training.
+        initial: file of the weights that the model begins with; None for its initialisers'.
         measured: what was found out of every patch so far, by name.
     """
 
@@ -62,6 +67,8 @@ class Plan:
     validate_steps: int
     round_steps: int
     sampler: SamplerChoice
+    discriminator: Checked | None = None
+    initial: Path | None = None
     measured: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -70,9 +77,15 @@ class Plan:
         return -(-self.steps // self.round_steps)
 
 
-def prepare(request: TrainRequest, say: Say) -> Plan:
-    """Read the model, the data and the validation images; nothing is written."""
-    source = models.load(request.model, dict(request.model_args), request.scale)
+def prepare(request: TrainRequest, say: Say, own: Run | None = None) -> Plan:
+    """Read the model, the data and the validation images; nothing is written.
+
+    Args:
+        request: the run's.
+        say: called with each line for the user.
+        own: the run itself, where it is gone on with: it holds what it began from.
+    """
+    source, initial = _beginning(request, own)
     checked = examine(source.dictionary, request.scale, source.functions)
     _trainable(checked)
     initializer = read_initializer(request.initializer)
@@ -83,6 +96,9 @@ def prepare(request: TrainRequest, say: Say) -> Plan:
         checked = examine(changed, request.scale, source.functions)
     if checked.definition.pre_upsample and "pre_upsample" not in source.dictionary:
         say(f"{checked.definition.name} keeps the image's size: it is given the LR image enlarged by bicubic")
+    discriminator = read_discriminator(request, checked)
+    if discriminator is not None and initial is None:
+        say("adversarial training from first weights: it mostly begins from a run that was trained without (--init_from=RUN)")
     how = degradation(request.degradation, request.scale, request.degradation_seed)
     augmentation = read_augmentation(request.augment)
     train_sets = find_sets(request.train_data, request.data_root, request.scale)
@@ -113,7 +129,35 @@ def prepare(request: TrainRequest, say: Say) -> Plan:
     round_steps = _round_steps(request, sampler, validate_steps)
     if sampler.name != "uniform":
         say(f"sampler {sampler.name}: rounds of {round_steps * request.batch_size} patches")
-    return Plan(request, checked, choose_precision(request.precision), patches, augmentation, cases, steps, validate_steps, round_steps, sampler)
+    return Plan(
+        request=request,
+        checked=checked,
+        policy=choose_precision(request.precision),
+        source=patches,
+        augmentation=augmentation,
+        cases=cases,
+        steps=steps,
+        validate_steps=validate_steps,
+        round_steps=round_steps,
+        sampler=sampler,
+        discriminator=discriminator,
+        initial=initial,
+    )
+
+
+def _beginning(request: TrainRequest, own: Run | None) -> tuple[models.Source, Path | None]:
+    """Return the dictionary to train, and the weights to begin with."""
+    if request.init_from is None:
+        return models.load(request.model, dict(request.model_args), request.scale), None
+    run = own if own is not None and own.initial.is_file() else runs.find(request.init_from)
+    if run.architecture.exists():
+        raise RequestError(f"--init_from={request.init_from}: its dictionary has blocks that are Python functions, which a run does not keep")
+    dictionary = run.read_model()
+    if dictionary.get("scale") != request.scale:
+        raise RequestError(f"--init_from={request.init_from}: is of scale {dictionary.get('scale')}, the run of {request.scale}; give --scale")
+    if run is not own and not run.best.is_file():
+        raise RequestError(f"--init_from={request.init_from}: was never validated, so it has no best weights")
+    return models.Source(dictionary, run.model), run.initial if run is own else run.best
 
 
 def _round_steps(request: TrainRequest, sampler: SamplerChoice, validate_steps: int) -> int:

@@ -1,0 +1,45 @@
+"""What an adversarial training asks for beside a plain one: its names, and what goes with what."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from visionfw.config.checks import problems_of
+from visionfw.errors import unknown
+from visionfw.feature_weights import read_feature_weights
+from visionfw.loss_terms import read_loss
+
+if TYPE_CHECKING:
+    from visionfw.config.training import TrainRequest
+
+ADVERSARIAL = {
+    "vanilla": "cross entropy, the generator's not saturating (SRGAN)",
+    "lsgan": "squared distances from 1 and 0",
+    "wgan_gp": "a critic with a gradient penalty; its dictionary must not have batch normalisation",
+    "relativistic": "how much more real than the other kind, on average (ESRGAN)",
+}
+
+
+def problems(request: TrainRequest, optimizers) -> list[str]:
+    """Say what is wrong with the adversarial part of a request, and with what a training begins from."""
+    found = problems_of(read_feature_weights, request.feature_weights)
+    if request.content_loss:
+        found += problems_of(lambda text: read_loss(text, "content_loss"), request.content_loss)
+    if request.init_from is not None and request.normalise:
+        found.append("--init_from brings its model's dictionary along, so --normalise cannot change it")
+    if request.init_from is not None and request.model_args:
+        found.append("--init_from brings its model's dictionary along; leave --model_args out")
+    if not request.adversarial:
+        alone = [name for name in ("content_loss", "discriminator_args") if getattr(request, name)]
+        return found + [f"--{name} belongs to --adversarial" for name in alone]
+    if request.adversarial not in ADVERSARIAL:
+        found.append(f"--adversarial: {unknown('adversarial loss', request.adversarial, ADVERSARIAL)}")
+    if request.discriminator_optimizer not in optimizers:
+        found.append(f"--discriminator_optimizer: {unknown('optimizer', request.discriminator_optimizer, optimizers)}")
+    for name in ("adversarial_weight", "discriminator_rate"):
+        if not 0 <= getattr(request, name) < math.inf:
+            found.append(f"--{name} must be a number of at least 0, not {getattr(request, name)}")
+    if request.devices > 1:
+        found.append("--adversarial trains on one device; leave --devices out")
+    return found
