@@ -20,13 +20,13 @@ def draw_comparison(path: Path, panels: Sequence[tuple[str, np.ndarray, float | 
 
     Args:
         path: PNG to write.
-        panels: (name, (height, width, 3) uint8, PSNR in dB or None for the original).
+        panels: (name, (height, width, 3) uint8, PSNR in dB or None for the original): bicubic first, then SR, the original last.
         title: written into the first label.
     """
     height, width = panels[-1][1].shape[:2]
     font = ImageFont.load_default(size=max(13, width // 28))
     margin, label = max(6, width // 80), int(font.size * 1.9)
-    top, left, side = detail_of(*(image for _, image, _ in panels), most=max(height, width))
+    top, left, side = detail_of(panels[0][1], panels[-2][1], panels[-1][1], max(height, width))
     sheet = Image.new("RGB", (margin + (width + margin) * len(panels), 2 * margin + height + label + width), "white")
     draw = ImageDraw.Draw(sheet)
     for number, (name, image, psnr) in enumerate(panels):

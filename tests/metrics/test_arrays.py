@@ -9,7 +9,7 @@ from skimage.measure import shannon_entropy
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from visionfw.errors import RequestError
-from visionfw.metrics.arrays import entropy, mae, ms_ssim, mse, psnr, ssim
+from visionfw.metrics.arrays import entropy, high_frequencies, mae, ms_ssim, mse, psnr, ssim
 
 
 @pytest.fixture
@@ -89,3 +89,16 @@ def test_a_500_x_480_image_is_measured_in_under_46_ms():
         psnr(a, b, 4), ssim(a, b, 4)
         times.append(time.process_time() - started)
     assert min(times) < 0.046
+
+
+def test_fine_detail_is_measured_by_its_amplitude():
+    rows = np.arange(64)[:, None] * np.ones(64)
+    coarse, fine = 40 * np.sin(2 * np.pi * rows / 16), 10 * np.sin(2 * np.pi * rows * 3 / 8)
+    assert high_frequencies(128 + coarse + fine, 128 + coarse + fine) == 1
+    assert high_frequencies(128 + coarse + 0.5 * fine, 128 + coarse + fine) == pytest.approx(0.25, rel=0.01)
+    assert high_frequencies(128 + coarse, 128 + coarse + fine) < 0.001
+
+
+def test_a_blurred_photograph_has_less_fine_detail(photograph):
+    blurred = (photograph.astype(float) + np.roll(photograph, 1, 0) + np.roll(photograph, 1, 1)) / 3
+    assert 0 < high_frequencies(blurred, photograph, 4) < 0.8

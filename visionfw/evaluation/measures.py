@@ -11,7 +11,7 @@ from visionfw.metrics import arrays, distributions
 from visionfw.metrics.features import Inception, Lpips
 from visionfw.metrics.fidelity import visual_information_fidelity
 
-_BY_PAIR = {"ms_ssim": arrays.ms_ssim, "mse": arrays.mse, "mae": arrays.mae}
+_BY_PAIR = {"ms_ssim": arrays.ms_ssim, "mse": arrays.mse, "mae": arrays.mae, "high_frequencies": arrays.high_frequencies}
 _OF_SETS = ("fid", "kid", "inception_score", "precision", "recall")
 
 
