@@ -20,6 +20,7 @@ from visionfw.training.step import from_bytes
 FIGURES = ("content", "adversarial", "discriminator", "real_accuracy", "fake_accuracy", "colour_shift")
 _PENALTY = 10.0  # WGAN-GP's
 _LEAST = 1e-6
+_MOST_SHIFT = 16  # pixels: of the strides of discriminators together
 _SURE, _SHIFTED = 0.99, 3.0  # share of images told; grey levels
 
 
@@ -49,6 +50,8 @@ class Adversarial(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         content = super().compute_loss(x, y, y_pred, sample_weight, training)
         real, made = from_bytes(y, self.colour), ops.cast(y_pred, "float32")
+        shown = self._shifter(real)
+        real, made = shown(real), shown(made)
         unmoved = ops.stop_gradient(made)
         real_logits, fake_logits = self._judge(real), self._judge(unmoved)
         adversarial = self.game.generator(ops.stop_gradient(real_logits), self._judge_held(made))
@@ -60,6 +63,16 @@ class Adversarial(keras.Model):
         for metric, value in zip(self.figures.values(), (content, adversarial, discriminator, *told, shift), strict=True):
             metric.update_state(value)
         return content + self.weight * adversarial + discriminator
+
+    def _shifter(self, images):
+        """Return what moves images around themselves by a random number of pixels each way, the same for all that it is put on.
+
+        Strides of the discriminator otherwise always meet the same of the generator's pixel shuffle, and print their grid on it.
+        """
+        height, width = (ops.shape(images)[axis] for axis in (1, 2))
+        down, right = (keras.random.randint((), 0, _MOST_SHIFT, seed=self.mixing) for _ in range(2))
+        rows, columns = (ops.arange(height) + down) % height, (ops.arange(width) + right) % width
+        return lambda moved: ops.take(ops.take(moved, rows, axis=1), columns, axis=2)
 
     def _judge(self, images):
         """Return the logits of images; the discriminator learns through them."""
