@@ -67,6 +67,8 @@ def run(command: str, arguments: Sequence[str]) -> None:
             raise RequestError(f"--{more[0]}: a ranking goes on as it was begun; leave the flag out")
         go_on(values["out"], {key: values[key] for key in _HOW if key in flags.given}, print)
     else:
+        values, said = config.with_defaults(values, {*flags.given, *(["sampler"] if values["samplers"] else [])})
+        print(said, end="\n" if said else "")
         start(_request(values), dry_run, print)
 
 

@@ -108,7 +108,12 @@ def run(command: str, arguments: Sequence[str]) -> None:
     values["layer_rates"] = config.read_layer_rates(values["layer_rates"])
     if values["init_from"] is not None and "model" in flags.given and not resume:
         raise RequestError("--init_from brings its run's model along; give it or --model")
-    request = _of_run(values, flags.given) if resume else config.TrainRequest(**values)
+    if resume:
+        request = _of_run(values, flags.given)
+    else:
+        values, said = config.with_defaults(values, flags.given)
+        request = config.TrainRequest(**values)
+        print(said, end="\n" if said else "")
     _look_ahead(request, resume)
     start_backend(request.devices)
     from visionfw.training.fit import check_first_step, train

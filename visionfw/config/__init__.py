@@ -1,6 +1,6 @@
 """Requests as frozen records, checked once at the door; and the names that can be asked for. No Keras here."""
 
-from visionfw.config.adversarial import ADVERSARIAL
+from visionfw.config.adversarial import ADVERSARIAL, with_defaults
 from visionfw.config.checks import PRECISIONS
 from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, EvaluateRequest
 from visionfw.config.preparing import DIVIDE_METHODS, DivideRequest, PrepareRequest
@@ -27,4 +27,5 @@ __all__ = [
     "RankRequest",
     "TrainRequest",
     "read_layer_rates",
+    "with_defaults",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 from visionfw.config.checks import problems_of
 from visionfw.errors import unknown
@@ -19,6 +20,28 @@ ADVERSARIAL = {
     "wgan_gp": "a critic with a gradient penalty; its dictionary must not have batch normalisation",
     "relativistic": "how much more real than the other kind, on average (ESRGAN)",
 }
+#: What --adversarial changes of the other flags' defaults; --discriminator_args only for the default discriminator.
+DEFAULTS = {
+    "optimizer": "adam",
+    "learning_rate": 2e-4,
+    "ema": 0.99,
+    "sampler": "uniform",
+    "content_loss": "l1",
+    "discriminator_args": (("filters", 32), ("strided", 2)),
+}
+
+
+def with_defaults(values: Mapping[str, Any], given: Collection[str]) -> tuple[dict[str, Any], str]:
+    """Return the values of flags with an adversarial training's defaults for those that are not given, and what to say of it."""
+    own = [name for name in DEFAULTS if name not in given and not (name == "content_loss" and "loss" in given)]
+    own = [name for name in own if name != "discriminator_args" or "discriminator" not in given]
+    changed = {name: DEFAULTS[name] for name in own} if values["adversarial"] else {}
+    said = " ".join(f"--{name}={_written(value)}" for name, value in changed.items())
+    return {**values, **changed}, f"adversarial training, unless given: {said}" if changed else ""
+
+
+def _written(value: Any) -> str:
+    return ",".join(f"{key}={entry}" for key, entry in value) if isinstance(value, tuple) else str(value)
 
 
 def problems(request: TrainRequest, optimizers) -> list[str]:
