@@ -74,9 +74,8 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
     illustrate(plan, run, made.twin, say)
     best = standing.best
     kept = "last" if made.judge is not None else "best"
-    say(
-        f"{kept} validation {best['val_psnr']:.3f} dB, {best['val_gain']:+.3f} over {plan.cases[0].protocol.baseline}, at step {best['step']}; run: {run.folder}"
-    )
+    gain = f"{best['val_gain']:+.3f} over {plan.cases[0].protocol.baseline}"
+    say(f"{kept} validation {best['val_psnr']:.3f} dB, {gain}, at step {best['step']}; run: {run.folder}")
     return run
 
 
