@@ -9,7 +9,7 @@ import keras
 
 from visionfw import models, runs
 from visionfw.checkpoints import load_run, load_weights, precision
-from visionfw.config import EvaluateRequest
+from visionfw.config import EvaluateRequest, read_interpolation
 from visionfw.errors import RequestError, VisionfwError, nearest
 from visionfw.graph.build import compile_model
 from visionfw.graph.check import Checked, examine
@@ -81,11 +81,25 @@ def _of_run(run: runs.Run, request: EvaluateRequest) -> Subject:
         raise RequestError(f"--scale={request.scale}: run {run.folder} is of scale {definition.scale}")
     with precision(request.precision):
         model = load_run(run)
+    between = "" if request.interpolate is None else _move(model, run, *read_interpolation(request.interpolate))
     checked = None if run.architecture.exists() else examine(run.read_model())
     asked = run.read().get("request", {})
     how = _degradation(request, asked.get("degradation", "bicubic"), asked.get("degradation_seed", 0), definition.scale)
-    weights = "averaged" if asked.get("ema") else "raw"
+    weights = ("averaged" if asked.get("ema") else "raw") + between
     return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, str(run.folder))
+
+
+def _move(model: keras.Model, run: runs.Run, other: str, share: float) -> str:
+    """Move a run's weights towards another run's of the same model, by a share of the way; return what to say of them.
+
+    Reference: Wang et al. (ESRGAN), ECCVW 2018, section 3.4: network interpolation.
+    """
+    found = runs.find(other)
+    if {**found.read_model(), "name": ""} != {**run.read_model(), "name": ""}:
+        raise RequestError(f"--interpolate={other}: its model's dictionary is another than that of run {run.folder}")
+    theirs = load_run(found).get_weights()
+    model.set_weights([(1 - share) * ours + share * theirs for ours, theirs in zip(model.get_weights(), theirs, strict=True)])
+    return f", {share:g} of the way to {found.folder}"
 
 
 def _degradation(request: EvaluateRequest, text: str, seed: int, scale: int) -> Degradation:

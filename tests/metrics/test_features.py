@@ -1,4 +1,4 @@
-"""LPIPS and Inception's features on weights that the tests make, against independent computations."""
+"""LPIPS, Inception's and VGG19's features on weights that the tests make, against independent computations."""
 
 import keras
 import numpy as np
@@ -6,7 +6,9 @@ import pytest
 from torch_files import as_tensors, write_zip
 
 from visionfw.errors import RequestError
-from visionfw.metrics.features import Inception, Lpips
+from visionfw.loss_terms import read_loss
+from visionfw.metrics.features import Inception, Lpips, Vgg19
+from visionfw.training.losses import weighted_sum
 
 #: torchvision's VGG16: the numbers of its convolutions among `features`, and their depths; 'M' is pooling.
 LAYERS = [
@@ -105,3 +107,80 @@ def test_nothing_is_downloaded_unasked(monkeypatch):
     monkeypatch.setattr(keras.applications, "InceptionV3", lambda weights: pytest.fail("downloads"))
     with pytest.raises(RequestError, match="--metrics=kid needs the weights"):
         Inception("kid", {})
+
+
+#: torchvision's VGG19: the numbers of its convolutions among `features`, block by block, and their depths.
+BLOCKS = [((0, 2), 64), ((5, 7), 128), ((10, 12, 14, 16), 256), ((19, 21, 23, 25), 512), ((28, 30, 32, 34), 512)]
+
+
+@pytest.fixture(scope="module")
+def vgg19():
+    """Weights as torchvision has them, which keep the size of what passes through."""
+    random, made, depth = np.random.default_rng(2), {}, 3
+    for numbers, filters in BLOCKS:
+        for number in numbers:
+            made[f"features.{number}.weight"] = random.normal(0, (2 / (9 * depth)) ** 0.5, (filters, depth, 3, 3)).astype(np.float32)
+            made[f"features.{number}.bias"] = random.normal(0, 0.05, filters).astype(np.float32)
+            depth = filters
+    return made
+
+
+def vgg19_features(x, arrays, last, activated):
+    """Compute the features behind convolution number `last`, before or after its activation."""
+    for block, (numbers, _) in enumerate(BLOCKS):
+        if block:
+            x = np.maximum.reduce([x[row::2, column::2] for row in (0, 1) for column in (0, 1)])
+        for number in numbers:
+            x = convolution(x, arrays[f"features.{number}.weight"], arrays[f"features.{number}.bias"])
+            if number == last and not activated:
+                return x
+            x = np.maximum(x, 0)
+            if number == last:
+                return x
+    raise AssertionError(last)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("layer", "number", "activated"), [("relu5_4", 34, True), ("conv5_4", 34, False), ("vgg22", 7, True), ("conv3_1", 10, False)])
+def test_vgg19s_features_from_pytorchs_weights(tmp_path, vgg19, photograph, layer, number, activated):
+    write_zip(tmp_path / "vgg19.pth", as_tensors(vgg19 | {"classifier.0.weight": np.zeros((4, 8)), "classifier.0.bias": np.zeros(4)}))
+    term = read_loss(f"vgg:layer={layer}")[0]
+    features = Vgg19(term.layer, {"vgg19": str(tmp_path / "vgg19.pth")})
+    pair = np.stack([photograph[:32, :32], photograph[40:72, 60:92]]).astype(np.float32) / 255
+    expected = [vgg19_features((image - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], vgg19, number, activated) for image in pair]
+    np.testing.assert_allclose(features(pair), expected, rtol=2e-3, atol=2e-3)
+    for distance, of in (("mse", np.square), ("l1", np.abs)):
+        terms = read_loss(f"0.5*vgg:layer={layer},distance={distance}")
+        made = keras.ops.convert_to_numpy(weighted_sum(terms, 32, lambda _: features)(pair[:1], pair[1:]))
+        assert made == pytest.approx(0.5 * of(expected[0] - expected[1]).mean(), rel=1e-3)
+
+
+@pytest.mark.slow
+def test_vgg19s_features_from_keras_weights_are_of_bgr_levels(tmp_path, vgg19, photograph):
+    network = keras.applications.VGG19(include_top=False, weights=None, input_shape=(None, None, 3))
+    values = [array.transpose(2, 3, 1, 0) if array.ndim == 4 else array for array in vgg19.values()]
+    network.set_weights(values)
+    write_keras_2(tmp_path / "vgg19.h5", network)
+    image = photograph[:32, :32].astype(np.float64)
+    made = keras.ops.convert_to_numpy(Vgg19("relu2_2", {"vgg19": str(tmp_path / "vgg19.h5")})(image[None].astype(np.float32) / 255))[0]
+    expected = vgg19_features(image[..., ::-1] - [103.939, 116.779, 123.68], vgg19, 7, True)
+    np.testing.assert_allclose(made, expected, rtol=2e-3, atol=0.05)
+
+
+def write_keras_2(path, network):
+    """Write weights in the layout of Keras' published .h5 files."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.name.encode() for layer in network.layers]
+        for layer in network.layers:
+            group = file.create_group(layer.name)
+            names = [f"{layer.name}_{kind}_1:0" for kind in ("W", "b")] if layer.weights else []
+            group.attrs["weight_names"] = [name.encode() for name in names]
+            for name, weight in zip(names, layer.get_weights(), strict=True):
+                group.create_dataset(name, data=weight)
+
+
+def test_vgg19_needs_weights_and_says_what_may_be_done_without():
+    with pytest.raises(RequestError, match=r"--content_loss=vgg needs the weights of VGG19 .*: give --feature_weights=vgg19=FILE or --allow_download; or l1"):
+        Vgg19("relu5_4", {}, asker="--content_loss=vgg", instead="; or l1")

@@ -32,6 +32,7 @@ def define(command: str) -> Flags:
     found.text("model_args", "", "arguments of the model's function: blocks=8,filters=32")
     found.text("weights", None, "weights for --model: .weights.h5, .keras, PyTorch's .pth or .safetensors, MATLAB's .mat, .h5, .npz")
     found.text("weight_names", None, "JSON file, {our layer: prefix of their keys}, where the order of another program's weights is not the model's")
+    found.text("interpolate", None, "RUN:SHARE, another run of the same model: weights that lie between the two, 0.5 in the middle")
     found.number("scale", None, "SR size / LR size; the run's own unless given")
     found.text("test_data", "embedded/test", "image sets to test on: names or folders, joined by commas")
     found.text("data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given")

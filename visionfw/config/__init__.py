@@ -2,7 +2,7 @@
 
 from visionfw.config.adversarial import ADVERSARIAL, with_defaults
 from visionfw.config.checks import PRECISIONS
-from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, EvaluateRequest
+from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, EvaluateRequest, read_interpolation
 from visionfw.config.preparing import DIVIDE_METHODS, DivideRequest, PrepareRequest
 from visionfw.config.ranking import ENGINES, EQUALISE, RankRequest
 from visionfw.config.training import ON_BAD, ON_NAN, ON_SMALL, OPTIMIZERS, SCHEDULES, TrainRequest, read_layer_rates
@@ -26,6 +26,7 @@ __all__ = [
     "PrepareRequest",
     "RankRequest",
     "TrainRequest",
+    "read_interpolation",
     "read_layer_rates",
     "with_defaults",
 ]

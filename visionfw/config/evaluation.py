@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionfw.config.checks import PRECISIONS, at_least, choices, problems_of, refuse
-from visionfw.errors import unknown
+from visionfw.errors import RequestError, unknown
 from visionfw.feature_weights import read_feature_weights
 
 METRICS = {
@@ -40,6 +40,7 @@ class EvaluateRequest:
         model_args: arguments of the model's function.
         weights: file of its weights.
         weight_names: JSON file that maps our layers' names to the prefixes of the file's keys.
+        interpolate: RUN:SHARE, another run of the same model, and its share in weights that lie between the two; None for the run's own.
         scale: SR size / LR size; None for the run's own.
         test_data: names of image sets, joined by commas.
         data_root: folder that names are looked up in.
@@ -64,6 +65,7 @@ class EvaluateRequest:
     model_args: tuple[tuple[str, Any], ...] = ()
     weights: str | None = None
     weight_names: str | None = None
+    interpolate: str | None = None
     scale: int | None = None
     test_data: str = "embedded/test"
     data_root: str | None = None
@@ -102,6 +104,9 @@ class EvaluateRequest:
             problems.append("what is to be evaluated? give --run=DIR, or --model=NAME with --weights=FILE")
         if self.weight_names is not None and self.weights is None:
             problems.append("--weight_names belongs to --weights")
+        if self.interpolate is not None:
+            problems += problems_of(read_interpolation, self.interpolate)
+            problems += [] if self.run is not None else ["--interpolate belongs to --run"]
         if self.images is not None and not self.out:
             problems.append("--images: name the folder for what is made of them with --out=DIR")
         if self.images is not None and self.report:
@@ -110,3 +115,15 @@ class EvaluateRequest:
             problems.append("--overwrite belongs to --images")
         problems += [f"--report: a report ends in {', '.join(REPORTS)}, not {file!r}" for file in self.reports if not file.lower().endswith(REPORTS)]
         refuse(problems)
+
+
+def read_interpolation(text: str) -> tuple[str, float]:
+    """Read RUN:SHARE, the share from 0 to 1. Raises RequestError."""
+    run, colon, share = text.rpartition(":")
+    try:
+        value = float(share)
+    except ValueError:
+        value = -1.0
+    if not colon or not run or not 0 <= value <= 1:
+        raise RequestError(f"--interpolate={text}: is not RUN:SHARE with a share from 0 to 1, such as runs/edsr_small_x4-1:0.5")
+    return run, value

@@ -123,7 +123,7 @@ class TrainRequest:
     validate_every: int = 0
     init_from: str | None = None
     adversarial: str = ""
-    adversarial_weight: float = 0.1
+    adversarial_weight: float = 0.05
     content_loss: str = ""
     discriminator: str = "patch_discriminator"
     discriminator_args: tuple[tuple[str, Any], ...] = ()
