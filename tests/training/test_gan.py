@@ -38,8 +38,6 @@ REQUEST = TrainRequest(
 )
 
 
-
-
 def quiet(line):
     pass
 
