@@ -72,18 +72,21 @@ def is_out_of_memory(error: BaseException) -> bool:
 def compiled(model: Any) -> Callable:
     """Return a Keras model's forward pass, compiled once for images of any size where the backend is TensorFlow.
 
+    One image at a time, or any number for a model of several inputs, which takes a dictionary.
+
     A model that cannot be compiled for any size runs uncompiled.
     """
     import keras
 
     if keras.backend.backend() != "tensorflow":
-        return lambda batch: model(keras.ops.convert_to_tensor(batch), training=False)
+        return lambda batch: model(keras.tree.map_structure(keras.ops.convert_to_tensor, batch), training=False)
     import tensorflow as tf
 
     kept = vars(model)  # with the model, so that it goes with it
     if "_visionfw_forward" not in kept:
-        shape = (1, *model.input_shape[1:])
-        run = tf.function(lambda batch: model(batch, training=False), input_signature=[tf.TensorSpec(shape, tf.float32)], autograph=False)
+        is_single = not isinstance(model.input, dict)
+        signature = keras.tree.map_structure(lambda tensor: tf.TensorSpec((1 if is_single else None, *tensor.shape[1:]), tf.float32), model.input)
+        run = tf.function(lambda batch: model(batch, training=False), input_signature=[signature], autograph=False)
         try:
             run.get_concrete_function()
         except Exception:  # Keras' own layers raise nearly anything where a size is not known
@@ -104,8 +107,9 @@ def input_gradient(figure: Callable, x: Any) -> Any:
     if backend == "torch":
         import torch
 
-        x = x.detach().requires_grad_(True)
-        return torch.autograd.grad(figure(x), x, create_graph=True)[0]
+        with torch.enable_grad():  # Keras looks at losses without gradients when it builds a model
+            x = x.detach().requires_grad_(True)
+            return torch.autograd.grad(figure(x), x, create_graph=True)[0]
     import tensorflow as tf
 
     with tf.GradientTape() as tape:

@@ -16,6 +16,7 @@ from visionfw.imaging.pictures import Picture, read_picture, write_picture
 from visionfw.imaging.resize import imresize
 from visionfw.inference import Enlarger
 from visionfw.paths import user_path
+from visionfw.refinement import Refiner
 
 Say = Callable[[str], None]
 _MOST_SIDE = {".jpg": 65535, ".jpeg": 65535, ".webp": 16383}  # of the formats
@@ -77,7 +78,7 @@ def _images_below(folder: Path, out: Path) -> Iterator[Path]:
         yield from (Path(here, name) for name in sorted(files) if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."))
 
 
-def enlarge_files(enlarger: Enlarger, works: Sequence[Work], overwrite: bool, say: Say, progress: Callable[[int, int], None]) -> str:
+def enlarge_files(enlarger: Enlarger | Refiner, works: Sequence[Work], overwrite: bool, say: Say, progress: Callable[[int, int], None]) -> str:
     """Enlarge files one by one; a bad one is reported and passed over, and what is there already is kept.
 
     Args:
@@ -111,13 +112,13 @@ def enlarge_files(enlarger: Enlarger, works: Sequence[Work], overwrite: bool, sa
     return said
 
 
-def enlarge_file(enlarger: Enlarger, work: Work, say: Say) -> None:
+def enlarge_file(enlarger: Enlarger | Refiner, work: Work, say: Say) -> None:
     """Enlarge one file in its own mode: bits, transparency, palette, profile and EXIF data stay.
 
     Raises:
         ImageError: it cannot be read or written, or does not fit into memory or the format.
     """
-    header, scale = read_header(work.source), float(enlarger.reach.scale)
+    header, scale = read_header(work.source), float(enlarger.scale)
     side, most = round(max(header.height, header.width) * scale), _MOST_SIDE.get(work.target.suffix.lower())
     if most and side > most:
         raise ImageError(work.source, f"would be {side} pixels long, and {work.target.suffix} holds {most}")
@@ -135,10 +136,10 @@ def enlarge_file(enlarger: Enlarger, work: Work, say: Say) -> None:
     write_picture(work.target, made)
 
 
-def enlarged(enlarger: Enlarger, picture: Picture) -> Picture:
+def enlarged(enlarger: Enlarger | Refiner, picture: Picture) -> Picture:
     """Return a picture enlarged; transparency by bicubic."""
     alpha = picture.alpha
     if alpha is not None:
         most = np.iinfo(alpha.dtype).max
-        alpha = np.clip(np.round(imresize(alpha.astype(np.float64), float(enlarger.reach.scale))), 0, most).astype(alpha.dtype)
+        alpha = np.clip(np.round(imresize(alpha.astype(np.float64), float(enlarger.scale))), 0, most).astype(alpha.dtype)
     return replace(picture, pixels=enlarger.levels(picture.pixels), alpha=alpha)

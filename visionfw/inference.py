@@ -86,6 +86,11 @@ class Enlarger:
         return reach_of(self.model)
 
     @property
+    def scale(self):
+        """SR size / LR size."""
+        return self.reach.scale
+
+    @property
     def colour(self) -> str:
         """'y' for a model of luma, else 'rgb'."""
         return "y" if channels_of(self.model) == 1 else "rgb"

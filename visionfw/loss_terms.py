@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from visionfw.errors import RequestError, unknown
@@ -27,6 +28,7 @@ VGG_LAYERS = {f"{kind}{block}_{number}" for block, count in enumerate(_VGG19, 1)
 _SRGANS = {"vgg22": "relu2_2", "vgg54": "relu5_4"}
 _PARAMETERS = {"mse_central": "border=PIXELS", "vgg": "layer=NAME and distance=mse or l1"}
 _PLUS = re.compile(r"(?<![0-9.]e)\+")  # but not the one in 1e+2
+_SSIM_WINDOW = 11
 _BORDER = 6  # SRCNN's: what its three convolutions lose without padding
 
 
@@ -99,6 +101,20 @@ def _with_parameter(term: LossTerm, key: str, value: str, problems: list[str]) -
         takes = f"takes {_PARAMETERS[term.name]}" if term.name in _PARAMETERS else "takes no parameter"
         problems.append(f"'{key}={value}': {term.name} {takes}")
     return term
+
+
+def size_problems(terms: Sequence[LossTerm], side: int) -> list[str]:
+    """Say which terms HR patches of so many pixels a side are too small for."""
+    found = []
+    for term in terms:
+        least = 2 ** (int(term.layer[4]) - 1)  # VGG19 halves images before each block but the first
+        if term.name == "ssim" and side < _SSIM_WINDOW:
+            found.append(f"ssim: its window is {_SSIM_WINDOW} x {_SSIM_WINDOW}, and HR patches are {side} x {side}")
+        if term.name == "mse_central" and 2 * term.border >= side:
+            found.append(f"mse_central:border={term.border}: nothing is left of HR patches of {side} x {side}")
+        if term.name == "vgg" and side < least:
+            found.append(f"vgg:layer={term.layer}: needs HR patches of {least} x {least} at least, not {side} x {side}")
+    return found
 
 
 def _is_weight(text: str) -> bool:

@@ -8,6 +8,7 @@ checkpoint.npz     all that --resume needs: weights, optimiser, sampler, where t
 initial.weights.h5  what the model began with, where that was another run     discriminator.json  whom it played against
 history.csv        loss and validation by step                      tensorboard/      the same for TensorBoard
 curve.png          the run's curve                                  comparison.png    LR bicubic | SR | HR
+samples/           what a diffusion model made of one LR image at every validation   strip.png   the same in a row
 sampling.png       whom the sampler drew, and their scores        wanted.png        the patches it wants most and least
 """
 
@@ -39,6 +40,8 @@ class Run:
         self.tensorboard = folder / "tensorboard"
         self.curve = folder / "curve.png"
         self.comparison = folder / "comparison.png"
+        self.samples = folder / "samples"
+        self.strip = folder / "strip.png"
         self.sampling = folder / "sampling.png"
         self.wanted = folder / "wanted.png"
 

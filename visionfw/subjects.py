@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
 from visionfw import models, runs
 from visionfw.checkpoints import load_run, load_weights, precision
-from visionfw.config import EvaluateRequest, read_interpolation
+from visionfw.config import EvaluateRequest, TrainRequest, read_interpolation
 from visionfw.errors import RequestError, VisionfwError, nearest
 from visionfw.graph.build import compile_model
 from visionfw.graph.check import Checked, examine
 from visionfw.graph.schema import parse
 from visionfw.imaging.degrade import Degradation, degradation
+from visionfw.inference import Enlarger
+from visionfw.noise_schedules import NoiseSchedule, read_noise_schedule
 from visionfw.paths import user_path
+from visionfw.refinement import Refiner, Target
 
 #: A degradation's name that means another one: LR images half as large as the model was trained on.
 _NOVEL = "novel"
@@ -34,6 +39,7 @@ class Subject:
         checked: the dictionary; None where its blocks were Python functions that are not there any more.
         weights: 'raw' or 'averaged' for a run's, else the file's name.
         run: the run's folder; '' where there is none.
+        refining: a diffusion model's schedule and target; None for every other.
         remarks: what a reader should know of how the weights were loaded.
     """
 
@@ -45,6 +51,7 @@ class Subject:
     checked: Checked | None
     weights: str
     run: str = ""
+    refining: tuple[NoiseSchedule, Target] | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -70,7 +77,7 @@ def _of_weights(request: EvaluateRequest) -> Subject:
     remarks = [f"weights {request.weights}: {remark}" for remark in load_weights(model, request.weights, names)]
     how = _degradation(request, "bicubic", 0, definition.scale)
     weights = user_path(request.weights).name
-    return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, "", tuple(remarks))
+    return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, "", _refining(model, {}), tuple(remarks))
 
 
 def _of_run(run: runs.Run, request: EvaluateRequest) -> Subject:
@@ -86,7 +93,24 @@ def _of_run(run: runs.Run, request: EvaluateRequest) -> Subject:
     asked = run.read().get("request", {})
     how = _degradation(request, asked.get("degradation", "bicubic"), asked.get("degradation_seed", 0), definition.scale)
     weights = ("averaged" if asked.get("ema") else "raw") + between
-    return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, str(run.folder))
+    return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, str(run.folder), _refining(model, asked))
+
+
+def _refining(model: keras.Model, asked: Mapping[str, Any]) -> tuple[NoiseSchedule, Target] | None:
+    """Return how a diffusion model was trained, by its run's request or as train.py does unless told."""
+    if not isinstance(model.input, dict) or "noisy" not in model.input:
+        return None
+    defaults = TrainRequest()
+    schedule = read_noise_schedule(asked.get("noise_schedule", defaults.noise_schedule))
+    return schedule, Target(asked.get("noise_target", defaults.noise_target))
+
+
+def enlarger_of(subject: Subject, request: EvaluateRequest, sample: int = 0) -> Enlarger | Refiner:
+    """Return what puts a subject's model on images; of a diffusion model draws by number differ."""
+    if subject.refining is None:
+        return Enlarger(subject.model, request.tile, request.self_ensemble)
+    eta = 0.0 if request.sampling == "ddim" else None
+    return Refiner(subject.model, *subject.refining, subject.scale, request.sampling_steps, eta, request.seed + sample, request.tile)
 
 
 def _move(model: keras.Model, run: runs.Run, other: str, share: float) -> str:

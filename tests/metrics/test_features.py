@@ -151,7 +151,7 @@ def test_vgg19s_features_from_pytorchs_weights(tmp_path, vgg19, photograph, laye
     np.testing.assert_allclose(features(pair), expected, rtol=2e-3, atol=2e-3)
     for distance, of in (("mse", np.square), ("l1", np.abs)):
         terms = read_loss(f"0.5*vgg:layer={layer},distance={distance}")
-        made = keras.ops.convert_to_numpy(weighted_sum(terms, 32, lambda _: features)(pair[:1], pair[1:]))
+        made = keras.ops.convert_to_numpy(weighted_sum(terms, lambda _: features)(pair[:1], pair[1:]))
         assert made == pytest.approx(0.5 * of(expected[0] - expected[1]).mean(), rel=1e-3)
 
 
@@ -181,6 +181,15 @@ def write_keras_2(path, network):
                 group.create_dataset(name, data=weight)
 
 
-def test_vgg19_needs_weights_and_says_what_may_be_done_without():
-    with pytest.raises(RequestError, match=r"--content_loss=vgg needs the weights of VGG19 .*: give --feature_weights=vgg19=FILE or --allow_download; or l1"):
-        Vgg19("relu5_4", {}, asker="--content_loss=vgg", instead="; or l1")
+def test_vgg19_needs_weights():
+    with pytest.raises(RequestError, match=r"--loss=vgg needs the weights of VGG19 .*: give --feature_weights=vgg19=FILE or --allow_download"):
+        Vgg19("relu5_4", {})
+
+
+@pytest.mark.slow
+def test_vgg19_with_batch_normalisation_is_not_vgg19(tmp_path, vgg19):
+    more = {f"features.{number}.running_mean": np.zeros(64, np.float32) for number in (1, 4)}
+    more |= {f"features.{number}.running_var": np.ones(64, np.float32) for number in (1, 4)}
+    write_zip(tmp_path / "vgg19_bn.pth", as_tensors(vgg19 | more))
+    with pytest.raises(RequestError, match=r"vgg19_bn\.pth: is not VGG19 as it was published"):
+        Vgg19("relu5_4", {"vgg19": str(tmp_path / "vgg19_bn.pth")})

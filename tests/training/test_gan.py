@@ -13,10 +13,12 @@ import pytest
 from visionfw.checkpoints import load_run
 from visionfw.config import TrainRequest
 from visionfw.errors import RequestError, VisionfwError
+from visionfw.graph.check import examine
 from visionfw.training import gan
 from visionfw.training.diagnosis import where_not_finite
+from visionfw.training.discriminator import Logits, build_discriminator
 from visionfw.training.fit import train
-from visionfw.training.gan import logits_of, warnings_of
+from visionfw.training.gan import warnings_of
 from visionfw.training.learner import compile_for_training
 from visionfw.training.plan import prepare
 from visionfw.training.step import from_bytes
@@ -50,7 +52,7 @@ def begun_with(run, **changes):
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """A run without a discriminator, to begin with."""
-    request = replace(REQUEST, adversarial="", discriminator_args=(), run_dir=str(tmp_path_factory.mktemp("runs") / "begun"))
+    request = replace(REQUEST, adversarial="", adversarial_weight=0.05, discriminator_args=(), run_dir=str(tmp_path_factory.mktemp("runs") / "begun"))
     return train(request, quiet)
 
 
@@ -90,11 +92,11 @@ def test_each_network_learns_from_its_own_loss_alone(game, monkeypatch):
         if hasattr(layer, "left"):
             layer.left.assign(initial_left(plan, layer.name))
     with tf.GradientTape(persistent=True) as tape:
-        real_logits = logits_of(judge(real, training=True))
-        fake_logits = logits_of(judge(tf.stop_gradient(made.model(from_bytes(lr, "rgb"))), training=True))
+        real_logits = judge(real, training=True)
+        fake_logits = judge(tf.stop_gradient(made.model(from_bytes(lr, "rgb"))), training=True)
         judging = learner.game.discriminator(real_logits, fake_logits)
         sr = made.model(from_bytes(lr, "rgb"))
-        making = tf.reduce_mean(tf.abs(sr - real)) + 0.1 * learner.game.generator(real_logits, logits_of(judge(sr, training=True)))
+        making = tf.reduce_mean(tf.abs(sr - real)) + 0.1 * learner.game.generator(real_logits, judge(sr, training=True))
     generators, judges = ([variable.value for variable in model.trainable_variables] for model in (made.model, judge))
     for gradient, expected in zip(joint, [*tape.gradient(making, generators), *tape.gradient(judging, judges)], strict=True):
         np.testing.assert_allclose(gradient, expected, rtol=2e-3, atol=2e-6)
@@ -170,7 +172,7 @@ def test_both_networks_go_on_as_if_nothing_had_happened(begun, whole, tmp_path, 
     ("backend", "game", "judge"),
     [
         ("jax", "wgan_gp", "unet_discriminator"),
-        ("torch", "lsgan", "patch_discriminator"),
+        ("torch", "wgan_gp", "patch_discriminator"),
         ("tensorflow", "wgan_gp", "patch_discriminator"),
         ("tensorflow", "vanilla", "srgan_discriminator"),
     ],
@@ -224,9 +226,9 @@ FAIR = {"real_accuracy": 0.7, "fake_accuracy": 0.8, "colour_shift": 0.5}
     ],
 )
 def test_what_goes_wrong_is_told(figures, sentence):
-    (said,) = warnings_of(FAIR | figures, 0.4)
+    (said,) = warnings_of(FAIR | figures, 0.4, "vanilla")
     assert said.startswith(sentence)
-    assert warnings_of(FAIR, 0.4) == []
+    assert warnings_of(FAIR, 0.4, "vanilla") == []
 
 
 @pytest.mark.parametrize(
@@ -237,6 +239,9 @@ def test_what_goes_wrong_is_told(figures, sentence):
         ({"content_loss": "vg"}, "--content_loss: no loss 'vg'; did you mean 'vgg'?"),
         ({"adversarial_weight": -1.0}, "--adversarial_weight must be a number of at least 0, not -1.0"),
         ({"discriminator_optimizer": "adan"}, "--discriminator_optimizer: no optimizer 'adan'; did you mean 'adam"),
+        ({"adversarial": "", "discriminator_rate": 1e-4}, "--discriminator_rate belongs to --adversarial"),
+        ({"feature_weights": "vgg19=x"}, "--feature_weights belongs to a loss that compares features: vgg"),
+        ({"init_from": "x", "initializer": "normal:0.1"}, "--init_from brings weights along, so --initializer has nothing to fill"),
         ({"init_from": "x", "normalise": True}, "--init_from brings its model's dictionary along, so --normalise cannot change it"),
     ],
 )
@@ -264,7 +269,11 @@ def test_a_wrong_request_is_told_at_the_door(changes, sentence):
             {"content_loss": "l1+0.01*vgg"},
             "--content_loss=vgg needs the weights of VGG19 of ImageNet, .*--allow_download; without them, pixels alone: --content_loss=l1 with --adversarial",
         ),
-        ({"model": "srcnn", "model_args": (), "loss": "vgg", "adversarial": "", "discriminator_args": ()}, "--loss=vgg: compares RGB images, and SRCNN makes"),
+        ({"content_loss": "l1+ssim", "patch_size": 2}, "--content_loss=ssim: its window is 11 x 11, and HR patches are 8 x 8"),
+        (
+            {"model": "srcnn", "model_args": (), "loss": "vgg", "adversarial": "", "adversarial_weight": 0.05, "discriminator_args": ()},
+            "--loss=vgg: compares RGB images, and SRCNN makes",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told_before_anything_is_written(changes, sentence, tmp_path):
@@ -314,13 +323,44 @@ def test_another_model_is_not_interpolated_with(begun, tmp_path):
     from visionfw.subjects import open_subject
 
     other = train(
-        replace(REQUEST, adversarial="", discriminator_args=(), model_args=(("blocks", 1), ("filters", 4)), steps=1, run_dir=str(tmp_path / "o")), quiet
+        replace(
+            REQUEST,
+            adversarial="",
+            adversarial_weight=0.05,
+            discriminator_args=(),
+            model_args=(("blocks", 1), ("filters", 4)),
+            steps=1,
+            run_dir=str(tmp_path / "o"),
+        ),
+        quiet,
     )
     with pytest.raises(RequestError, match="its model's dictionary is another than that of run"):
         open_subject(EvaluateRequest(run=str(begun.folder), interpolate=f"{other.folder}:0.5"))
 
 
-def test_logits_come_from_probabilities_where_there_are_no_others():
-    probability = np.array([[0.25], [0.5]], np.float32)
-    np.testing.assert_allclose(logits_of({"probability": probability}), np.log(probability / (1 - probability)), atol=1e-5)
-    assert np.isfinite(keras.ops.convert_to_numpy(logits_of({"probability": np.array([[0.0], [1.0]], np.float32)}))).all()
+def test_a_discriminator_may_tell_probabilities_alone():
+    """Its logits are found again, of a dictionary with one output."""
+    d = {
+        "name": "Prob",
+        "inputs": {"image": 0},
+        "outputs": {"probability": "p"},
+        "conv": [(0, "logit")],
+        "conv_par": [{"filters": 1}],
+        "activation": [("logit", "p")],
+        "activation_sub": "sigmoid",
+    }
+    model = build_discriminator(examine(d))
+    images = np.random.default_rng(0).normal(0, 3, (2, 8, 8, 3)).astype(np.float32)
+    plain = keras.Model(model.input, model.get_layer("conv_logit").output)
+    np.testing.assert_allclose(model(images), plain(images), atol=1e-3)
+    assert np.isfinite(keras.ops.convert_to_numpy(Logits()(np.array([[0.0], [1.0]], np.float32)))).all()
+
+
+def test_a_ranking_can_be_adversarial():
+    from visionfw.cli import rank
+
+    flags = rank.define("rank.py")
+    line = ["--train_sets=embedded/train,embedded/test", "--test_sets=embedded/test", "--out=x", "--adversarial=vanilla"]
+    request = rank._request({key: value for key, value in flags.parse(line).items() if key not in ("list", "resume", "dry_run")}, flags.given)
+    assert dict(request.train.discriminator_args) == {"filters": 32, "strided": 2}
+    assert request.train.optimizer == "adam"

@@ -13,6 +13,8 @@ from visionfw.models import parse_arguments
 
 #: Columns of reports that the line below the table says for all rows.
 _SAID_BELOW = ("channel", "crop", "rounding", "resize", "model scale", "precision", "self-ensemble", "LR")
+#: What a diffusion model's table must say.
+_ONE_OF_MANY = "a diffusion model draws one of the images that fit; PSNR and SSIM reward their mean, so compare consistency, and look"
 
 
 def define(command: str) -> Flags:
@@ -50,6 +52,10 @@ def define(command: str) -> Flags:
     found.switch("overwrite", "make anew what is in --out")
     found.number("tile", None, "side of a tile in LR pixels; as large as the memory allows unless given, 0 for whole images")
     found.switch("self_ensemble", "take the mean over eight turned and mirrored images")
+    found.text("sampling", "ddim", "how a diffusion model takes noise off: " + ", ".join(config.SAMPLING))
+    found.number("sampling_steps", 50, "its looks at each image")
+    found.number("samples", 1, "images drawn of each LR image, whose figures' mean and spread are told")
+    found.number("seed", 0, "of their noise")
     found.text("report", None, "files to write the table and every image's figures to, joined by commas: " + ", ".join(config.REPORTS))
     found.text("precision", None, ", ".join(config.PRECISIONS) + "; float32 unless given, for --images auto")
     found.listing("list", "what can be named: models, datasets, metrics, ...")
@@ -75,14 +81,13 @@ def _enlarge(request: config.EvaluateRequest) -> str:
 
     works = plan_files(request.images, request.out)
     start_backend()
-    from visionfw.inference import Enlarger
     from visionfw.progress import counter
-    from visionfw.subjects import open_subject
+    from visionfw.subjects import enlarger_of, open_subject
 
     subject = open_subject(request)
     for remark in subject.remarks:
         print(remark)
-    enlarger = Enlarger(subject.model, request.tile, request.self_ensemble)
+    enlarger = enlarger_of(subject, request)
     return f"{enlarge_files(enlarger, works, request.overwrite, print, counter('enlarging images'))}: {request.out}"
 
 
@@ -91,28 +96,34 @@ def _measure(request: config.EvaluateRequest) -> str:
     start_backend()
     from visionfw.data.datasets import find_sets
     from visionfw.data.known import unlike_published
-    from visionfw.evaluation.benchmark import benchmark
+    from visionfw.evaluation.benchmark import averaged, benchmark
     from visionfw.evaluation.measures import Measures
     from visionfw.evaluation.protocol import Protocol
     from visionfw.feature_weights import read_feature_weights
-    from visionfw.inference import Enlarger
     from visionfw.progress import counter
     from visionfw.reports import as_table
     from visionfw.results import Results
-    from visionfw.subjects import open_subject
+    from visionfw.subjects import enlarger_of, open_subject
 
     find_sets(request.test_data, request.data_root, request.scale or 1)  # a wrong name is told before a model is built
     measures = Measures(request.measures, read_feature_weights(request.feature_weights), request.allow_download)
     subject = open_subject(request)
+    if subject.refining is not None and "consistency" not in measures.names:
+        measures.names.append("consistency")
     sets = find_sets(request.test_data, request.data_root, subject.degradation.scale)
     protocol = Protocol(subject.colour, subject.scale, subject.degradation, request.channel, request.crop)
     given = {} if protocol.is_float else {images.name: str(images.given(protocol.how)[0].parent) for images in sets if images.given(protocol.how)}
     for line in (*subject.remarks, *(line for images in sets for line in unlike_published(images))):
         print(line)
     results = Results(request, subject, protocol, given)
-    enlarger = Enlarger(subject.model, request.tile, request.self_ensemble)
-    scores = benchmark(enlarger, sets, protocol, counter("measuring images"), measures, results.keep)
+    drawn = []
+    for sample in range(request.samples):
+        named = "measuring images" if request.samples == 1 else f"measuring images, sample {sample + 1} of {request.samples}"
+        enlarger = enlarger_of(subject, request, sample)
+        drawn.append(benchmark(enlarger, sets, protocol, counter(named), measures, None if sample else results.keep))
+    scores = drawn[0] if request.samples == 1 else averaged(drawn)
     rows = results.write(scores)
     shown = [{key: value for key, value in row.items() if key not in _SAID_BELOW} for row in rows]
-    lines = [as_table(shown), "protocol: " + ", ".join(f"{key} {value}" for key, value in results.record.items())]
+    remark = [_ONE_OF_MANY] if subject.refining is not None else []
+    lines = [as_table(shown), *remark, "protocol: " + ", ".join(f"{key} {value}" for key, value in results.record.items())]
     return "\n".join([*lines, *(f"report: {Path(file)}" for file in request.reports), *([f"images: {request.out}"] if request.out else [])])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from visionfw import config
 from visionfw.cli import train
@@ -67,12 +67,10 @@ def run(command: str, arguments: Sequence[str]) -> None:
             raise RequestError(f"--{more[0]}: a ranking goes on as it was begun; leave the flag out")
         go_on(values["out"], {key: values[key] for key in _HOW if key in flags.given}, print)
     else:
-        values, said = config.with_defaults(values, {*flags.given, *(["sampler"] if values["samplers"] else [])})
-        print(said, end="\n" if said else "")
-        start(_request(values), dry_run, print)
+        start(_request(values, flags.given), dry_run, print)
 
 
-def _request(values: dict) -> config.RankRequest:
+def _request(values: dict, given: Collection[str]) -> config.RankRequest:
     """Return the ranking that flags ask for."""
     own = {key: values.pop(key) for key in ("train_sets", "test_sets", "out", "equalise", "engine", "jobs", "cpus", "gpus")}
     models, samplers, seeds = values.pop("models"), values.pop("samplers"), values.pop("seeds")
@@ -81,8 +79,8 @@ def _request(values: dict) -> config.RankRequest:
         for one, several, given in (("model", "models", models), ("sampler", "samplers", samplers))
         if values[one] and given
     ]
-    if values["init_from"] and models:
-        problems.append("--init_from brings a model along, and --models names several; give one")
+    other = "model" if values["model"] else "models"
+    problems += [f"--init_from brings a model along; give it or --{other}"] if values["init_from"] and (values["model"] or models) else []
     if not all(part.strip().isascii() and part.strip().isdigit() for part in seeds.split(",")):
         problems.append(f"--seeds={seeds}: whole numbers, joined by commas")
     if problems:
@@ -91,6 +89,8 @@ def _request(values: dict) -> config.RankRequest:
     for name in ("model_args", "discriminator_args"):
         values[name] = tuple(parse_arguments(values[name], name).items())
     values["layer_rates"] = config.read_layer_rates(values["layer_rates"])
+    values, said = config.with_recipe(values, {*given, *(["sampler"] if samplers else [])}, "plain" if models else train.kind_of(values))
+    print(said, end="\n" if said else "")
     names = {"train_sets": tuple(_parts(own.pop("train_sets"), ",")), "models": tuple(_parts(models, ",")), "samplers": tuple(_parts(samplers, ";"))}
     return config.RankRequest(train=config.TrainRequest(**values), **names, **own, seeds=tuple(int(part) for part in seeds.split(",")))
 

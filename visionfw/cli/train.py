@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from visionfw import config, models, runs
 from visionfw.backend import start_backend
@@ -13,6 +14,7 @@ from visionfw.errors import RequestError
 from visionfw.initializers import INITIALIZERS
 from visionfw.loss_terms import LOSSES
 from visionfw.models import parse_arguments
+from visionfw.noise_schedules import TARGETS
 from visionfw.sampler_options import SAMPLERS
 
 _DEFAULT = config.TrainRequest()
@@ -81,6 +83,9 @@ def _training_flags() -> list[tuple]:
         ("text", "precision", _DEFAULT.precision, ", ".join(config.PRECISIONS)),
         ("number", "devices", _DEFAULT.devices, "devices of this machine that share each batch (JAX)"),
         ("number", "validate_every", _DEFAULT.validate_every, "steps between validations; 0 for a tenth of the run"),
+        ("text", "noise_schedule", _DEFAULT.noise_schedule, "of a diffusion model: linear:steps=2000,first=1e-6,last=0.01, or cosine:steps=1000"),
+        ("text", "noise_target", _DEFAULT.noise_target, f"what its noise is put into: {', '.join(TARGETS)}"),
+        ("number", "sampling_steps", _DEFAULT.sampling_steps, "looks at each validation image"),
         ("text", "init_from", None, "run whose model and weights to begin with, instead of --model"),
         ("text", "adversarial", "", f"train against a discriminator as well: {', '.join(config.ADVERSARIAL)}"),
         ("real", "adversarial_weight", _DEFAULT.adversarial_weight, "factor on the generator's adversarial loss"),
@@ -108,10 +113,12 @@ def run(command: str, arguments: Sequence[str]) -> None:
     values["layer_rates"] = config.read_layer_rates(values["layer_rates"])
     if values["init_from"] is not None and "model" in flags.given and not resume:
         raise RequestError("--init_from brings its run's model along; give it or --model")
+    if {"loss", "content_loss"} <= flags.given:
+        raise RequestError("--loss and --content_loss both say what the images are to come near to; give one")
     if resume:
         request = _of_run(values, flags.given)
     else:
-        values, said = config.with_defaults(values, flags.given)
+        values, said = config.with_recipe(values, flags.given, kind_of(values))
         request = config.TrainRequest(**values)
         print(said, end="\n" if said else "")
     _look_ahead(request, resume)
@@ -122,6 +129,17 @@ def run(command: str, arguments: Sequence[str]) -> None:
         check_first_step(request)
     else:
         train(request, resume=resume)
+
+
+def kind_of(values: Mapping[str, Any]) -> str:
+    """Return which kind of training flags ask for: 'adversarial', 'diffusion' or 'plain'."""
+    if values["adversarial"]:
+        return "adversarial"
+    if values["init_from"] is not None:
+        inputs = runs.find(values["init_from"]).read_model().get("inputs", {})
+    else:
+        inputs = models.load(values.get("model") or _DEFAULT.model, dict(values["model_args"]), values["scale"]).dictionary.get("inputs") or {}
+    return "diffusion" if "noisy" in inputs else "plain"
 
 
 def _of_run(values: dict, given: Collection[str]) -> config.TrainRequest:

@@ -1,10 +1,11 @@
 """Requests as frozen records, checked once at the door; and the names that can be asked for. No Keras here."""
 
-from visionfw.config.adversarial import ADVERSARIAL, with_defaults
+from visionfw.config.adversarial import ADVERSARIAL
 from visionfw.config.checks import PRECISIONS
-from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, EvaluateRequest, read_interpolation
+from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, SAMPLING, EvaluateRequest, read_interpolation
 from visionfw.config.preparing import DIVIDE_METHODS, DivideRequest, PrepareRequest
 from visionfw.config.ranking import ENGINES, EQUALISE, RankRequest
+from visionfw.config.recipes import with_recipe
 from visionfw.config.training import ON_BAD, ON_NAN, ON_SMALL, OPTIMIZERS, SCHEDULES, TrainRequest, read_layer_rates
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "OPTIMIZERS",
     "PRECISIONS",
     "REPORTS",
+    "SAMPLING",
     "SCHEDULES",
     "DivideRequest",
     "EvaluateRequest",
@@ -28,5 +30,5 @@ __all__ = [
     "TrainRequest",
     "read_interpolation",
     "read_layer_rates",
-    "with_defaults",
+    "with_recipe",
 ]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from visionfw.config.checks import problems_of
 from visionfw.errors import unknown
@@ -20,28 +19,7 @@ ADVERSARIAL = {
     "wgan_gp": "a critic with a gradient penalty; its dictionary must not have batch normalisation",
     "relativistic": "how much more real than the other kind, on average (ESRGAN)",
 }
-#: What --adversarial changes of the other flags' defaults; --discriminator_args only for the default discriminator.
-DEFAULTS = {
-    "optimizer": "adam",
-    "learning_rate": 2e-4,
-    "ema": 0.99,
-    "sampler": "uniform",
-    "content_loss": "l1",
-    "discriminator_args": (("filters", 32), ("strided", 2)),
-}
-
-
-def with_defaults(values: Mapping[str, Any], given: Collection[str]) -> tuple[dict[str, Any], str]:
-    """Return the values of flags with an adversarial training's defaults for those that are not given, and what to say of it."""
-    own = [name for name in DEFAULTS if name not in given and not (name == "content_loss" and "loss" in given)]
-    own = [name for name in own if name != "discriminator_args" or "discriminator" not in given]
-    changed = {name: DEFAULTS[name] for name in own} if values["adversarial"] else {}
-    said = " ".join(f"--{name}={_written(value)}" for name, value in changed.items())
-    return {**values, **changed}, f"adversarial training, unless given: {said}" if changed else ""
-
-
-def _written(value: Any) -> str:
-    return ",".join(f"{key}={entry}" for key, entry in value) if isinstance(value, tuple) else str(value)
+_OWN = ("adversarial_weight", "content_loss", "discriminator", "discriminator_args", "discriminator_optimizer", "discriminator_rate")
 
 
 def problems(request: TrainRequest, optimizers) -> list[str]:
@@ -53,9 +31,12 @@ def problems(request: TrainRequest, optimizers) -> list[str]:
         found.append("--init_from brings its model's dictionary along, so --normalise cannot change it")
     if request.init_from is not None and request.model_args:
         found.append("--init_from brings its model's dictionary along; leave --model_args out")
+    if request.init_from is not None and request.initializer:
+        found.append("--init_from brings weights along, so --initializer has nothing to fill")
+    if "vgg" not in request.objective:
+        found += [f"--{name} belongs to a loss that compares features: vgg" for name in ("feature_weights", "allow_download") if getattr(request, name)]
     if not request.adversarial:
-        alone = [name for name in ("content_loss", "discriminator_args") if getattr(request, name)]
-        return found + [f"--{name} belongs to --adversarial" for name in alone]
+        return found + [f"--{name} belongs to --adversarial" for name in _OWN if getattr(request, name) != type(request).__dataclass_fields__[name].default]
     if request.adversarial not in ADVERSARIAL:
         found.append(f"--adversarial: {unknown('adversarial loss', request.adversarial, ADVERSARIAL)}")
     if request.discriminator_optimizer not in optimizers:

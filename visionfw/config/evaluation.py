@@ -27,6 +27,7 @@ METRICS = {
     "recall": "share of real images among the made ones",
 }
 CHANNELS = {"y": "luma alone, as the field compares", "rgb": "all three channels"}
+SAMPLING = {"ddim": "along the noise that the network sees; only the first noise is drawn", "ddpm": "ancestral: new noise at every step"}
 REPORTS = (".html", ".md", ".csv", ".json")
 
 
@@ -56,6 +57,10 @@ class EvaluateRequest:
         overwrite: make anew what is in `out`.
         tile: side of a tile in LR pixels; None for as large as the memory allows, 0 for the whole image.
         self_ensemble: the mean over eight turned and mirrored images.
+        sampling: how a diffusion model takes noise off: a name from SAMPLING.
+        sampling_steps: looks at each image.
+        samples: images drawn of each LR image, whose figures' mean and spread are told.
+        seed: of their noise.
         report: files to write the table to as well, joined by commas: .html, .md, .csv or .json.
         precision: of the forward pass.
     """
@@ -81,6 +86,10 @@ class EvaluateRequest:
     overwrite: bool = False
     tile: int | None = None
     self_ensemble: bool = False
+    sampling: str = "ddim"
+    sampling_steps: int = 50
+    samples: int = 1
+    seed: int = 0
     report: str | None = None
     precision: str = "float32"
 
@@ -95,8 +104,8 @@ class EvaluateRequest:
         return tuple(filter(None, (part.strip() for part in self.metrics.split(","))))
 
     def __post_init__(self) -> None:
-        problems = choices(self, {"precision": PRECISIONS, "channel": CHANNELS}) + problems_of(read_feature_weights, self.feature_weights)
-        problems += at_least(self, 1, ("scale",)) + at_least(self, 0, ("degradation_seed", "crop", "tile"))
+        problems = choices(self, {"precision": PRECISIONS, "channel": CHANNELS, "sampling": SAMPLING}) + problems_of(read_feature_weights, self.feature_weights)
+        problems += at_least(self, 1, ("scale", "sampling_steps", "samples")) + at_least(self, 0, ("degradation_seed", "crop", "tile", "seed"))
         problems += [f"--metrics: {unknown('metric', name, METRICS)}" for name in self.measures if name not in METRICS]
         if self.run is not None and (self.model is not None or self.weights is not None or self.model_args):
             problems.append("--run brings its own model and weights; give --run alone, or --model with --weights")

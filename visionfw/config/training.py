@@ -12,6 +12,7 @@ from visionfw.config.checks import PRECISIONS, at_least, choices, problems_of, r
 from visionfw.errors import RequestError
 from visionfw.initializers import read_initializer
 from visionfw.loss_terms import read_loss
+from visionfw.noise_schedules import TARGETS, read_noise_schedule
 from visionfw.sampler_options import read_sampler
 
 OPTIMIZERS = {
@@ -72,6 +73,9 @@ class TrainRequest:
         ema: decay of the weights' moving average a step, such as 0.999; validated and kept instead of the weights; 0 for none.
         devices: of this machine that share each batch.
         validate_every: steps between validations; 0 for a tenth of the run.
+        noise_schedule: of a diffusion model, as `noise_schedules.read_noise_schedule` reads it.
+        noise_target: what its noise is put into: a name from noise_schedules.TARGETS.
+        sampling_steps: looks at each image where it is validated.
         init_from: run whose model and weights the training begins with; None for a new model.
         adversarial: what the generator and a discriminator play for: a name from adversarial.ADVERSARIAL; '' for a plain training.
         adversarial_weight: factor on the generator's adversarial loss.
@@ -121,6 +125,9 @@ class TrainRequest:
     precision: str = "auto"
     devices: int = 1
     validate_every: int = 0
+    noise_schedule: str = "linear"
+    noise_target: str = "image"
+    sampling_steps: int = 20
     init_from: str | None = None
     adversarial: str = ""
     adversarial_weight: float = 0.05
@@ -139,6 +146,7 @@ class TrainRequest:
             problems_of(read_loss, self.loss)
             + problems_of(read_sampler, self.sampler)
             + problems_of(read_initializer, self.initializer)
+            + problems_of(read_noise_schedule, self.noise_schedule)
             + choices(
                 self,
                 {
@@ -148,10 +156,11 @@ class TrainRequest:
                     "on_bad": ON_BAD,
                     "on_small": ON_SMALL,
                     "on_nan": ON_NAN,
+                    "noise_target": TARGETS,
                 },
             )
         )
-        problems += at_least(self, 1, ("scale", "batch_size", "patch_size", "stride", "steps", "epochs", "devices"))
+        problems += at_least(self, 1, ("scale", "batch_size", "patch_size", "stride", "steps", "epochs", "devices", "sampling_steps"))
         problems += at_least(
             self,
             0,

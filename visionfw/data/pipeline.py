@@ -159,13 +159,19 @@ def _aligned(shape: tuple[int, ...]) -> np.ndarray:
     return pool[start : start + size].reshape(shape)
 
 
-def as_rounds(feed: Feed, start: int, part: slice = slice(None)):
+def given(lr, hr, both: bool):
+    """Return (x, y) as Keras' fit takes them: y is the HR patches, x the LR ones, or with `both` a dictionary of the two, for noise to be put in."""
+    return ({"lr": lr, "hr": hr} if both else lr), hr
+
+
+def as_rounds(feed: Feed, start: int, part: slice = slice(None), both: bool = False):
     """Return a feed as a keras.utils.PyDataset as long as a round, for the backends that do without tf.data.
 
     Args:
         feed: the batches; a pass over the dataset is the round that was opened last.
         start: number of the first batch; the dataset is as long as the rest of its round.
         part: which patches of each batch are handed out, where several processes share it.
+        both: see `given`.
     """
     import keras
 
@@ -179,12 +185,12 @@ def as_rounds(feed: Feed, start: int, part: slice = slice(None)):
             if place == 0:  # Keras looks at the first batch more than once
                 number = feed.opened * feed.round_steps + (skipped if feed.opened == first_round else 0)
                 self.batches = feed.batches(number)
-            return tuple(patches[part] for patches in next(self.batches))
+            return given(*(patches[part] for patches in next(self.batches)), both)
 
     return Rounds()
 
 
-def as_dataset(feed: Feed, start: int | None = None):
+def as_dataset(feed: Feed, start: int | None = None, both: bool = False):
     """Return a feed as a tf.data.Dataset of uint8 batches, made ahead on threads of its own.
 
     Some batches are made at a time, because each call of Python costs tf.data half a millisecond. Not `Dataset.from_generator`:
@@ -194,6 +200,7 @@ def as_dataset(feed: Feed, start: int | None = None):
     Args:
         feed: the batches.
         start: number of the first one; the first of the feed's first round unless given.
+        both: see `given`.
     """
     import tensorflow as tf
 
@@ -203,7 +210,7 @@ def as_dataset(feed: Feed, start: int | None = None):
 
     def make(number):
         made = tf.numpy_function(lambda number: feed.several(*feed.helping(int(number))), [number], (tf.uint8, tf.uint8), stateful=False)
-        return tuple(tf.ensure_shape(tensor, shape) for tensor, shape in zip(made, shapes, strict=True))
+        return given(*(tf.ensure_shape(tensor, shape) for tensor, shape in zip(made, shapes, strict=True)), both)
 
     several = tf.data.Dataset.counter(first).map(make, num_parallel_calls=1, deterministic=True)
     return several.unbatch().skip(start - feed.helping(first)[0]).prefetch(4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,3 +87,19 @@ def benchmark(
                 progress(done, of)
         found.append(SetScore(images.name, protocol, tuple(scores), tuple(measures.of_set().items()) if measures else ()))
     return found
+
+
+def averaged(drawn: Sequence[Sequence[SetScore]]) -> list[SetScore]:
+    """Return the mean figures of several images drawn of each LR image, with the spread (standard deviation) of their PSNR and SSIM.
+
+    Args:
+        drawn: what `benchmark` returned, once for each draw.
+    """
+    return [replace(sets[0], scores=tuple(_mean(scores) for scores in zip(*(one.scores for one in sets), strict=True))) for sets in zip(*drawn, strict=True)]
+
+
+def _mean(scores: Sequence[Score]) -> Score:
+    figures = {name: float(np.mean([getattr(score, name) for score in scores])) for name in ("psnr", "ssim")}
+    spread = {f"{name}_spread": float(np.std([getattr(score, name) for score in scores], ddof=1)) for name in ("psnr", "ssim")}
+    more = {key: float(np.mean([dict(score.more)[key] for score in scores])) for key, _ in scores[0].more}
+    return replace(scores[0], **figures, more=tuple((more | spread).items()))

@@ -25,7 +25,7 @@ class SpectralConv2D(keras.layers.Conv2D):
 
     def build(self, input_shape):
         super().build(input_shape)
-        self.left = self.add_weight(name="left", shape=(1, self.filters), initializer="random_normal", trainable=False, dtype="float32")
+        self.left = self.add_weight(name="left", shape=(1, self.filters), initializer="random_normal", trainable=False, dtype="float32", autocast=False)
 
     def call(self, inputs, training=False):
         kernel = ops.cast(self._kernel, "float32")
@@ -39,7 +39,8 @@ class SpectralConv2D(keras.layers.Conv2D):
         else:
             left = _unit(left)
         largest = ops.sum(ops.matmul(ops.stop_gradient(right), matrix) * ops.stop_gradient(left))
-        made = self.convolution_op(inputs, ops.cast(kernel / largest, self.compute_dtype))
+        dtype = "float32" if keras.backend.backend() == "torch" else self.compute_dtype  # PyTorch's bfloat16 gradient wants other strides
+        made = ops.cast(self.convolution_op(ops.cast(inputs, dtype), ops.cast(kernel / largest, dtype)), self.compute_dtype)
         if self.use_bias:
             made = made + ops.cast(self.bias, made.dtype)
         return self.activation(made) if self.activation is not None else made

@@ -30,8 +30,18 @@ _LEVEL_MEAN = (103.939, 116.779, 123.68)
 _DENSE = re.compile(r"classifier|fc\d|predictions")
 
 
-def _weights_of(network: str, measure: str, files: Mapping[str, str], download: bool) -> str | None:
-    """Return the file of a network's weights; None where Keras is to download them."""
+def weights_of(network: str, asker: str, files: Mapping[str, str], download: bool) -> str | None:
+    """Return the file of a network's weights; None where Keras is to download them.
+
+    Args:
+        network: from feature_weights.NETWORKS.
+        asker: whom it is for, in messages.
+        files: network -> file.
+        download: Keras may fetch what no file is given of.
+
+    Raises:
+        RequestError: there is no such file, or none is given and nothing may be downloaded.
+    """
     if network in files:
         path = user_path(files[network])
         if not path.is_file():
@@ -41,7 +51,7 @@ def _weights_of(network: str, measure: str, files: Mapping[str, str], download: 
     if download and may_download:
         return None
     may = " or --allow_download" if may_download else ""
-    raise RequestError(f"{measure} needs the weights of {NETWORKS[network]}: give --feature_weights={network}=FILE{may}")
+    raise RequestError(f"{asker} needs the weights of {NETWORKS[network]}: give --feature_weights={network}=FILE{may}")
 
 
 class Inception:
@@ -58,7 +68,7 @@ class Inception:
     """
 
     def __init__(self, measure: str, files: Mapping[str, str], download: bool = False):
-        file = _weights_of("inception", f"--metrics={measure}", files, download)
+        file = weights_of("inception", f"--metrics={measure}", files, download)
         try:
             model = keras.applications.InceptionV3(weights=file or "imagenet")
         except Exception as error:
@@ -88,11 +98,11 @@ class Lpips:
 
     def __init__(self, files: Mapping[str, str]):
         network = keras.applications.VGG16(include_top=False, weights=None, input_shape=(None, None, 3))
-        file = read_weights(Path(_weights_of("vgg16", "--metrics=lpips", files, False)))
+        file = read_weights(Path(weights_of("vgg16", "--metrics=lpips", files, False)))
         convolutions = {key: values for key, values in file.arrays.items() if not key.startswith("classifier")}
         assign(network, type(file)(file.path, file.layout, convolutions))
         self._model = keras.Model(network.input, [network.get_layer(name).output for name in _LPIPS_LAYERS])
-        linear = read_weights(Path(_weights_of("lpips", "--metrics=lpips", files, False)))
+        linear = read_weights(Path(weights_of("lpips", "--metrics=lpips", files, False)))
         self._weights = [values.astype(np.float32).ravel() for key, values in sorted(linear.arrays.items()) if key.startswith("lin")]
         depths = [output.shape[-1] for output in self._model.outputs]
         if [len(values) for values in self._weights] != depths:
@@ -116,8 +126,6 @@ class Vgg19:
         layer: convN_M before or reluN_M after the activation, from loss_terms.VGG_LAYERS.
         files: network -> file of weights: vgg19.
         download: Keras may fetch what no file is given of.
-        asker: whom it is for, in messages.
-        instead: what may be done without these weights, for the message.
 
     Raises:
         RequestError: no weights, or they do not fit.
@@ -126,11 +134,8 @@ class Vgg19:
     Reference: Simonyan and Zisserman, Very Deep Convolutional Networks, ICLR 2015.
     """
 
-    def __init__(self, layer: str, files: Mapping[str, str], download: bool = False, asker: str = "--loss=vgg", instead: str = ""):
-        try:
-            file = _weights_of("vgg19", asker, files, download)
-        except RequestError as error:
-            raise RequestError(f"{error}{instead}") from error
+    def __init__(self, layer: str, files: Mapping[str, str], download: bool = False):
+        file = weights_of("vgg19", "--loss=vgg", files, download)
         self._is_torchs = False
         network = _downloaded_vgg19() if file is None else self._read(Path(file))
         block, _, number = layer.removeprefix("conv").removeprefix("relu").partition("_")
@@ -147,16 +152,19 @@ class Vgg19:
         network = keras.applications.VGG19(include_top=False, weights=None, input_shape=(None, None, 3))
         file = read_weights(path)
         convolutions = {key: values for key, values in file.arrays.items() if not _DENSE.search(key)}
-        assign(network, type(file)(file.path, file.layout, convolutions, file.is_ordered))
+        remarks = assign(network, type(file)(file.path, file.layout, convolutions, file.is_ordered))
+        if remarks:
+            raise RequestError(f"--feature_weights: vgg19={path}: is not VGG19 as it was published: {remarks[0]}")
         self._is_torchs = file.layout == "pytorch"
         return network
 
     def __call__(self, images):
         """Return the features, (batch, height, width, channels), of RGB images in [0, 1]."""
         if self._is_torchs:
-            images = (images - np.array(_IMAGENET_MEAN, np.float32)) / np.array(_IMAGENET_DEVIATION, np.float32)
+            mean, deviation = (keras.ops.convert_to_tensor(values, "float32") for values in (_IMAGENET_MEAN, _IMAGENET_DEVIATION))
+            images = (images - mean) / deviation
         else:
-            images = keras.ops.flip(images, axis=-1) * 255.0 - np.array(_LEVEL_MEAN, np.float32)
+            images = keras.ops.flip(images, axis=-1) * 255.0 - keras.ops.convert_to_tensor(_LEVEL_MEAN, "float32")
         return self._model(images, training=False)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from visionfw import runs
 from visionfw.config import RankRequest, TrainRequest
 from visionfw.data.datasets import data_root
 from visionfw.errors import RequestError, VisionfwError
@@ -154,7 +155,7 @@ def begin(request: RankRequest, leakage: Sequence[Mapping[str, Any]] = ()) -> Ma
 def _anywhere(train: TrainRequest) -> TrainRequest:
     """Return a training whose paths mean the same from every folder."""
     cache = None if train.cache_dir is None else str(user_path(train.cache_dir).resolve())
-    begun = None if train.init_from is None else str(user_path(train.init_from).resolve())
+    begun = None if train.init_from is None else str(runs.find(train.init_from).folder.resolve())
     files = ",".join(f"{network}={user_path(file).resolve()}" for network, file in read_feature_weights(train.feature_weights).items())
     own = {"model": _model_anywhere(train.model), "discriminator": _model_anywhere(train.discriminator), "init_from": begun, "feature_weights": files}
     return replace(train, data_root=str(data_root(train.data_root).resolve()), cache_dir=cache, **own)

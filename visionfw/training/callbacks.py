@@ -17,14 +17,14 @@ import numpy as np
 from visionfw.checkpoints import save_weights
 from visionfw.data.pipeline import Feed
 from visionfw.errors import VisionfwError, brief
-from visionfw.inference import super_resolve
+from visionfw.imaging.files import write_image
 from visionfw.paths import write_whole
 from visionfw.progress import span
 from visionfw.runs import Run
 from visionfw.training.continuation import Standing, save
 from visionfw.training.diagnosis import Exploded, keep_batch, where_not_finite
 from visionfw.training.gan import told_of, warnings_of
-from visionfw.training.learner import Learning
+from visionfw.training.learner import Learning, enlarger
 from visionfw.training.plan import Plan
 
 _EXPLOSION = 10.0  # times the lowest loss of any round; ten times that where a round is too short to tell
@@ -117,7 +117,7 @@ class Validation(keras.callbacks.Callback):
         said = f"validation {logs['val_psnr']:.3f} dB, {logs['val_gain']:+.3f} over {self.cases[0].protocol.baseline} ({than_best})"
         learned = told_of(logs) if is_game else f"loss {logs['loss']:.4g}"
         self.say(f"step {standing.step}/{self.steps}: {learned}, training {logs['psnr']:.2f} dB, {said}; {span(left)} left")
-        for line in warnings_of(logs, standing.rows[0]["colour_shift"]) if is_game else ():
+        for line in warnings_of(logs, standing.rows[0]["colour_shift"], self.plan.request.adversarial) if is_game else ():
             self.say(line)
 
     def _explain(self, step: int) -> None:
@@ -152,16 +152,28 @@ class Validation(keras.callbacks.Callback):
         if self.twin is not self.trained:
             self.twin.set_weights(self.trained.get_weights())
             self.model.optimizer.finalize_variable_values(self.twin.trainable_variables)  # does nothing without a moving average
-        scores = [case.score(lambda lr: super_resolve(self.twin, lr)) for case in self.cases]
+        enlarge = enlarger(self.plan, self.twin)
+        made = [case.finish(enlarge(case.lr)) for case in self.cases]
+        if self.made.takes_both:
+            self._keep_sample(self.cases[0].pictured(made[0]))
+        scores = [case.score_of(levels) for case, levels in zip(self.cases, made, strict=True)]
         return float(np.mean([score.psnr for score in scores])), float(np.mean([score.gain for score in scores]))
+
+    def _keep_sample(self, picture: np.ndarray) -> None:
+        """Keep what is made of the first validation image, to be seen in a row with what was made before and comes later."""
+        try:
+            self.run.samples.mkdir(exist_ok=True)
+            write_image(self.run.samples / f"step-{self.standing.step:07d}.png", picture)
+        except OSError as error:
+            raise VisionfwError(f"{self.run.samples}: cannot be written: {error.strerror}") from error
 
 
 class Progress(keras.callbacks.Callback):
     """Keras' progress bar over the whole run, so that its ETA is the run's and not a round's."""
 
-    def __init__(self, steps: int, step: int = 0):
+    def __init__(self, steps: int, step: int, figures: Sequence[str]):
         super().__init__()
-        self.bar = keras.utils.Progbar(steps, stateful_metrics=["loss", "psnr"], unit_name="step")
+        self.bar = keras.utils.Progbar(steps, stateful_metrics=figures, unit_name="step")
         self.step = step
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:

@@ -15,7 +15,6 @@ from visionfw.errors import VisionfwError
 from visionfw.imaging.resize import imresize
 from visionfw.loss_terms import read_loss
 from visionfw.paths import write_whole
-from visionfw.training.gan import logits_of
 from visionfw.training.learner import Learning, content_loss
 from visionfw.training.plan import Plan
 from visionfw.training.step import from_bytes
@@ -33,6 +32,8 @@ def where_not_finite(made_of: Learning, plan: Plan, lr: np.ndarray, hr: np.ndarr
         plan: the run's.
         lr, hr: uint8 patches.
     """
+    if made_of.takes_both:
+        return "the loss is that of the noise, for which no layer can be named"
     model, colour = made_of.model, plan.checked.definition.colour
     image, reference = from_bytes(lr, colour), from_bytes(hr, colour)
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
@@ -40,7 +41,7 @@ def where_not_finite(made_of: Learning, plan: Plan, lr: np.ndarray, hr: np.ndarr
     first = next((layer.name for layer, output in zip(layers, outputs, strict=True) if not _is_finite(output)), None)
     made = model(image, training=False)
     terms = [term.name for term in read_loss(plan.request.objective) if not _is_finite(content_loss(plan, [term])(reference, made))]
-    if made_of.judge is not None and not all(_is_finite(logits_of(made_of.judge(images, training=True))) for images in (reference, made)):
+    if made_of.judge is not None and not all(_is_finite(made_of.judge(images, training=True)) for images in (reference, made)):
         terms.append("adversarial (the discriminator's logits)")
     said = [f"not finite: loss term {', '.join(terms)}"] if terms else ["the loss of this batch is finite, its gradient is not"]
     return "; ".join([*said, *([f"first layer with an output that is not finite: {first}"] if first else [])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+from keras import ops
 
 from visionfw import models
 from visionfw.config import TrainRequest
@@ -10,6 +11,9 @@ from visionfw.errors import RequestError
 from visionfw.graph.build import compile_model
 from visionfw.graph.check import Checked, examine
 from visionfw.graph.groups import VERDICTS
+from visionfw.graph.shapes import infer_shapes, input_shapes
+
+_LEAST = 1e-6
 
 
 def read_discriminator(request: TrainRequest, generator: Checked) -> Checked | None:
@@ -32,6 +36,8 @@ def read_discriminator(request: TrainRequest, generator: Checked) -> Checked | N
         fits = len(shape) == 3 and all(size in (None, made) for size, made in zip(shape, (side, side, channels), strict=True))
         if not fits:
             problems.append(f"judges images of {_said(shape)}, the generator makes {_said((side, side, channels))} of --patch_size={request.patch_size}")
+        elif infer_shapes(checked.expanded, input_shapes(definition, side, side))[1]:
+            problems.append(f"cannot judge patches of {side} x {side} pixels")
     if request.adversarial == "wgan_gp" and any(call.link.layer == "BatchNormalization" for call in checked.expanded.calls):
         problems.append("has batch normalisation, which wgan_gp's penalty of single images does not go with (srgan_discriminator: norm=False)")
     if problems:
@@ -39,15 +45,23 @@ def read_discriminator(request: TrainRequest, generator: Checked) -> Checked | N
     return checked
 
 
-def build_discriminator(checked: Checked, request: TrainRequest) -> keras.Model:
-    """Build it under Keras' current dtype policy. Raises RequestError where HR patches are too small for it."""
-    side = request.patch_size * request.scale
-    model = compile_model(checked)
-    try:
-        model(keras.KerasTensor((request.batch_size, side, side, model.input_shape[-1])))
-    except Exception as error:
-        raise RequestError(f"--discriminator={request.discriminator}: cannot judge patches of {side} x {side} pixels") from error
-    return model
+def build_discriminator(checked: Checked) -> keras.Model:
+    """Build it under Keras' current dtype policy: images -> logits, also of one that tells probabilities alone."""
+    model, names = compile_model(checked), [name for name, _ in checked.definition.graph.outputs]
+    told = dict(zip(names, [model.output], strict=True)) if len(names) == 1 else model.output
+    logits = told["logits"] if "logits" in told else Logits()(told["probability"])
+    return keras.Model(model.input, logits, name=model.name)
+
+
+class Logits(keras.layers.Layer):
+    """Turns probabilities back into logits, float32; none is taken for certain."""
+
+    def __init__(self):
+        super().__init__(name="logits_of_probability", dtype="float32")
+
+    def call(self, probability):
+        probability = ops.clip(probability, _LEAST, 1.0 - _LEAST)
+        return ops.log(probability) - ops.log(1.0 - probability)
 
 
 def _said(shape: tuple[int | None, ...]) -> str:

@@ -18,18 +18,19 @@ import numpy as np
 from visionfw import plots, runs
 from visionfw.checkpoints import load_weights, save_weights
 from visionfw.config import TrainRequest
+from visionfw.data.pipeline import given
 from visionfw.devices import is_out_of_memory
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.cost import measure
 from visionfw.graph.describe import short
 from visionfw.graph.records import as_json
-from visionfw.inference import super_resolve
+from visionfw.imaging.files import read_image
 from visionfw.paths import user_path, write_json
 from visionfw.runs import Run
 from visionfw.training.callbacks import Progress, Validation, stopping_at_signals
 from visionfw.training.continuation import Standing, load
 from visionfw.training.diagnosis import Exploded
-from visionfw.training.learner import Learning, as_batches, baseline, compile_for_training, feed, float32_twin, measure_patches
+from visionfw.training.learner import Learning, as_batches, baseline, compile_for_training, enlarger, feed, float32_twin, measure_patches
 from visionfw.training.memory import advice
 from visionfw.training.plan import Plan, Say, prepare
 from visionfw.training.sampling import SamplingRecord, illustrate_sampling
@@ -155,11 +156,11 @@ def _learn(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, o
         validation = Validation(made, plan, run, batches, standing, say)
         with stopping_at_signals(validation), contextlib.closing(batches), made.parallel.active():
             made.learner.fit(
-                as_batches(batches, standing.step, made.parallel),
+                as_batches(batches, standing.step, made.parallel, made.takes_both),
                 initial_epoch=round_number,
                 epochs=round_number + 1 if in_round else plan.rounds,
                 steps_per_epoch=plan.round_steps - in_round if keras.backend.backend() == "tensorflow" else None,
-                callbacks=[*([Progress(plan.steps, standing.step)] if on_terminal else []), *watching, validation, *_tensorboard(run)],
+                callbacks=[*([Progress(plan.steps, standing.step, made.figures)] if on_terminal else []), *watching, validation, *_tensorboard(run)],
                 verbose=0,
                 shuffle=False,
             )
@@ -235,20 +236,32 @@ def _tensorboard(run: Run) -> list[keras.callbacks.Callback]:
 def illustrate(plan: Plan, run: Run, model: keras.Model, say: Say) -> None:
     """Draw the comparison of the first validation image, with what the model began with where that was a run, and the run's curve."""
     case = plan.cases[0]
-    made = {"SR": case.finish(super_resolve(model, case.lr))}
+    enlarge = enlarger(plan, model)
+    made = {"SR": case.finish(enlarge(case.lr))}
     if run.initial.is_file():
         kept = model.get_weights()
         load_weights(model, run.initial)
-        made = {"begun with": case.finish(super_resolve(model, case.lr))} | made
+        made = {"begun with": case.finish(enlarge(case.lr))} | made
         model.set_weights(kept)
     found = [(name, case.pictured(image), case.figures(image)[0]) for name, image in made.items()]
     plots.draw_comparison(run.comparison, [("LR, bicubic", case.pictured(case.bicubic), case.bicubic_psnr), *found, ("HR", case.hr, None)], case.name)
     say(f"picture: {run.comparison}")
+    if run.samples.is_dir():
+        _draw_strip(run, say)
     try:
         plots.draw_curve(run.curve, run.history)
         say(f"curve: {run.curve}")
     except RequestError as error:
         say(f"no curve: {brief(error)}")
+
+
+def _draw_strip(run: Run, say: Say, most: int = 6) -> None:
+    """Draw what a diffusion model made of one image over time, at some validations evenly spread."""
+    files = sorted(run.samples.glob("step-*.png"))
+    chosen = [files[place] for place in sorted({round(place) for place in np.linspace(0, len(files) - 1, min(most, len(files)))})]
+    pictures = np.stack([read_image(file) for file in chosen])
+    plots.draw_sheet(run.strip, [("over time", pictures)], [f"step {int(file.stem.removeprefix('step-'))}" for file in chosen])
+    say(f"over time: {run.strip}")
 
 
 def check_first_step(request: TrainRequest, say: Say = print) -> None:
@@ -276,9 +289,9 @@ def expected_seconds(request: TrainRequest) -> float:
 
 def _first_steps(plan: Plan, timed: int = 10) -> tuple[float, float]:
     """Return the first step's loss, and how many seconds the steps after it take."""
-    learner, drawn = compile_for_training(plan).learner, feed(plan)
+    made, drawn = compile_for_training(plan), feed(plan)
     drawn.open(timed)  # no sampler has to learn from these
-    batches = iter(drawn)
+    learner, batches = made.learner, (given(*batch, made.takes_both) for batch in drawn)
     loss = learner.train_on_batch(*next(batches))
     started = time.monotonic()
     for _ in range(timed):

@@ -19,7 +19,6 @@ from visionfw.training.step import from_bytes
 #: What a round tells of the game, beside the loss.
 FIGURES = ("content", "adversarial", "discriminator", "real_accuracy", "fake_accuracy", "colour_shift")
 _PENALTY = 10.0  # WGAN-GP's
-_LEAST = 1e-6
 _MOST_SHIFT = 16  # pixels: of the strides of discriminators together
 _SURE, _SHIFTED = 0.99, 3.0  # share of images told; grey levels
 
@@ -29,7 +28,7 @@ class Adversarial(keras.Model):
 
     Args:
         enlarge: uint8 LR patches -> SR in [0, 1].
-        discriminator: images -> logits, or a dictionary of outputs with 'logits' or 'probability'.
+        discriminator: images -> logits.
         game: from adversarial.GAMES.
         weight: of the generator's adversarial loss beside its content loss.
         colour: of the generator's images.
@@ -76,12 +75,13 @@ class Adversarial(keras.Model):
 
     def _judge(self, images):
         """Return the logits of images; the discriminator learns through them."""
-        return logits_of(self.discriminator(images, training=True))
+        return ops.cast(self.discriminator(images, training=True), "float32")
 
     def _judge_held(self, images):
         """Return the same with the discriminator's weights held still."""
         trainable, others = self._values()
-        return logits_of(self.discriminator.stateless_call([ops.stop_gradient(value) for value in trainable], others, images, training=True)[0])
+        told, _ = self.discriminator.stateless_call([ops.stop_gradient(value) for value in trainable], others, images, training=True)
+        return ops.cast(told, "float32")
 
     def _penalty(self, real, made):
         """Punish a slope other than 1 at images between the real and the made ones."""
@@ -89,23 +89,13 @@ class Adversarial(keras.Model):
         trainable, others = self._values()
 
         def total(images):
-            return ops.sum(logits_of(self.discriminator.stateless_call(trainable, others, images, training=True)[0]))
+            return ops.sum(ops.cast(self.discriminator.stateless_call(trainable, others, images, training=True)[0], "float32"))
 
         return gradient_penalty(input_gradient(total, share * real + (1.0 - share) * made))
 
     def _values(self):
         variables = self.discriminator.trainable_variables, self.discriminator.non_trainable_variables
         return [[ops.convert_to_tensor(variable) for variable in kind] for kind in variables]
-
-
-def logits_of(told):
-    """Return the logits in what a discriminator returns, float32."""
-    if not isinstance(told, Mapping):
-        return ops.cast(told, "float32")
-    if "logits" in told:
-        return ops.cast(told["logits"], "float32")
-    probability = ops.clip(ops.cast(told["probability"], "float32"), _LEAST, 1.0 - _LEAST)
-    return ops.log(probability) - ops.log(1.0 - probability)
 
 
 def told_of(figures: Mapping[str, float]) -> str:
@@ -116,16 +106,17 @@ def told_of(figures: Mapping[str, float]) -> str:
     )
 
 
-def warnings_of(figures: Mapping[str, float], colour_before: float) -> list[str]:
+def warnings_of(figures: Mapping[str, float], colour_before: float, game: str) -> list[str]:
     """Say what goes wrong in a round: a discriminator that always or never tells images apart, colours that shift.
 
     Args:
         figures: the round's.
         colour_before: the first round's colour_shift, grey levels.
+        game: from adversarial.GAMES; wgan_gp's critic may tell all apart and still lead the generator.
     """
     real, fake = figures["real_accuracy"], figures["fake_accuracy"]
     said = []
-    if min(real, fake) > _SURE:
+    if min(real, fake) > _SURE and game != "wgan_gp":
         said.append(f"the discriminator tells {min(real, fake):.1%} apart, and the generator learns little from it: try a lower --discriminator_rate")
     if min(real, fake) < 1 - _SURE:
         said.append(f"the discriminator takes {1 - min(real, fake):.1%} for the other kind, and has collapsed: try a higher --discriminator_rate")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -16,18 +17,22 @@ from visionfw.devices import compute_in_parts, gpu_has_bfloat16, jit_compile, ke
 from visionfw.errors import RequestError, brief
 from visionfw.feature_weights import read_feature_weights
 from visionfw.graph.build import compile_model
+from visionfw.inference import super_resolve
 from visionfw.loss_terms import LossTerm, read_loss
 from visionfw.metrics.features import Vgg19
 from visionfw.metrics.tensors import psnr_per_image
+from visionfw.noise_schedules import NoiseSchedule, read_noise_schedule
 from visionfw.progress import counter
+from visionfw.refinement import Refiner, Target
 from visionfw.samplers import make
+from visionfw.training.diffusion import Diffusion
 from visionfw.training.discriminator import build_discriminator
 from visionfw.training.gan import FIGURES, Adversarial
 from visionfw.training.losses import weighted_sum
 from visionfw.training.muon import inner_kernels
 from visionfw.training.paired import Paired
 from visionfw.training.parallel import Parallel, start
-from visionfw.training.plan import Plan
+from visionfw.training.plan import Plan, is_diffusion
 from visionfw.training.schedules import learning_rate, optimizer, rate_factors
 from visionfw.training.scores import PatchScores
 from visionfw.training.step import against_bytes, on_bytes
@@ -68,6 +73,11 @@ class Learning:
         """The discriminator; None in a plain training."""
         return self.learner.discriminator if isinstance(self.learner, Adversarial) else None
 
+    @property
+    def takes_both(self) -> bool:
+        """The learner puts noise into the HR patches itself."""
+        return isinstance(self.learner, Diffusion)
+
 
 def compile_for_training(plan: Plan, rate_factor: float = 1.0) -> Learning:
     """Build the model under the plan's policy, ready to learn at a learning rate of `rate_factor` times the request's."""
@@ -82,14 +92,17 @@ def _compile(plan: Plan, rate_factor: float, parallel: Parallel) -> Learning:
     keep_freed_memory()
     parts = _parts(plan)
     model = _build(plan)
-    learner = on_bytes(model, colour, parts)
+    loss = content_loss(plan)
+    if is_diffusion(plan.checked):
+        learner, loss = Diffusion(model, *refining(plan), loss, request.seed), None
+    else:
+        learner, loss = on_bytes(model, colour, parts), against_bytes(loss, colour)
     optimising = _optimizer(plan, model, rate_factor)
     if plan.discriminator is not None:
         with precision(plan.policy):
-            judge = build_discriminator(plan.discriminator, request)
+            judge = build_discriminator(plan.discriminator)
         learner = Adversarial(learner, judge, request.adversarial, request.adversarial_weight, colour, request.seed)
         optimising = Paired(optimising, _discriminator_optimizer(plan, judge, rate_factor), judge.trainable_variables)
-    loss = against_bytes(content_loss(plan), colour)
     metrics = _metrics(plan, loss, against_bytes(psnr_per_image, colour))
     learner.compile(optimising, loss=loss, metrics=metrics, jit_compile=jit_compile())
     with parallel.alone():
@@ -103,12 +116,34 @@ def _build(plan: Plan) -> keras.Model:
     try:
         with precision(plan.policy):
             model = compile_model(plan.checked)
-        model(np.zeros((1, side, side, plan.checked.definition.channels), np.float32), training=False)
+        model(_example(model, side, plan.request.scale), training=False)
     except Exception as error:  # what only Keras finds, building a layer or running it
         raise RequestError(f"{plan.checked.definition.name} cannot be built: {brief(error)}") from error
     if plan.initial is not None:
         load_weights(model, plan.initial)
     return model
+
+
+def _example(model: keras.Model, side: int, scale: int) -> Any:
+    """Return zeros of the shape of one patch, for every input of a model."""
+
+    def zeros(tensor: Any) -> np.ndarray:
+        length = side * scale if tensor.name == "noisy" else side
+        return np.zeros([1, *(length if size is None else size for size in tensor.shape[1:])], np.float32)
+
+    return keras.tree.map_structure(zeros, model.input)
+
+
+def refining(plan: Plan) -> tuple[NoiseSchedule, Target, int]:
+    """Return how a diffusion model's noise grows, what it is put into, and the scale."""
+    return read_noise_schedule(plan.request.noise_schedule), Target(plan.request.noise_target), plan.request.scale
+
+
+def enlarger(plan: Plan, model: keras.Model) -> Callable:
+    """Return what enlarges a validation image, (h, w, channels) in [0, 1]."""
+    if is_diffusion(plan.checked):
+        return Refiner(model, *refining(plan), plan.request.sampling_steps, seed=plan.request.seed)
+    return partial(super_resolve, model)
 
 
 def _optimizer(plan: Plan, model: keras.Model, rate_factor: float) -> keras.optimizers.Optimizer:
@@ -128,19 +163,17 @@ def _discriminator_optimizer(plan: Plan, judge: keras.Model, rate_factor: float)
 def content_loss(plan: Plan, terms: Sequence[LossTerm] | None = None) -> Callable:
     """Return how far the model's images in [0, 1] are from the reference, (batch,), by all of the request's terms or by some."""
     request = plan.request
-    flag = "--content_loss" if request.content_loss else "--loss"
-    instead = f"; without them, pixels alone: {flag}=l1" + (" with --adversarial" if request.adversarial else "")
 
     def vgg(term: LossTerm) -> Callable:
-        if plan.checked.definition.colour == "y":
-            raise RequestError(f"{flag}=vgg: compares RGB images, and {plan.checked.definition.name} makes luma alone")
-        return Vgg19(term.layer, read_feature_weights(request.feature_weights), request.allow_download, f"{flag}=vgg", instead)
+        return Vgg19(term.layer, read_feature_weights(request.feature_weights), request.allow_download)
 
-    return weighted_sum(terms or read_loss(request.objective), request.patch_size * request.scale, vgg)
+    return weighted_sum(terms or read_loss(request.objective), vgg)
 
 
 def _parts(plan: Plan) -> int:
     """Return in how many parts a batch is computed: one a core of a processor, where no layer looks at the batch as a whole."""
+    if is_diffusion(plan.checked):
+        return 1
     looks_at_all = any(call.link.layer == "BatchNormalization" or call.function is not None for call in plan.checked.expanded.calls)
     if keras.backend.backend() != "tensorflow" or looks_at_all or gpu_has_bfloat16() is not None:
         return 1
@@ -188,11 +221,11 @@ def feed(plan: Plan, first_round: int = 0, state: Mapping[str, Any] | None = Non
     return Feed(plan.source, sampler, request.batch_size, plan.round_steps, plan.augmentation, request.seed, first_round)
 
 
-def as_batches(batches: Feed, start: int = 0, parallel: Parallel | None = None):
+def as_batches(batches: Feed, start: int = 0, parallel: Parallel | None = None, both: bool = False):
     """Return batches from a number on, or this process' part of them, as the backend in use takes them."""
     if keras.backend.backend() == "tensorflow":
-        return as_dataset(batches, start)
-    return as_rounds(batches, start, parallel.share(batches.batch_size) if parallel else slice(None))
+        return as_dataset(batches, start, both)
+    return as_rounds(batches, start, parallel.share(batches.batch_size) if parallel else slice(None), both)
 
 
 def float32_twin(plan: Plan) -> keras.Model:

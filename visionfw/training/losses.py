@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 
 from keras import ops
 
-from visionfw.errors import RequestError
 from visionfw.loss_terms import LossTerm
 from visionfw.metrics.tensors import ssim_per_image
 from visionfw.numerics import LUMA_COEFFICIENTS
@@ -77,25 +76,13 @@ LOSSES = {
 }
 
 
-def weighted_sum(terms: Sequence[LossTerm], side: int, vgg: Callable[[LossTerm], Callable] | None = None) -> Callable:
+def weighted_sum(terms: Sequence[LossTerm], vgg: Callable[[LossTerm], Callable] | None = None) -> Callable:
     """Return the loss that some terms make together, (batch,).
 
     Args:
         terms: what `loss_terms.read_loss` returned.
-        side: of the HR patches in pixels.
         vgg: makes the features that a term `vgg` compares, a function of images; needed where there is such a term.
-
-    Raises:
-        RequestError: patches are too small for SSIM's window, for VGG19's layer, or for the border that is left out; or what `vgg` raises.
     """
-    for term in terms:
-        least = 2 ** (int(term.layer[4]) - 1)
-        if term.name == "ssim" and side < 11:
-            raise RequestError(f"--loss=ssim: its window is 11 x 11, and HR patches are {side} x {side}")
-        if term.name == "mse_central" and 2 * term.border >= side:
-            raise RequestError(f"--loss=mse_central:border={term.border}: nothing is left of HR patches of {side} x {side}")
-        if term.name == "vgg" and side < least:
-            raise RequestError(f"--loss=vgg:layer={term.layer}: needs HR patches of {least} x {least} at least, not {side} x {side}")
     values = [(term.weight, _value_of(term, vgg)) for term in terms]
 
     def loss(reference, made):

@@ -39,8 +39,8 @@ class Paired(keras.optimizers.Optimizer):
 
     @property
     def refused(self):
-        """Steps whose gradient was not finite, of both."""
-        return ops.add(self.generator.refused, self.discriminator.refused)
+        """Steps whose gradient was not finite, of the network that had more of them."""
+        return ops.maximum(self.generator.refused, self.discriminator.refused)
 
     @property
     def learning_rate(self):

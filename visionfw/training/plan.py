@@ -23,10 +23,14 @@ from visionfw.devices import choose_precision
 from visionfw.errors import RequestError, VisionfwError, some
 from visionfw.evaluation.protocol import Case, Protocol
 from visionfw.evaluation.protocol import prepare as prepare_case
+from visionfw.feature_weights import read_feature_weights
 from visionfw.graph.check import Checked, examine
+from visionfw.graph.records import Definition
 from visionfw.graph.variants import initialised, normalised
 from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.initializers import read_initializer
+from visionfw.loss_terms import read_loss, size_problems
+from visionfw.metrics.features import weights_of
 from visionfw.progress import counter
 from visionfw.runs import Run
 from visionfw.sampler_options import SamplerChoice, read_sampler
@@ -34,6 +38,7 @@ from visionfw.training.discriminator import read_discriminator
 
 _DEFAULT_STEPS = 7000
 _ROUND_PATCHES = 1600
+_NOISE_LOSSES = ("l1", "mse", "charbonnier")
 Say = Callable[[str], None]
 
 
@@ -87,7 +92,7 @@ def prepare(request: TrainRequest, say: Say, own: Run | None = None) -> Plan:
     """
     source, initial = _beginning(request, own)
     checked = examine(source.dictionary, request.scale, source.functions)
-    _trainable(checked)
+    _trainable(checked, request)
     initializer = read_initializer(request.initializer)
     if initializer:
         changed = initialised(checked.definition, initializer)
@@ -96,6 +101,7 @@ def prepare(request: TrainRequest, say: Say, own: Run | None = None) -> Plan:
         checked = examine(changed, request.scale, source.functions)
     if checked.definition.pre_upsample and "pre_upsample" not in source.dictionary:
         say(f"{checked.definition.name} keeps the image's size: it is given the LR image enlarged by bicubic")
+    _refuse_objective(request, checked.definition)
     discriminator = read_discriminator(request, checked)
     if discriminator is not None and initial is None:
         say("adversarial training from first weights: it mostly begins from a run that was trained without (--init_from=RUN)")
@@ -200,11 +206,52 @@ def _told_of_data(sets: Sequence[ImageSet], patches: PatchSource, how: Degradati
         yield f"read as RGB of 8 bits, upright: {', '.join(f'{count} {word}' for word, count in odd.most_common())}"
 
 
-def _trainable(checked: Checked) -> None:
+def is_diffusion(checked: Checked) -> bool:
+    """Tell whether a dictionary is one of a network that says what noise is in an image."""
+    inputs, outputs = (dict(pairs) for pairs in (checked.definition.graph.inputs, checked.definition.graph.outputs))
+    return set(outputs) == {"noise"} and any(set(inputs) == {"lr", "noisy", level} for level in ("noise_level", "step"))
+
+
+def _refuse_objective(request: TrainRequest, definition: Definition) -> None:
+    """Refuse a loss that the patches are too small for, or whose network has no weights or no colours to look at."""
+    flag = "--content_loss" if request.content_loss else "--loss"
+    terms = read_loss(request.objective)
+    problems = [f"{flag}={problem}" for problem in size_problems(terms, request.patch_size * request.scale)]
+    if any(term.name == "vgg" for term in terms):
+        problems += [f"{flag}=vgg: compares RGB images, and {definition.name} makes luma alone"] if definition.colour == "y" else []
+        try:
+            weights_of("vgg19", f"{flag}=vgg", read_feature_weights(request.feature_weights), request.allow_download)
+        except RequestError as error:
+            instead = f"{flag}=l1" + (" with --adversarial" if request.adversarial else "")
+            problems.append(f"{error}; without them, pixels alone: {instead}")
+    if problems:
+        raise RequestError("\n".join(problems))
+
+
+def _refuse_with_diffusion(request: TrainRequest, definition: Definition) -> None:
+    """Refuse what does not go with a diffusion model."""
+    problems = [
+        f"--{name}: {definition.name} is a diffusion model, which this does not go with" for name in ("adversarial", "normalise") if getattr(request, name)
+    ]
+    wrong = [term.name for term in read_loss(request.loss) if term.name not in _NOISE_LOSSES]
+    problems += [f"--loss={name}: {definition.name} is a diffusion model, which compares noise: {', '.join(_NOISE_LOSSES)}" for name in wrong]
+    problems += [f"{definition.name}: a diffusion model makes RGB images, not luma"] if definition.colour != "rgb" else []
+    problems += ["--devices: a diffusion model is trained on one device"] if request.devices > 1 else []
+    if problems:
+        raise RequestError("\n".join(problems))
+
+
+def _trainable(checked: Checked, request: TrainRequest) -> None:
     definition = checked.definition
     if checked.scale is None:
         raise RequestError(f"{definition.name}: its output is no image, so it cannot be trained for super-resolution by itself")
+    if is_diffusion(checked):
+        _refuse_with_diffusion(request, definition)
+        return
     if len(definition.graph.inputs) > 1 or "sr" not in dict(definition.graph.outputs):
-        raise RequestError(f"{definition.name}: train.py trains models of one input whose output (or one of them) is named 'sr'")
+        raise RequestError(
+            f"{definition.name}: train.py trains models of one input whose output (or one of them) is named 'sr', and diffusion models: "
+            "inputs 'lr', 'noisy' and 'noise_level' or 'step', output 'noise'"
+        )
     if len(definition.graph.outputs) > 1:
         raise RequestError(f"{definition.name}: has several outputs, and there is no loss for {', '.join(name for name, _ in definition.graph.outputs)}")

@@ -1,0 +1,226 @@
+"""A diffusion model trains as any other, and makes the same images from the same seed."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from visionfw.checkpoints import load_run
+from visionfw.config import TrainRequest
+from visionfw.config.recipes import with_recipe
+from visionfw.errors import RequestError
+from visionfw.noise_schedules import read_noise_schedule
+from visionfw.refinement import Refiner, Target
+from visionfw.runs import Run
+from visionfw.training import callbacks
+from visionfw.training.fit import train
+from visionfw.training.learner import compile_for_training
+from visionfw.training.plan import prepare
+
+REQUEST = TrainRequest(
+    model="sr3",
+    model_args=(("filters", 8),),
+    batch_size=4,
+    patch_size=4,
+    steps=8,
+    validate_every=4,
+    sampler="uniform",
+    loss="mse",
+    optimizer="adam",
+    learning_rate=1e-3,
+    ema=0.9,
+    sampling_steps=1,
+    noise_target="residual",
+)
+
+
+def quiet(line):
+    pass
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """One small image to validate on."""
+    from visionfw.data.datasets import find_sets
+    from visionfw.imaging.files import read_image, write_image
+
+    folder = tmp_path_factory.mktemp("images")
+    write_image(folder / "small.png", read_image(find_sets("embedded/test")[0].hr[1])[:64, :64])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(small, tmp_path_factory):
+    """A finished run."""
+    return train(replace(REQUEST, val_data=str(small), run_dir=str(tmp_path_factory.mktemp("runs") / "whole")), quiet)
+
+
+def arrays_of(run):
+    with np.load(run.checkpoint) as file:
+        return {key: file[key] for key in file.files if key != "standing"}
+
+
+def test_what_the_network_is_given_and_asked(small):
+    """The noisy patch is the closed form of a level between two steps, and the loss that of the noise."""
+    plan = prepare(replace(REQUEST, val_data=str(small), noise_target="image"), quiet)
+    learner = compile_for_training(plan).learner
+    lr, hr = plan.source.read(np.arange(4))
+    seen = {}
+    network = learner.network
+    learner.network = lambda given, training=None: (seen.update({name: np.asarray(value) for name, value in given.items()}), network(given, training=training))[
+        1
+    ]
+    told = {name: np.asarray(value) for name, value in learner({"lr": lr, "hr": hr}).items()}
+    root = seen["noise_level"].reshape(4, 1, 1, 1)
+    np.testing.assert_allclose(seen["noisy"], root * (hr / 127.5 - 1) + np.sqrt(1 - root**2) * told["noise"], atol=1e-5)
+    roots = np.sqrt(read_noise_schedule("linear").gammas())
+    assert ((root >= roots[-1]) & (root <= 1)).all() and len(np.unique(root)) == 4
+    loss = float(learner.compute_loss(None, None, told))
+    assert loss == pytest.approx(np.square(told["noise"] - told["estimate"]).mean(), rel=1e-5)
+    np.testing.assert_allclose(seen["lr"], lr / 255, atol=1e-6)
+
+
+def test_one_look_that_tells_the_noise_gives_the_image(small):
+    plan = prepare(replace(REQUEST, val_data=str(small)), quiet)
+    learner = compile_for_training(plan).learner
+    lr, hr = plan.source.read(np.arange(2))
+    noise = {}
+    random = learner.random
+
+    def knowing(given, training=None):
+        enlarged = np.asarray(learner.bicubic(lr.astype(np.float32) / 255))
+        image = (hr / np.float32(255) - enlarged) * 4
+        root = np.asarray(given["noise_level"]).reshape(-1, 1, 1, 1)
+        noise["seen"] = (np.asarray(given["noisy"]) - root * image) / np.sqrt(1 - root**2)
+        return noise["seen"]
+
+    learner.network = knowing
+    assert random is learner.random
+    np.testing.assert_allclose(np.asarray(learner({"lr": lr, "hr": hr})["sr"]), hr / 255, atol=0.02)
+
+
+def test_the_run_holds_what_was_made_over_time(whole):
+    with whole.history.open() as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["step"] for row in rows] == ["4", "8"]
+    assert all(np.isfinite(float(row["loss"])) for row in rows)
+    assert sorted(file.name for file in whole.samples.iterdir()) == ["step-0000004.png", "step-0000008.png"]
+    assert whole.strip.exists()
+
+
+@pytest.mark.slow
+def test_it_goes_on_as_if_nothing_had_happened(whole, small, tmp_path, monkeypatch):
+    on_end = callbacks.Validation.on_train_batch_end
+
+    def press(self, batch, logs=None):
+        if self.standing.step == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        on_end(self, batch, logs)
+
+    request = replace(REQUEST, val_data=str(small), run_dir=str(tmp_path / "run"))
+    monkeypatch.setattr(callbacks.Validation, "on_train_batch_end", press)
+    with pytest.raises(KeyboardInterrupt):
+        train(request, quiet)
+    monkeypatch.undo()
+    train(request, quiet, resume=True)
+    made = arrays_of(Run(tmp_path / "run"))
+    for key, value in arrays_of(whole).items():
+        np.testing.assert_array_equal(made[key], value, err_msg=key)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("backend", "arguments"), [("jax", "continuous=false"), ("torch", "continuous=true")])
+def test_it_trains_on_other_backends(backend, arguments, small, tmp_path, root):
+    pytest.importorskip(backend)
+    line = [sys.executable, "train.py", "--model=sr3", f"--model_args=filters=8,{arguments}", "--steps=2", "--batch_size=2", "--patch_size=4"]
+    line += ["--sampling_steps=1", f"--val_data={small}", "--validate_every=2", f"--run_dir={tmp_path / 'run'}"]
+    done = subprocess.run(line, cwd=root, env=os.environ | {"KERAS_BACKEND": backend}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "diffusion training, unless given: --optimizer=adam" in done.stdout
+
+
+def test_equal_seeds_make_equal_images(whole):
+    refiner = Refiner(load_run(whole), read_noise_schedule("linear"), Target("residual"), 4, steps=3)
+    lr = np.random.default_rng(0).random((9, 10, 3), np.float32)
+    first = refiner(lr)
+    assert first.shape == (36, 40, 3) and first.min() >= 0 and first.max() <= 1
+    np.testing.assert_array_equal(first, refiner(lr))
+    assert np.abs(first - replace(refiner, seed=1)(lr)).max() > 0.01
+    ancestral = replace(refiner, eta=None)
+    np.testing.assert_array_equal(ancestral(lr), ancestral(lr))
+
+
+def test_batches_share_nothing_but_the_network(whole):
+    refiner = Refiner(load_run(whole), read_noise_schedule("linear"), Target("residual"), 4, steps=2)
+    lr = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    np.testing.assert_allclose(refiner.batch(lr)[0], refiner(lr[0]), atol=0.2)  # the noise of a batch's first image is drawn first
+    assert refiner.batch(lr).shape == (2, 32, 32, 3)
+
+
+def test_tiles_of_a_network_that_sees_little_are_the_whole_image():
+    """Shared noise: with a network that looks one pixel far, tiles change nothing at all."""
+    import visionfw as vf
+
+    model = vf.build(
+        {
+            "name": "Local",
+            "scale": 2,
+            "pre_upsample": "bicubic",
+            "inputs": {"lr": "lr", "noisy": "noisy", "noise_level": "level"},
+            "shapes": {"noise_level": [1]},
+            "outputs": {"noise": "noise"},
+            "merge": [("lr", "noisy", "given"), ("head", "told", "shifted")],
+            "merge_sub": ["Concatenate", "Add"],
+            "layer": [("level", "told")],
+            "layer_sub": "Dense",
+            "layer_par": {"units": 8},
+            "conv": [("given", "head"), ("shifted", "noise")],
+            "conv_par": [{"filters": 8}, {"filters": 3}],
+        }
+    )
+    refiner = Refiner(model, read_noise_schedule("linear:steps=10,first=0.01,last=0.5"), Target("image"), 2, steps=4, tile=0)
+    lr = np.random.default_rng(3).random((60, 70, 3), np.float32)
+    np.testing.assert_allclose(replace(refiner, tile=16)(lr), refiner(lr), atol=2e-5)
+
+
+def test_levels_keep_their_kind(whole):
+    refiner = Refiner(load_run(whole), read_noise_schedule("linear"), Target("residual"), 4, steps=1)
+    assert refiner.levels(np.full((6, 5), 200, np.uint8)).shape == (24, 20)
+    made = refiner.levels(np.full((6, 5, 3), 50_000, np.uint16))
+    assert made.dtype == np.uint16 and made.shape == (24, 20, 3)
+
+
+def test_evaluate_draws_several_and_says_so(whole, small, capsys):
+    from visionfw.cli.evaluate import run
+
+    run("evaluate.py", [f"--run={whole.folder}", f"--test_data={small}", "--samples=2", "--sampling_steps=2", "--sampling=ddpm"])
+    said = capsys.readouterr().out
+    assert "psnr_spread" in said and "consistency" in said
+    assert "a diffusion model draws one of the images that fit" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"loss": "l1+luma"}, "--loss=luma: SR3 is a diffusion model, which compares noise: l1, mse, charbonnier"),
+        ({"adversarial": "vanilla"}, "--adversarial: SR3 is a diffusion model, which this does not go with"),
+        ({"normalise": True}, "--normalise: SR3 is a diffusion model"),
+    ],
+)
+def test_what_does_not_go_with_it_is_told(changes, sentence, tmp_path):
+    with pytest.raises(RequestError, match=sentence):
+        train(replace(REQUEST, **changes, run_dir=str(tmp_path / "run")), quiet)
+    assert not (tmp_path / "run").exists()
+
+
+def test_recipes_give_way_to_what_is_given():
+    values, said = with_recipe({"loss": "l1", "optimizer": "sgd", "patch_size": 8}, {"loss", "optimizer"}, "diffusion")
+    assert (values["loss"], values["optimizer"], values["patch_size"]) == ("l1", "sgd", 16)
+    assert "--patch_size=16" in said and "--loss" not in said
+    assert with_recipe({"loss": "l1"}, set(), "plain") == ({"loss": "l1"}, "")
+    assert "content_loss" not in with_recipe({"adversarial": "vanilla"}, {"loss"}, "adversarial")[0]

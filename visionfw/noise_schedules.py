@@ -1,0 +1,117 @@
+"""How a diffusion model's noise grows, as it is written and as numbers; no Keras here.
+
+gamma(t) is the share of the image that is left in the variance after t of T steps: 1 at t = 0, nearly 0 at t = T (alpha bar in DDPM).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from visionfw.errors import RequestError, unknown
+
+SCHEDULES = {
+    "linear": "beta grows in a straight line (SR3): linear:steps=2000,first=1e-6,last=0.01",
+    "cosine": "gamma falls as a cosine squared (Nichol and Dhariwal): cosine:steps=1000",
+}
+#: What the noise is put into: the image itself, as SR3 has it, or what bicubic enlargement lacks of it, as SRDiff has it.
+TARGETS = {
+    "image": "the image in [-1, 1] (SR3)",
+    "residual": "what the bicubic enlargement lacks, times 4 (after SRDiff): the LR image's colours are kept without being learned",
+}
+_DEFAULTS = {"linear": {"steps": 2000, "first": 1e-6, "last": 0.01}, "cosine": {"steps": 1000}}
+_COSINE_OFFSET, _MOST_BETA = 0.008, 0.999
+
+
+@dataclass(frozen=True)
+class NoiseSchedule:
+    """A schedule.
+
+    Attributes:
+        name: from SCHEDULES.
+        steps: T.
+        first, last: beta of the first and of the last step, of a linear one.
+    """
+
+    name: str
+    steps: int
+    first: float = 0.0
+    last: float = 0.0
+
+    def gammas(self) -> np.ndarray:
+        """Return gamma(0) .. gamma(T), (T + 1,) float64.
+
+        References: Ho et al., Denoising Diffusion Probabilistic Models, 2020; Nichol and Dhariwal, Improved Denoising Diffusion
+        Probabilistic Models, 2021, equation 17.
+        """
+        if self.name == "linear":
+            betas = np.linspace(self.first, self.last, self.steps)
+        else:
+            angles = (np.arange(self.steps + 1) / self.steps + _COSINE_OFFSET) / (1 + _COSINE_OFFSET) * (math.pi / 2)
+            squares = np.cos(angles) ** 2
+            betas = np.minimum(1 - squares[1:] / squares[:-1], _MOST_BETA)
+        return np.concatenate([[1.0], np.cumprod(1.0 - betas)])
+
+    def steps_back(self, count: int) -> np.ndarray:
+        """Return `count` step numbers to sample by, evenly spread, from T down, and 0 behind them, (count + 1,)."""
+        return np.round(np.linspace(self.steps, 0, min(count, self.steps) + 1)).astype(int)
+
+
+def read_noise_schedule(text: str) -> NoiseSchedule:
+    """Read NAME, or NAME:KEY=VALUE,... Raises RequestError."""
+    name, _, rest = text.partition(":")
+    if name not in SCHEDULES:
+        raise RequestError(f"--noise_schedule: {unknown('schedule', name, SCHEDULES)}")
+    values = dict(_DEFAULTS[name])
+    for part in filter(None, (entry.strip() for entry in rest.split(","))):
+        key, _, value = (side.strip() for side in part.partition("="))
+        if key not in values:
+            raise RequestError(f"--noise_schedule: {unknown('parameter', key, values)}")
+        try:
+            values[key] = int(value) if key == "steps" else float(value)
+        except ValueError:
+            raise RequestError(f"--noise_schedule: {key} must be a number, not {value!r}") from None
+    if values["steps"] < 1:
+        raise RequestError(f"--noise_schedule: steps must be at least 1, not {values['steps']}")
+    if name == "linear" and not 0 < values["first"] <= values["last"] < 1:
+        raise RequestError("--noise_schedule: 0 < first <= last < 1 must hold")
+    return NoiseSchedule(name, **values)
+
+
+def noised(image, noise, gamma):
+    """Return an image with noise in it: sqrt(gamma) x image + sqrt(1 - gamma) x noise. Arrays or tensors alike."""
+    return gamma**0.5 * image + (1.0 - gamma) ** 0.5 * noise
+
+
+def denoised(noisy, noise, gamma):
+    """Return the image that noise was put into: the inverse of `noised`."""
+    return (noisy - (1.0 - gamma) ** 0.5 * noise) / gamma**0.5
+
+
+def ddpm_step(noisy, image, gamma: float, before: float, fresh):
+    """Take one ancestral step back: draw from the posterior of the image with less noise, given the noisy one and what it shows.
+
+    Args:
+        noisy: with the noise of `gamma`.
+        image: what the network thinks it shows.
+        gamma: now.
+        before: gamma after the step, larger.
+        fresh: standard normal noise.
+
+    Reference: Ho et al. 2020, equations 6 and 7.
+    """
+    beta = 1.0 - gamma / before
+    mean = before**0.5 * beta / (1.0 - gamma) * image + (1.0 - beta) ** 0.5 * (1.0 - before) / (1.0 - gamma) * noisy
+    return mean + (beta * (1.0 - before) / (1.0 - gamma)) ** 0.5 * fresh
+
+
+def ddim_step(noisy, image, gamma: float, before: float, fresh, eta: float = 0.0):
+    """Take one step back along the noise that the network sees; with `eta` 0 nothing is random, with 1 it is as random as `ddpm_step`.
+
+    Reference: Song et al., Denoising Diffusion Implicit Models, ICLR 2021, equations 12 and 16.
+    """
+    noise = (noisy - gamma**0.5 * image) / (1.0 - gamma) ** 0.5
+    spread = eta * ((1.0 - before) / (1.0 - gamma) * (1.0 - gamma / before)) ** 0.5
+    return before**0.5 * image + max(1.0 - before - spread**2, 0.0) ** 0.5 * noise + spread * fresh

@@ -1,0 +1,70 @@
+"""Training a diffusion model as a plain fit: noise is put into the HR patches on the device, and the network says what it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from keras import ops
+
+from visionfw.layers import Bicubic
+from visionfw.noise_schedules import NoiseSchedule, denoised, noised
+from visionfw.refinement import Target, level_name
+from visionfw.training.step import from_bytes
+
+
+class Diffusion(keras.Model):
+    """A network that tells noise, learning from uint8 patches.
+
+    Reads {'lr': (batch, p, p, 3), 'hr': (batch, s p, s p, 3)} uint8 and gives 'sr', what one look makes of the noisy image, in [0, 1],
+    with the 'noise' and the network's 'estimate' of it.
+
+    Args:
+        network: {'lr', 'noisy', 'noise_level' or 'step'} -> noise.
+        schedule: how noise grows.
+        target: what noise is put into.
+        scale: SR size / LR size.
+        figure: (noise, estimate) -> (batch,), what is minimised.
+        seed: of steps and noise.
+
+    Reference: Saharia et al., Image Super-Resolution via Iterative Refinement, section 2.4: the noise level is drawn between those of
+    two neighbouring steps.
+    """
+
+    def __init__(self, network: keras.Model, schedule: NoiseSchedule, target: Target, scale: int, figure: Callable, seed: int):
+        super().__init__(name=network.name)
+        self.network, self.target, self.figure = network, target, figure
+        self.bicubic = Bicubic(scale, dtype="float32")
+        self.level = level_name(network)
+        self.roots = np.sqrt(schedule.gammas()).astype(np.float32)
+        self.random = keras.random.SeedGenerator(seed)
+        self.built = True
+
+    def call(self, patches, training=None):
+        lr, hr = (from_bytes(patches[name], "rgb") for name in ("lr", "hr"))
+        enlarged = self.bicubic(lr)
+        image = self.target.of(hr, enlarged)
+        noise = keras.random.normal(ops.shape(image), seed=self.random)
+        step, root = self._draw(ops.shape(image)[0])
+        gamma = ops.reshape(ops.square(root), (-1, 1, 1, 1))
+        noisy = noised(image, noise, gamma)
+        told = root if self.level == "noise_level" else ops.cast(step, "float32")
+        estimate = ops.cast(self.network({"lr": lr, "noisy": noisy, self.level: told[:, None]}, training=training), "float32")
+        sr = self.target.back(denoised(noisy, estimate, ops.maximum(gamma, 1e-4)), enlarged)
+        return {"sr": ops.clip(sr, 0.0, 1.0), "noise": noise, "estimate": estimate}
+
+    def _draw(self, count):
+        """Draw a step for each image, and the root of gamma: between two steps where the network takes it, else that of the step."""
+        roots = ops.convert_to_tensor(self.roots)
+        step = keras.random.randint((count,), 1, len(self.roots), seed=self.random)
+        after, before = ops.take(roots, step), ops.take(roots, step - 1)
+        if self.level == "step":
+            return step, after
+        return step, after + keras.random.uniform((count,), seed=self.random) * (before - after)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return ops.mean(self.figure(y_pred["noise"], y_pred["estimate"]))
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return super().compute_metrics(x, y, y_pred["sr"], sample_weight)
