@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from visionfw.layers import BatchNormalization, PReLU
+from visionfw.layers import BatchNormalization, GroupNormalization, PReLU
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fast path is TensorFlow's")
@@ -55,6 +55,14 @@ def test_normalisation_of_bfloat16_keeps_its_statistics_in_float32():
     np.testing.assert_allclose(tf.cast(made, "float32"), tf.cast(expected, "float32"), atol=0.05)
     for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=5e-3)
+
+
+@pytest.mark.parametrize("parameters", [{"groups": 2}, {"groups": 6, "epsilon": 1e-5}, {"groups": 3, "center": False}, {"groups": 1}])
+def test_normalisation_of_groups_is_keras_own(parameters):
+    x, upstream = values((3, 5, 7, 6)), values((3, 5, 7, 6), 1)
+    ours, theirs = pair(GroupNormalization, keras.layers.GroupNormalization, x.shape, **parameters)
+    for made, expected in zip(trained(ours, x, upstream), trained(theirs, x, upstream), strict=True):
+        np.testing.assert_allclose(made, expected, atol=2e-4, rtol=2e-4)
 
 
 def test_frozen_normalisation_does_not_learn():

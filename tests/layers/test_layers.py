@@ -26,6 +26,11 @@ def by_formula(name, x, weights):
     if name == "BatchNormalization":
         gamma, beta, mean, variance = weights
         return (x - mean) / np.sqrt(variance + parameters["epsilon"]) * gamma + beta
+    if name == "GroupNormalization":
+        gamma, beta = weights
+        grouped = x.reshape(2, 12, 2, 3)
+        mean, variance = (figure(axis=(1, 3), keepdims=True) for figure in (grouped.mean, grouped.var))
+        return ((grouped - mean) / np.sqrt(variance + 0.01)).reshape(x.shape) * gamma + beta
     if name == "PReLU":
         return np.where(x > 0, x, weights[0] * x)
     if name == "PixelShuffle":

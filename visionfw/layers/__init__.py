@@ -1,4 +1,4 @@
-"""Keras layers of the literature that Keras lacks, on keras.ops, and two of its own made faster; importing this registers them for saving and loading.
+"""Keras layers of the literature that Keras lacks, on keras.ops, and some of its own made faster; importing this registers them for saving and loading.
 
 Every layer tells `receptive_step() -> (taps, stride)`, one dimension: how many input samples an output sample reads, and how many
 input samples lie between two output samples (1/4 for a layer that enlarges by 4). SpectralConv2D is measured as the Conv2D that it is.
@@ -7,7 +7,7 @@ input samples lie between two output samples (1/4 for a layer that enlarges by 4
 from visionfw.layers.attention import SelfAttention, WindowAttention
 from visionfw.layers.channels import ChannelSlice, MeanShift
 from visionfw.layers.embedding import SinusoidalEmbedding
-from visionfw.layers.fast import BatchNormalization, PReLU
+from visionfw.layers.fast import BatchNormalization, GroupNormalization, PReLU
 from visionfw.layers.padding import ReflectPadding, ReplicatePadding
 from visionfw.layers.pooling import GlobalDeviationPooling2D
 from visionfw.layers.resampling import Bicubic, Nearest, PixelShuffle
@@ -21,6 +21,7 @@ LAYERS = {
         Bicubic,
         ChannelSlice,
         GlobalDeviationPooling2D,
+        GroupNormalization,
         MeanShift,
         Nearest,
         PReLU,

@@ -1,4 +1,4 @@
-"""Keras' batch normalisation and PReLU, computed faster where TensorFlow is the backend: the same values, gradients and weights.
+"""Keras' normalisation of batches and groups and PReLU, computed faster where TensorFlow is the backend: the same values, gradients and weights.
 
 They stand under Keras' own names in dictionaries. SRResNet is made of them: written as Keras writes them they take half of its step on
 a CPU.
@@ -7,6 +7,7 @@ a CPU.
 from __future__ import annotations
 
 import keras
+import numpy as np
 
 _LEAST_EPSILON = 1.001e-5  # TensorFlow's fused kernel raises a smaller one to this
 
@@ -37,6 +38,28 @@ class BatchNormalization(keras.layers.BatchNormalization):
         is_image = len(inputs.shape) == 4 and self.axis in (-1, 3) and not self.synchronized
         is_single = keras.backend.standardize_dtype(inputs.dtype) in ("float32", "bfloat16", "float16")
         return keras.backend.backend() == "tensorflow" and is_image and is_single and self.epsilon >= _LEAST_EPSILON and not getattr(self, "renorm", False)
+
+
+@keras.saving.register_keras_serializable(package="visionfw")
+class GroupNormalization(keras.layers.GroupNormalization):
+    """keras.layers.GroupNormalization; images on TensorFlow are normalised by one factor and one offset a channel, in two passes.
+
+    Reference: Wu and He, Group Normalization, ECCV 2018.
+    """
+
+    def call(self, inputs):
+        if keras.backend.backend() != "tensorflow" or len(inputs.shape) != 4 or self.axis not in (-1, 3) or not (self.scale and self.center):
+            return super().call(inputs)
+        import tensorflow as tf
+
+        x = tf.cast(inputs, "float32")
+        size = inputs.shape[-1] // self.groups
+        average = np.kron(np.eye(self.groups), np.full((size, size), 1 / size)).astype(np.float32)
+        mean = tf.reduce_mean(x, (1, 2)) @ average
+        variance = tf.reduce_mean(tf.math.squared_difference(x, mean[:, None, None]), (1, 2)) @ average
+        factor = tf.cast(self.gamma, "float32") * tf.math.rsqrt(variance + self.epsilon)
+        offset = tf.cast(self.beta, "float32") - mean * factor
+        return tf.cast(x * factor[:, None, None] + offset[:, None, None], self.compute_dtype)
 
 
 @keras.saving.register_keras_serializable(package="visionfw")

@@ -27,14 +27,15 @@ class Diffusion(keras.Model):
         scale: SR size / LR size.
         figure: (noise, estimate) -> (batch,), what is minimised.
         seed: of steps and noise.
+        parts: that the network takes a batch in, a divisor of its size; they do not wait for each other.
 
     Reference: Saharia et al., Image Super-Resolution via Iterative Refinement, section 2.4: the noise level is drawn between those of
     two neighbouring steps.
     """
 
-    def __init__(self, network: keras.Model, schedule: NoiseSchedule, target: Target, scale: int, figure: Callable, seed: int):
+    def __init__(self, network: keras.Model, schedule: NoiseSchedule, target: Target, scale: int, figure: Callable, seed: int, parts: int = 1):
         super().__init__(name=network.name)
-        self.network, self.target, self.figure = network, target, figure
+        self.network, self.target, self.figure, self.parts = network, target, figure, parts
         self.bicubic = Bicubic(scale, dtype="float32")
         self.level = level_name(network)
         self.roots = np.sqrt(schedule.gammas()).astype(np.float32)
@@ -50,9 +51,17 @@ class Diffusion(keras.Model):
         gamma = ops.reshape(ops.square(root), (-1, 1, 1, 1))
         noisy = noised(image, noise, gamma)
         told = root if self.level == "noise_level" else ops.cast(step, "float32")
-        estimate = ops.cast(self.network({"lr": lr, "noisy": noisy, self.level: told[:, None]}, training=training), "float32")
+        estimate = self._look({"lr": lr, "noisy": noisy, self.level: told[:, None]}, training)
         sr = self.target.back(denoised(noisy, estimate, ops.maximum(gamma, 1e-4)), enlarged)
         return {"sr": ops.clip(sr, 0.0, 1.0), "noise": noise, "estimate": estimate}
+
+    def _look(self, given, training):
+        """Return the network's estimate of the noise."""
+        if self.parts == 1:
+            return ops.cast(self.network(given, training=training), "float32")
+        split = {name: ops.split(tensor, self.parts) for name, tensor in given.items()}
+        made = [self.network({name: tensors[part] for name, tensors in split.items()}, training=training) for part in range(self.parts)]
+        return ops.cast(ops.concatenate(made, axis=0), "float32")
 
     def _draw(self, count):
         """Draw a step for each image, and the root of gamma: between two steps where the network takes it, else that of the step."""

@@ -94,7 +94,7 @@ def _compile(plan: Plan, rate_factor: float, parallel: Parallel) -> Learning:
     model = _build(plan)
     loss = content_loss(plan)
     if is_diffusion(plan.checked):
-        learner, loss = Diffusion(model, *refining(plan), loss, request.seed), None
+        learner, loss = Diffusion(model, *refining(plan), loss, request.seed, parts), None
     else:
         learner, loss = on_bytes(model, colour, parts), against_bytes(loss, colour)
     optimising = _optimizer(plan, model, rate_factor)
@@ -172,8 +172,6 @@ def content_loss(plan: Plan, terms: Sequence[LossTerm] | None = None) -> Callabl
 
 def _parts(plan: Plan) -> int:
     """Return in how many parts a batch is computed: one a core of a processor, where no layer looks at the batch as a whole."""
-    if is_diffusion(plan.checked):
-        return 1
     looks_at_all = any(call.link.layer == "BatchNormalization" or call.function is not None for call in plan.checked.expanded.calls)
     if keras.backend.backend() != "tensorflow" or looks_at_all or gpu_has_bfloat16() is not None:
         return 1
