@@ -209,6 +209,7 @@ def test_evaluate_draws_several_and_says_so(whole, small, capsys):
     [
         ({"loss": "l1+luma"}, "--loss=luma: SR3 is a diffusion model, which compares noise: l1, mse, charbonnier"),
         ({"adversarial": "vanilla"}, "--adversarial: SR3 is a diffusion model, which this does not go with"),
+        ({"sampler": "psnr_gain:score=loss"}, "--sampler: the loss of noise says nothing of a patch"),
         ({"normalise": True}, "--normalise: SR3 is a diffusion model"),
     ],
 )

@@ -11,6 +11,7 @@ from visionfw.data.known import KNOWN, KnownSet, find_known, unlike_published
 from visionfw.errors import RequestError, unknown
 from visionfw.imaging.degrade import CHAINS, STEPS
 from visionfw.loss_terms import LOSSES
+from visionfw.noise_schedules import SCHEDULES
 from visionfw.sampler_options import SAMPLERS, described
 
 
@@ -22,6 +23,8 @@ def listing(kind: str, root: str | None) -> str:
         "degradations": lambda: _section("degradations", {name: step.text for name, step in STEPS.items()} | CHAINS),
         "augmentations": lambda: _section("augmentations", {name: entry.text for name, entry in AUGMENTATIONS.items()}),
         "losses": lambda: _section("losses", LOSSES),
+        "adversarial": lambda: _section("adversarial", config.ADVERSARIAL),
+        "noise_schedules": lambda: _section("noise_schedules", SCHEDULES),
         "optimizers": lambda: _section("optimizers", config.OPTIMIZERS),
         "schedules": lambda: _section("schedules", config.SCHEDULES),
         "samplers": lambda: _section("samplers", {name: described(kind) for name, kind in SAMPLERS.items()}),

@@ -101,8 +101,8 @@ class Validation(keras.callbacks.Callback):
             raise Exploded(f"a weight is not finite at step {standing.step}; {self._kept()}")
         standing.partial = {}
         standing.rows.append({key: logs[key] for key in ("step", *self.made.figures, "seconds", "val_psnr", "val_gain")})
-        is_game = self.made.judge is not None  # which is not for PSNR: what was learned last counts
-        is_best = is_game or logs["val_psnr"] > standing.best.get("val_psnr", -np.inf)
+        is_game, keeps_last = self.made.judge is not None, self.made.keeps_last
+        is_best = keeps_last or logs["val_psnr"] > standing.best.get("val_psnr", -np.inf)
         if is_best:
             save_weights(self.twin, self.run.best)
             standing.best = {key: logs[key] for key in ("step", "val_psnr", "val_gain")}
@@ -113,7 +113,7 @@ class Validation(keras.callbacks.Callback):
         save(self.run.checkpoint, self.model, standing)
         left = standing.seconds / standing.step * (self.steps - standing.step)
         best = standing.best
-        than_best = "kept" if is_game else "best" if is_best else f"{best['val_psnr'] - logs['val_psnr']:.3f} below step {best['step']}'s"
+        than_best = "kept" if keeps_last else "best" if is_best else f"{best['val_psnr'] - logs['val_psnr']:.3f} below step {best['step']}'s"
         said = f"validation {logs['val_psnr']:.3f} dB, {logs['val_gain']:+.3f} over {self.cases[0].protocol.baseline} ({than_best})"
         learned = told_of(logs) if is_game else f"loss {logs['loss']:.4g}"
         self.say(f"step {standing.step}/{self.steps}: {learned}, training {logs['psnr']:.2f} dB, {said}; {span(left)} left")

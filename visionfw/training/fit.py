@@ -74,7 +74,7 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
     made.twin.load_weights(run.best)
     illustrate(plan, run, made.twin, say)
     best = standing.best
-    kept = "last" if made.judge is not None else "best"
+    kept = "last" if made.keeps_last else "best"
     gain = f"{best['val_gain']:+.3f} over {plan.cases[0].protocol.baseline}"
     say(f"{kept} validation {best['val_psnr']:.3f} dB, {gain}, at step {best['step']}; run: {run.folder}")
     return run

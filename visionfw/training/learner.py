@@ -74,6 +74,11 @@ class Learning:
         return self.learner.discriminator if isinstance(self.learner, Adversarial) else None
 
     @property
+    def keeps_last(self) -> bool:
+        """What was learned last counts, not what has the best PSNR: a game, or a model that draws one of many images, is not for that."""
+        return self.judge is not None or self.takes_both
+
+    @property
     def takes_both(self) -> bool:
         """The learner puts noise into the HR patches itself."""
         return isinstance(self.learner, Diffusion)

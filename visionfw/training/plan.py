@@ -236,6 +236,8 @@ def _refuse_with_diffusion(request: TrainRequest, definition: Definition) -> Non
     wrong = [term.name for term in read_loss(request.loss) if term.name not in _NOISE_LOSSES]
     problems += [f"--loss={name}: {definition.name} is a diffusion model, which compares noise: {', '.join(_NOISE_LOSSES)}" for name in wrong]
     problems += [f"{definition.name}: a diffusion model makes RGB images, not luma"] if definition.colour != "rgb" else []
+    if read_sampler(request.sampler).options.get("score") == "loss":
+        problems.append("--sampler: the loss of noise says nothing of a patch; score=psnr or gain")
     problems += ["--devices: a diffusion model is trained on one device"] if request.devices > 1 else []
     if problems:
         raise RequestError("\n".join(problems))
