@@ -15,7 +15,8 @@ from visionfw.errors import RequestError
 from visionfw.evaluation.benchmark import benchmark
 from visionfw.evaluation.protocol import Protocol
 from visionfw.inference import super_resolve
-from visionfw.training.fit import check_first_step, train
+from visionfw.training.fit import train
+from visionfw.training.trial import check_first_step
 
 SMALL = {"model_args": (("blocks", 1), ("filters", 8)), "batch_size": 4, "patch_size": 12, "steps": 30, "validate_every": 10}
 

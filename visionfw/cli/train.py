@@ -123,7 +123,8 @@ def run(command: str, arguments: Sequence[str]) -> None:
         print(said, end="\n" if said else "")
     _look_ahead(request, resume)
     start_backend(request.devices)
-    from visionfw.training.fit import check_first_step, train
+    from visionfw.training.fit import train
+    from visionfw.training.trial import check_first_step
 
     if check:
         check_first_step(request)

@@ -159,7 +159,7 @@ def _tell_plan(request: RankRequest, say: Say) -> None:
     for seed in request.seeds:
         for name in request.names:
             say(f"{name}, seed {seed}")
-    from visionfw.training.fit import expected_seconds
+    from visionfw.training.trial import expected_seconds
 
     seconds = sum(expected_seconds(request.of(name, request.seeds[0])) for name in request.names) * len(request.seeds)
     at_a_time = request.jobs if request.engine == "local" else 1

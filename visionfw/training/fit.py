@@ -8,32 +8,28 @@ import platform
 import shutil
 import sys
 import tempfile
-import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from visionfw import plots, runs
-from visionfw.checkpoints import load_weights, save_weights
+from visionfw import runs
+from visionfw.checkpoints import save_weights
 from visionfw.config import TrainRequest
-from visionfw.data.pipeline import given
 from visionfw.devices import is_out_of_memory
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.cost import measure
-from visionfw.graph.describe import short
 from visionfw.graph.records import as_json
-from visionfw.imaging.files import read_image
 from visionfw.paths import user_path, write_json
 from visionfw.runs import Run
 from visionfw.training.callbacks import Progress, Validation, stopping_at_signals
 from visionfw.training.continuation import Standing, load
 from visionfw.training.diagnosis import Exploded
-from visionfw.training.learner import Learning, as_batches, baseline, compile_for_training, enlarger, feed, float32_twin, measure_patches
+from visionfw.training.learner import Learning, as_batches, baseline, compile_for_training, feed, float32_twin, measure_patches
 from visionfw.training.memory import advice
+from visionfw.training.pictures import illustrate, illustrate_sampler
 from visionfw.training.plan import Plan, Say, prepare
-from visionfw.training.sampling import SamplingRecord, illustrate_sampling
+from visionfw.training.sampling import SamplingRecord
 from visionfw.training.scores import Scoring
 
 
@@ -70,7 +66,7 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
         raise told from (error if told is not error else None)
     run.update(state="done", seconds=standing.seconds)
     if plan.sampler.name != "uniform":
-        _illustrate_sampler(plan, run, standing, say)
+        illustrate_sampler(plan, run, standing, say)
     made.twin.load_weights(run.best)
     illustrate(plan, run, made.twin, say)
     best = standing.best
@@ -171,15 +167,6 @@ def _learn(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, o
             load(run.checkpoint, made.learner)  # Keras ends a fit by putting the moving average into the weights
 
 
-def _illustrate_sampler(plan: Plan, run: Run, standing: Standing, say: Say) -> None:
-    batches = feed(plan, plan.rounds, standing.sampler)
-    try:
-        illustrate_sampling(run, batches, measure_patches(plan, "bicubic"), measure_patches(plan, "deviation"), standing)
-        say(f"sampling: {run.sampling}; most and least wanted patches: {run.wanted}")
-    except RequestError as error:
-        say(f"no picture of the sampling: {brief(error)}")
-
-
 def _refuse_other_data(run: Run, plan: Plan) -> None:
     """Refuse to go on with a run on images that are not what they were."""
     was = run.read().get("data", {}).get("fingerprint")
@@ -231,78 +218,3 @@ def _tensorboard(run: Run) -> list[keras.callbacks.Callback]:
     if keras.backend.backend() != "tensorflow":
         return []
     return [keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)]
-
-
-def illustrate(plan: Plan, run: Run, model: keras.Model, say: Say) -> None:
-    """Draw the comparison of the first validation image, with what the model began with where that was a run, and the run's curve."""
-    case = plan.cases[0]
-    enlarge = enlarger(plan, model)
-    made = {"SR": case.finish(enlarge(case.lr))}
-    if run.initial.is_file():
-        kept = model.get_weights()
-        load_weights(model, run.initial)
-        made = {"begun with": case.finish(enlarge(case.lr))} | made
-        model.set_weights(kept)
-    found = [(name, case.pictured(image), case.figures(image)[0]) for name, image in made.items()]
-    plots.draw_comparison(run.comparison, [("LR, bicubic", case.pictured(case.bicubic), case.bicubic_psnr), *found, ("HR", case.hr, None)], case.name)
-    say(f"picture: {run.comparison}")
-    if run.samples.is_dir():
-        _draw_strip(run, say)
-    try:
-        plots.draw_curve(run.curve, run.history)
-        say(f"curve: {run.curve}")
-    except RequestError as error:
-        say(f"no curve: {brief(error)}")
-
-
-def _draw_strip(run: Run, say: Say, most: int = 6) -> None:
-    """Draw what a diffusion model made of one image over time, at some validations evenly spread."""
-    files = sorted(run.samples.glob("step-*.png"))
-    chosen = [files[place] for place in sorted({round(place) for place in np.linspace(0, len(files) - 1, min(most, len(files)))})]
-    pictures = np.stack([read_image(file) for file in chosen])
-    plots.draw_sheet(run.strip, [("over time", pictures)], [f"step {int(file.stem.removeprefix('step-'))}" for file in chosen])
-    say(f"over time: {run.strip}")
-
-
-def check_first_step(request: TrainRequest, say: Say = print) -> None:
-    """Do everything up to the first step, run a few, and say how long the whole would take and what memory it takes (--check)."""
-    if request.run_dir is not None:
-        runs.refuse_taken(user_path(request.run_dir))
-    plan = prepare(request, say)
-    cost = measure(plan.checked)
-    try:
-        loss, step = _first_steps(plan)
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise VisionfwError(advice(plan)) from error
-        raise
-    say(f"model: {plan.checked.definition.name}, {cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, in {plan.policy}")
-    say(f"first step: loss {loss:.5f}; {step * 1000:.0f} ms a step, memory {_peak_memory()}")
-    say(f"expected: {step * plan.steps / 60:.1f} min for {plan.steps} steps; nothing was written")
-
-
-def expected_seconds(request: TrainRequest) -> float:
-    """Return how long a run's steps would take, by a few of them; nothing is written."""
-    plan = prepare(request, lambda line: None)
-    return _first_steps(plan)[1] * plan.steps
-
-
-def _first_steps(plan: Plan, timed: int = 10) -> tuple[float, float]:
-    """Return the first step's loss, and how many seconds the steps after it take."""
-    made, drawn = compile_for_training(plan), feed(plan)
-    drawn.open(timed)  # no sampler has to learn from these
-    learner, batches = made.learner, (given(*batch, made.takes_both) for batch in drawn)
-    loss = learner.train_on_batch(*next(batches))
-    started = time.monotonic()
-    for _ in range(timed):
-        learner.train_on_batch(*next(batches))
-    return float(np.ravel(loss)[0]), (time.monotonic() - started) / timed
-
-
-def _peak_memory() -> str:
-    try:
-        import resource
-    except ImportError:
-        return "unknown on this system"
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return f"{peak / 2**30:.1f} GiB (the most so far)"
