@@ -106,7 +106,15 @@ def _refining(model: keras.Model, asked: Mapping[str, Any]) -> tuple[NoiseSchedu
 
 
 def enlarger_of(subject: Subject, request: EvaluateRequest, sample: int = 0) -> Enlarger | Refiner:
-    """Return what puts a subject's model on images; of a diffusion model draws by number differ."""
+    """Return what puts a subject's model on images; of a diffusion model draws by number differ.
+
+    Raises:
+        RequestError: a flag that does not go with the kind of model.
+    """
+    if subject.refining is None and request.samples > 1:
+        raise RequestError(f"--samples={request.samples}: {subject.name} makes one image of each LR image; only a diffusion model draws several")
+    if subject.refining is not None and request.self_ensemble:
+        raise RequestError(f"--self_ensemble: {subject.name} is a diffusion model, which draws every image anew; --samples tells the mean of several draws")
     if subject.refining is None:
         return Enlarger(subject.model, request.tile, request.self_ensemble)
     eta = 0.0 if request.sampling == "ddim" else None

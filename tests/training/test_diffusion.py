@@ -24,7 +24,7 @@ from visionfw.training.plan import prepare
 
 REQUEST = TrainRequest(
     model="sr3",
-    model_args=(("filters", 8),),
+    model_args=(("filters", 8), ("multiples", (1,)), ("attention", ()), ("groups", 2)),
     batch_size=4,
     patch_size=4,
     steps=8,
@@ -70,8 +70,7 @@ def test_what_the_network_is_given_and_asked(small):
     plan = prepare(replace(REQUEST, val_data=str(small), noise_target="image"), quiet)
     learner = compile_for_training(plan).learner
     lr, hr = plan.source.read(np.arange(4))
-    seen = {}
-    network = learner.network
+    seen, network, learner.parts = {}, learner.network, 1
     learner.network = lambda given, training=None: (seen.update({name: np.asarray(value) for name, value in given.items()}), network(given, training=training))[
         1
     ]
@@ -89,8 +88,7 @@ def test_one_look_that_tells_the_noise_gives_the_image(small):
     plan = prepare(replace(REQUEST, val_data=str(small)), quiet)
     learner = compile_for_training(plan).learner
     lr, hr = plan.source.read(np.arange(2))
-    noise = {}
-    random = learner.random
+    noise, learner.parts = {}, 1
 
     def knowing(given, training=None):
         enlarged = np.asarray(learner.bicubic(lr.astype(np.float32) / 255))
@@ -100,7 +98,6 @@ def test_one_look_that_tells_the_noise_gives_the_image(small):
         return noise["seen"]
 
     learner.network = knowing
-    assert random is learner.random
     np.testing.assert_allclose(np.asarray(learner({"lr": lr, "hr": hr})["sr"]), hr / 255, atol=0.02)
 
 
@@ -137,7 +134,15 @@ def test_it_goes_on_as_if_nothing_had_happened(whole, small, tmp_path, monkeypat
 @pytest.mark.parametrize(("backend", "arguments"), [("jax", "continuous=false"), ("torch", "continuous=true")])
 def test_it_trains_on_other_backends(backend, arguments, small, tmp_path, root):
     pytest.importorskip(backend)
-    line = [sys.executable, "train.py", "--model=sr3", f"--model_args=filters=8,{arguments}", "--steps=2", "--batch_size=2", "--patch_size=4"]
+    line = [
+        sys.executable,
+        "train.py",
+        "--model=sr3",
+        f"--model_args=filters=4,multiples=[1],attention=[],groups=2,{arguments}",
+        "--steps=2",
+        "--batch_size=2",
+        "--patch_size=4",
+    ]
     line += ["--sampling_steps=1", f"--val_data={small}", "--validate_every=2", f"--run_dir={tmp_path / 'run'}"]
     done = subprocess.run(line, cwd=root, env=os.environ | {"KERAS_BACKEND": backend}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -202,6 +207,24 @@ def test_evaluate_draws_several_and_says_so(whole, small, capsys):
     said = capsys.readouterr().out
     assert "psnr_spread" in said and "consistency" in said
     assert "a diffusion model draws one of the images that fit" in said
+
+
+def test_flags_of_evaluate_go_with_their_kind_of_model(whole, small, tmp_path):
+    from visionfw.cli.evaluate import run
+
+    with pytest.raises(RequestError, match="--self_ensemble: SR3 is a diffusion model"):
+        run("evaluate.py", [f"--run={whole.folder}", f"--test_data={small}", "--self_ensemble"])
+    with pytest.raises(RequestError, match="--samples belongs to --test_data"):
+        run("evaluate.py", [f"--run={whole.folder}", f"--images={small}", f"--out={tmp_path / 'x'}", "--samples=2"])
+
+
+def test_images_without_references_and_a_page(whole, small, tmp_path, capsys):
+    from visionfw.cli.evaluate import run
+
+    run("evaluate.py", [f"--run={whole.folder}", f"--images={small}", f"--out={tmp_path / 'x'}", "--sampling_steps=1"])
+    assert "1 images enlarged" in capsys.readouterr().out
+    run("evaluate.py", [f"--run={whole.folder}", f"--test_data={small}", "--sampling_steps=1", f"--report={tmp_path / 'x.html'}"])
+    assert "SR3" in (tmp_path / "x.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,22 @@ def initial_left(plan, name):
     return compile_for_training(plan).judge.get_layer(name).left.numpy()
 
 
+@pytest.mark.parametrize("judge", ["patch_discriminator", "unet_discriminator", "srgan_discriminator"])
+def test_a_critic_of_any_kind_is_held_to_a_slope_of_one(judge):
+    """With a penalty that cannot be 0, the critic's loss has a gradient at every kernel; the dense one is refused only with batch normalisation."""
+    import tensorflow as tf
+
+    arguments = (("filters", 2), *((("dense", 4), ("norm", False)) if judge == "srgan_discriminator" else ()))
+    plan = prepare(replace(REQUEST, adversarial="wgan_gp", discriminator=judge, discriminator_args=arguments), quiet)
+    made = compile_for_training(plan)
+    lr, hr = plan.source.read(np.arange(4))
+    with tf.GradientTape() as tape:
+        loss = made.learner.compute_loss(lr, tf.constant(hr), made.learner(lr, training=True))
+    gradients = tape.gradient(loss, [variable.value for variable in made.judge.trainable_variables if len(variable.shape) == 4])
+    assert all(np.abs(gradient).max() > 0 for gradient in gradients)
+    assert float(made.learner.figures["discriminator"].result()) > 1  # ten times the squared distance of a small slope from 1
+
+
 def test_the_generator_runs_once_a_step(monkeypatch):
     plan = prepare(REQUEST, quiet)
     learner = compile_for_training(plan).learner
@@ -168,19 +184,12 @@ def test_both_networks_go_on_as_if_nothing_had_happened(begun, whole, tmp_path, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("backend", "game", "judge"),
-    [
-        ("jax", "wgan_gp", "unet_discriminator"),
-        ("torch", "wgan_gp", "patch_discriminator"),
-        ("tensorflow", "wgan_gp", "patch_discriminator"),
-        ("tensorflow", "vanilla", "srgan_discriminator"),
-    ],
-)
-def test_any_discriminator_plays_on_any_backend(backend, game, judge, tmp_path, root):
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_it_plays_on_other_backends(backend, tmp_path, root):
+    """By the game that asks most of a backend: a gradient of a gradient."""
     pytest.importorskip(backend)
     line = [sys.executable, "train.py", "--model_args=blocks=1,filters=4", "--steps=3", "--validate_every=3", "--batch_size=2", "--patch_size=12"]
-    line += [f"--adversarial={game}", f"--discriminator={judge}", "--discriminator_args=filters=2", f"--run_dir={tmp_path / 'run'}"]
+    line += ["--adversarial=wgan_gp", "--discriminator_args=filters=2,strided=1", f"--run_dir={tmp_path / 'run'}"]
     done = subprocess.run(line, cwd=root, env=os.environ | {"KERAS_BACKEND": backend}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "last validation" in done.stdout

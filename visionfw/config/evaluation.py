@@ -120,6 +120,8 @@ class EvaluateRequest:
             problems.append("--images: name the folder for what is made of them with --out=DIR")
         if self.images is not None and self.report:
             problems.append("--report belongs to --test_data: images without references have no figures")
+        if self.images is not None and self.samples > 1:
+            problems.append("--samples belongs to --test_data: of --images one is drawn, another with another --seed")
         if self.overwrite and self.images is None:
             problems.append("--overwrite belongs to --images")
         problems += [f"--report: a report ends in {', '.join(REPORTS)}, not {file!r}" for file in self.reports if not file.lower().endswith(REPORTS)]
