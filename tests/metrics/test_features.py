@@ -146,7 +146,7 @@ def test_vgg19s_features_from_pytorchs_weights(tmp_path, vgg19, photograph, laye
     write_zip(tmp_path / "vgg19.pth", as_tensors(vgg19 | {"classifier.0.weight": np.zeros((4, 8)), "classifier.0.bias": np.zeros(4)}))
     term = read_loss(f"vgg:layer={layer}")[0]
     features = Vgg19(term.layer, {"vgg19": str(tmp_path / "vgg19.pth")})
-    pair = np.stack([photograph[:32, :32], photograph[40:72, 60:92]]).astype(np.float32) / 255
+    pair = np.stack([photograph[:16, :16], photograph[40:56, 60:76]]).astype(np.float32) / 255
     expected = [vgg19_features((image - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], vgg19, number, activated) for image in pair]
     np.testing.assert_allclose(features(pair), expected, rtol=2e-3, atol=2e-3)
     for distance, of in (("mse", np.square), ("l1", np.abs)):
@@ -161,7 +161,7 @@ def test_vgg19s_features_from_keras_weights_are_of_bgr_levels(tmp_path, vgg19, p
     values = [array.transpose(2, 3, 1, 0) if array.ndim == 4 else array for array in vgg19.values()]
     network.set_weights(values)
     write_keras_2(tmp_path / "vgg19.h5", network)
-    image = photograph[:32, :32].astype(np.float64)
+    image = photograph[:16, :16].astype(np.float64)
     made = keras.ops.convert_to_numpy(Vgg19("relu2_2", {"vgg19": str(tmp_path / "vgg19.h5")})(image[None].astype(np.float32) / 255))[0]
     expected = vgg19_features(image[..., ::-1] - [103.939, 116.779, 123.68], vgg19, 7, True)
     np.testing.assert_allclose(made, expected, rtol=2e-3, atol=0.05)

@@ -2,7 +2,6 @@
 
 import csv
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,8 +15,7 @@ from visionfw.config.recipes import with_recipe
 from visionfw.errors import RequestError
 from visionfw.noise_schedules import read_noise_schedule
 from visionfw.refinement import Refiner, Target
-from visionfw.runs import Run
-from visionfw.training import callbacks
+from visionfw.training.continuation import Standing, load, save
 from visionfw.training.fit import train
 from visionfw.training.learner import compile_for_training
 from visionfw.training.plan import prepare
@@ -50,7 +48,7 @@ def small(tmp_path_factory):
     from visionfw.imaging.files import read_image, write_image
 
     folder = tmp_path_factory.mktemp("images")
-    write_image(folder / "small.png", read_image(find_sets("embedded/test")[0].hr[1])[:64, :64])
+    write_image(folder / "small.png", read_image(find_sets("embedded/test")[0].hr[1])[:48, :48])
     return folder
 
 
@@ -58,11 +56,6 @@ def small(tmp_path_factory):
 def whole(small, tmp_path_factory):
     """A finished run."""
     return train(replace(REQUEST, val_data=str(small), run_dir=str(tmp_path_factory.mktemp("runs") / "whole")), quiet)
-
-
-def arrays_of(run):
-    with np.load(run.checkpoint) as file:
-        return {key: file[key] for key in file.files if key != "standing"}
 
 
 def test_what_the_network_is_given_and_asked(small):
@@ -110,24 +103,17 @@ def test_the_run_holds_what_was_made_over_time(whole):
     assert whole.strip.exists()
 
 
-@pytest.mark.slow
-def test_it_goes_on_as_if_nothing_had_happened(whole, small, tmp_path, monkeypatch):
-    on_end = callbacks.Validation.on_train_batch_end
-
-    def press(self, batch, logs=None):
-        if self.standing.step == 5:
-            os.kill(os.getpid(), signal.SIGINT)
-        on_end(self, batch, logs)
-
-    request = replace(REQUEST, val_data=str(small), run_dir=str(tmp_path / "run"))
-    monkeypatch.setattr(callbacks.Validation, "on_train_batch_end", press)
-    with pytest.raises(KeyboardInterrupt):
-        train(request, quiet)
-    monkeypatch.undo()
-    train(request, quiet, resume=True)
-    made = arrays_of(Run(tmp_path / "run"))
-    for key, value in arrays_of(whole).items():
-        np.testing.assert_array_equal(made[key], value, err_msg=key)
+def test_a_checkpoint_holds_what_noise_comes_next(small, tmp_path):
+    """Beside what every training keeps, which tests/training/test_resume.py holds to the bit: the state that steps and noise are drawn from."""
+    plan = prepare(replace(REQUEST, val_data=str(small)), quiet)
+    lr, hr = plan.source.read(np.arange(4))
+    learner, other = (compile_for_training(plan).learner for _ in range(2))
+    learner.optimizer.build(learner.trainable_variables)
+    learner({"lr": lr, "hr": hr})
+    save(tmp_path / "checkpoint.npz", learner, Standing(step=1))
+    assert load(tmp_path / "checkpoint.npz", other).step == 1
+    ours, theirs = (np.asarray(one({"lr": lr, "hr": hr})["noise"]) for one in (learner, other))
+    np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.slow
@@ -200,10 +186,12 @@ def test_levels_keep_their_kind(whole):
     assert made.dtype == np.uint16 and made.shape == (24, 20, 3)
 
 
-def test_evaluate_draws_several_and_says_so(whole, small, capsys):
+def test_evaluate_draws_several_and_says_so(whole, small, capsys, tmp_path):
     from visionfw.cli.evaluate import run
 
-    run("evaluate.py", [f"--run={whole.folder}", f"--test_data={small}", "--samples=2", "--sampling_steps=2", "--sampling=ddpm"])
+    page = tmp_path / "x.html"
+    run("evaluate.py", [f"--run={whole.folder}", f"--test_data={small}", "--samples=2", "--sampling_steps=2", "--sampling=ddpm", f"--report={page}"])
+    assert "SR3" in page.read_text()
     said = capsys.readouterr().out
     assert "psnr_spread" in said and "consistency" in said
     assert "a diffusion model draws one of the images that fit" in said
@@ -218,13 +206,13 @@ def test_flags_of_evaluate_go_with_their_kind_of_model(whole, small, tmp_path):
         run("evaluate.py", [f"--run={whole.folder}", f"--images={small}", f"--out={tmp_path / 'x'}", "--samples=2"])
 
 
-def test_images_without_references_and_a_page(whole, small, tmp_path, capsys):
+def test_images_without_references(whole, tmp_path, capsys):
     from visionfw.cli.evaluate import run
+    from visionfw.imaging.files import write_image
 
-    run("evaluate.py", [f"--run={whole.folder}", f"--images={small}", f"--out={tmp_path / 'x'}", "--sampling_steps=1"])
+    write_image(tmp_path / "given.png", np.full((9, 8, 3), 99, np.uint8))
+    run("evaluate.py", [f"--run={whole.folder}", f"--images={tmp_path / 'given.png'}", f"--out={tmp_path / 'x'}", "--sampling_steps=1"])
     assert "1 images enlarged" in capsys.readouterr().out
-    run("evaluate.py", [f"--run={whole.folder}", f"--test_data={small}", "--sampling_steps=1", f"--report={tmp_path / 'x.html'}"])
-    assert "SR3" in (tmp_path / "x.html").read_text()
 
 
 @pytest.mark.parametrize(
