@@ -23,7 +23,7 @@ from visionfw.training.plan import prepare
 REQUEST = TrainRequest(
     model="sr3",
     model_args=(("filters", 8), ("multiples", (1,)), ("attention", ()), ("groups", 2)),
-    batch_size=4,
+    batch_size=3,
     patch_size=4,
     steps=8,
     validate_every=4,
