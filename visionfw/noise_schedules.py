@@ -22,6 +22,7 @@ TARGETS = {
     "residual": "what the bicubic enlargement lacks, times 4 (after SRDiff): the LR image's colours are kept without being learned",
 }
 _DEFAULTS = {"linear": {"steps": 2000, "first": 1e-6, "last": 0.01}, "cosine": {"steps": 1000}}
+_GAIN = 4.0  # of a residual: about the spread of an image in [-1, 1]
 _COSINE_OFFSET, _MOST_BETA = 0.008, 0.999
 
 
@@ -57,6 +58,25 @@ class NoiseSchedule:
     def steps_back(self, count: int) -> np.ndarray:
         """Return `count` step numbers to sample by, evenly spread, from T down, and 0 behind them, (count + 1,)."""
         return np.round(np.linspace(self.steps, 0, min(count, self.steps) + 1)).astype(int)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a network takes noise off; arrays and tensors alike.
+
+    Attributes:
+        name: from TARGETS.
+    """
+
+    name: str = "image"
+
+    def of(self, image, enlarged):
+        """Return it, of an image in [0, 1] and its LR image's enlargement."""
+        return image * 2.0 - 1.0 if self.name == "image" else (image - enlarged) * _GAIN
+
+    def back(self, made, enlarged):
+        """Return the image in [0, 1], not clipped."""
+        return (made + 1.0) / 2.0 if self.name == "image" else made / _GAIN + enlarged
 
 
 def read_noise_schedule(text: str) -> NoiseSchedule:

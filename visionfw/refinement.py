@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,31 +13,10 @@ import numpy as np
 from visionfw.devices import compiled
 from visionfw.errors import VisionfwError
 from visionfw.imaging.resize import imresize
-from visionfw.noise_schedules import NoiseSchedule, ddim_step, ddpm_step, denoised
+from visionfw.noise_schedules import NoiseSchedule, Target, ddim_step, ddpm_step, denoised
 from visionfw.tiles import tiles
 
-_GAIN = 4.0
 _TILE, _HALO = 32, 8  # LR pixels
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a network takes noise off; arrays and tensors alike.
-
-    Attributes:
-        name: from noise_schedules.TARGETS.
-    """
-
-    name: str = "image"
-
-    def of(self, image, enlarged):
-        """Return it, of an image in [0, 1] and its LR image's enlargement."""
-        return image * 2.0 - 1.0 if self.name == "image" else (image - enlarged) * _GAIN
-
-    def back(self, made, enlarged):
-        """Return the image in [0, 1], not clipped."""
-        return (made + 1.0) / 2.0 if self.name == "image" else made / _GAIN + enlarged
 
 
 def level_name(network: keras.Model) -> str:
@@ -59,7 +37,6 @@ class Refiner:
         eta: 0 for DDIM, where only the first noise is drawn; None for DDPM.
         seed: of all noise; equal seeds give equal images.
         tile: side of a tile in LR pixels; 0 for the whole image. Tiles share one noise and overlap, so that seams do not show.
-        progress: called with (looks done, looks in all) of an image.
     """
 
     model: keras.Model
@@ -70,13 +47,12 @@ class Refiner:
     eta: float | None = 0.0
     seed: int = 0
     tile: int | None = None
-    progress: Progress | None = None
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
         """Enlarge (h, w, 3) float in [0, 1]: (h x scale, w x scale, 3) float32 in [0, 1]."""
         return self.batch(np.asarray(lr, np.float32)[None])[0]
 
-    def levels(self, image: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+    def levels(self, image: np.ndarray) -> np.ndarray:
         """Enlarge an image of grey or RGB levels, (height, width) or (height, width, 3), uint8 or uint16: the same dtype and axes."""
         most, is_grey = np.iinfo(image.dtype).max, image.ndim == 2
         made = self((np.repeat(image[..., None], 3, axis=2) if is_grey else image) / np.float32(most))
@@ -92,7 +68,7 @@ class Refiner:
         random = np.random.default_rng(self.seed)
         noisy = random.standard_normal(enlarged.shape, np.float32)
         gammas, back = self.schedule.gammas(), self.schedule.steps_back(self.steps)
-        for number, (now, before) in enumerate(pairwise(back)):
+        for now, before in pairwise(back):
             level = math.sqrt(gammas[now]) if level_name(self.model) == "noise_level" else float(now)
             image = denoised(noisy, self._estimate(lr, noisy, level), float(gammas[now]))
             image = self.target.of(np.clip(self.target.back(image, enlarged), 0.0, 1.0), enlarged)
@@ -100,8 +76,6 @@ class Refiner:
             ends = float(gammas[now]), float(gammas[before])
             noisy = ddpm_step(noisy, image, *ends, fresh) if self.eta is None else ddim_step(noisy, image, *ends, fresh, self.eta)
             noisy = np.asarray(noisy, np.float32)
-            if self.progress:
-                self.progress(number + 1, len(back) - 1)
         made = np.clip(self.target.back(noisy, enlarged), 0.0, 1.0)
         if not np.isfinite(made).all():
             raise VisionfwError(f"{self.model.name}: what it makes is not finite (NaN or infinity); are its weights whole?")

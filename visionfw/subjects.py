@@ -18,9 +18,9 @@ from visionfw.graph.check import Checked, examine
 from visionfw.graph.schema import parse
 from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.inference import Enlarger
-from visionfw.noise_schedules import NoiseSchedule, read_noise_schedule
+from visionfw.noise_schedules import NoiseSchedule, Target, read_noise_schedule
 from visionfw.paths import user_path
-from visionfw.refinement import Refiner, Target
+from visionfw.refinement import Refiner
 
 #: A degradation's name that means another one: LR images half as large as the model was trained on.
 _NOVEL = "novel"
@@ -111,8 +111,11 @@ def enlarger_of(subject: Subject, request: EvaluateRequest, sample: int = 0) -> 
     Raises:
         RequestError: a flag that does not go with the kind of model.
     """
-    if subject.refining is None and request.samples > 1:
-        raise RequestError(f"--samples={request.samples}: {subject.name} makes one image of each LR image; only a diffusion model draws several")
+    if subject.refining is None:
+        defaults = EvaluateRequest(run="")
+        asked = [name for name in ("sampling", "sampling_steps", "samples", "seed") if getattr(request, name) != getattr(defaults, name)]
+        if asked:
+            raise RequestError("\n".join(f"--{name}: belongs to diffusion models, and {subject.name} is none" for name in asked))
     if subject.refining is not None and request.self_ensemble:
         raise RequestError(f"--self_ensemble: {subject.name} is a diffusion model, which draws every image anew; --samples tells the mean of several draws")
     if subject.refining is None:

@@ -13,8 +13,8 @@ from visionfw.checkpoints import load_run
 from visionfw.config import TrainRequest
 from visionfw.config.recipes import with_recipe
 from visionfw.errors import RequestError
-from visionfw.noise_schedules import read_noise_schedule
-from visionfw.refinement import Refiner, Target
+from visionfw.noise_schedules import Target, read_noise_schedule
+from visionfw.refinement import Refiner
 from visionfw.training.continuation import Standing, load, save
 from visionfw.training.fit import train
 from visionfw.training.learner import compile_for_training
@@ -228,6 +228,12 @@ def test_what_does_not_go_with_it_is_told(changes, sentence, tmp_path):
     with pytest.raises(RequestError, match=sentence):
         train(replace(REQUEST, **changes, run_dir=str(tmp_path / "run")), quiet)
     assert not (tmp_path / "run").exists()
+
+
+def test_other_models_have_no_noise_to_be_asked_about(tmp_path):
+    with pytest.raises(RequestError) as told:
+        prepare(TrainRequest(model="srcnn", noise_target="residual", sampling_steps=5), quiet)
+    assert str(told.value).splitlines() == [f"--{name}: belongs to diffusion models, and SRCNN is none" for name in ("noise_target", "sampling_steps")]
 
 
 def test_recipes_give_way_to_what_is_given():

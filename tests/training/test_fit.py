@@ -199,9 +199,9 @@ def test_averaged_weights_are_what_is_validated_kept_and_evaluated(tmp_path):
     assert score.mean("psnr") == pytest.approx(record["best"]["val_psnr"], abs=0.001)
 
 
-@pytest.mark.parametrize("ema", [0.0, 0.5])
+@pytest.mark.parametrize("ema", [0.0, 0.1, 0.999])
 def test_the_average_is_its_formula(tmp_path, ema):
-    """After three steps: average = decay x average + (1 - decay) x weights, from the first step's weights on."""
+    """After three steps: average = decay x average + (1 - decay) x weights, from the first step's weights on; the decay of step t is min(ema, (1 + t) / (10 + t))."""
     from visionfw.training.learner import compile_for_training, feed
     from visionfw.training.plan import prepare
 
@@ -210,10 +210,10 @@ def test_the_average_is_its_formula(tmp_path, ema):
     model, learner = made.model, made.learner
     batches = iter(feed(plan))
     average = None
-    for _ in range(3):
+    for step in range(3):
         learner.train_on_batch(*next(batches))
-        weights = model.get_weights()
-        average = weights if average is None else [ema * old + (1 - ema) * new for old, new in zip(average, weights, strict=True)]
+        weights, decay = model.get_weights(), min(ema, (1 + step) / (10 + step))
+        average = weights if average is None else [decay * old + (1 - decay) * new for old, new in zip(average, weights, strict=True)]
     learner.optimizer.finalize_variable_values(model.trainable_variables)
     for made, expected in zip(model.get_weights(), average, strict=True):
         np.testing.assert_allclose(made, expected, atol=1e-6)

@@ -18,7 +18,7 @@ RECIPES = {
     "diffusion": {
         "optimizer": "adam",
         "learning_rate": 5e-4,
-        "ema": 0.99,
+        "ema": 0.999,
         "sampler": "uniform",
         "loss": "mse",
         "patch_size": 16,

@@ -70,7 +70,7 @@ class TrainRequest:
         warmup: steps over which the learning rate rises from 0; they come before the schedule's own.
         clip_norm: largest norm of the whole gradient; 0 for no limit.
         clip_value: largest absolute value of the gradient of each weight; 0 for no limit.
-        ema: decay of the weights' moving average a step, such as 0.999; validated and kept instead of the weights; 0 for none.
+        ema: largest decay of the weights' moving average a step, such as 0.999; validated and kept instead of the weights; 0 for none.
         devices: of this machine that share each batch.
         validate_every: steps between validations; 0 for a tenth of the run.
         noise_schedule: of a diffusion model, as `noise_schedules.read_noise_schedule` reads it.

@@ -9,8 +9,8 @@ import numpy as np
 from keras import ops
 
 from visionfw.layers import Bicubic
-from visionfw.noise_schedules import NoiseSchedule, denoised, noised
-from visionfw.refinement import Target, level_name
+from visionfw.noise_schedules import NoiseSchedule, Target, denoised, noised
+from visionfw.refinement import level_name
 from visionfw.training.step import from_bytes
 
 

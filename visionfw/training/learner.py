@@ -21,9 +21,9 @@ from visionfw.inference import super_resolve
 from visionfw.loss_terms import LossTerm, read_loss
 from visionfw.metrics.features import Vgg19
 from visionfw.metrics.tensors import psnr_per_image
-from visionfw.noise_schedules import NoiseSchedule, read_noise_schedule
+from visionfw.noise_schedules import NoiseSchedule, Target, read_noise_schedule
 from visionfw.progress import counter
-from visionfw.refinement import Refiner, Target
+from visionfw.refinement import Refiner
 from visionfw.samplers import make
 from visionfw.training.diffusion import Diffusion
 from visionfw.training.discriminator import build_discriminator

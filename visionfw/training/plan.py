@@ -91,17 +91,7 @@ def prepare(request: TrainRequest, say: Say, own: Run | None = None) -> Plan:
         own: the run itself, where it is gone on with: it holds what it began from.
     """
     source, initial = _beginning(request, own)
-    checked = examine(source.dictionary, request.scale, source.functions)
-    _trainable(checked, request)
-    initializer = read_initializer(request.initializer)
-    if initializer:
-        changed = initialised(checked.definition, initializer)
-        if changed == checked.definition:
-            raise RequestError(f"--initializer: {checked.definition.name} has no kernel whose first values its dictionary leaves open")
-        checked = examine(changed, request.scale, source.functions)
-    if checked.definition.pre_upsample and "pre_upsample" not in source.dictionary:
-        say(f"{checked.definition.name} keeps the image's size: it is given the LR image enlarged by bicubic")
-    _refuse_objective(request, checked.definition)
+    checked = _read_model(request, source, say)
     discriminator = read_discriminator(request, checked)
     if discriminator is not None and initial is None:
         say("adversarial training from first weights: it mostly begins from a run that was trained without (--init_from=RUN)")
@@ -164,6 +154,22 @@ def _beginning(request: TrainRequest, own: Run | None) -> tuple[models.Source, P
     if run is not own and not run.best.is_file():
         raise RequestError(f"--init_from={request.init_from}: was never validated, so it has no best weights")
     return models.Source(dictionary, run.model), run.initial if run is own else run.best
+
+
+def _read_model(request: TrainRequest, source: models.Source, say: Say) -> Checked:
+    """Check a dictionary, and that it can be trained as asked for."""
+    checked = examine(source.dictionary, request.scale, source.functions)
+    _trainable(checked, request)
+    initializer = read_initializer(request.initializer)
+    if initializer:
+        changed = initialised(checked.definition, initializer)
+        if changed == checked.definition:
+            raise RequestError(f"--initializer: {checked.definition.name} has no kernel whose first values its dictionary leaves open")
+        checked = examine(changed, request.scale, source.functions)
+    if checked.definition.pre_upsample and "pre_upsample" not in source.dictionary:
+        say(f"{checked.definition.name} keeps the image's size: it is given the LR image enlarged by bicubic")
+    _refuse_objective(request, checked.definition)
+    return checked
 
 
 def _round_steps(request: TrainRequest, sampler: SamplerChoice, validate_steps: int) -> int:
@@ -250,6 +256,9 @@ def _trainable(checked: Checked, request: TrainRequest) -> None:
     if is_diffusion(checked):
         _refuse_with_diffusion(request, definition)
         return
+    asked = [name for name in ("noise_schedule", "noise_target", "sampling_steps") if getattr(request, name) != getattr(TrainRequest(), name)]
+    if asked:
+        raise RequestError("\n".join(f"--{name}: belongs to diffusion models, and {definition.name} is none" for name in asked))
     if len(definition.graph.inputs) > 1 or "sr" not in dict(definition.graph.outputs):
         raise RequestError(
             f"{definition.name}: train.py trains models of one input whose output (or one of them) is named 'sr', and diffusion models: "

@@ -70,7 +70,8 @@ def optimizer(
         rate: its learning rate, or a schedule.
         clip_norm: largest norm of the whole gradient; 0 for no limit.
         clip_value: largest absolute value of the gradient of each weight; 0 for no limit.
-        ema: decay of the weights' moving average, which `finalize_variable_values` writes into given variables; 0 for none.
+        ema: largest decay of the weights' moving average, which `finalize_variable_values` writes into given variables; 0 for none. At step t it
+            is at most (1 + t) / (10 + t).
         factors: on the learning rate of some variables, by their paths.
         matrices: paths of the kernels that Muon makes orthogonal steps with.
     """
@@ -85,10 +86,19 @@ def _guarded(kind: type[keras.optimizers.Optimizer], factors: Mapping[str, float
     """Return an optimiser's class that takes no gradient that is not finite, and whose learning rate is another for some variables.
 
     The weights stay finite, and are those from before but for what momentum moves, so that what went wrong can be found with them;
-    `refused` counts such steps.
+    `refused` counts such steps. The moving average is short in the beginning: what the weights were at first would else be in it for long.
     """
 
     class Guarded(kind):
+        @property
+        def ema_momentum(self):
+            taken = ops.cast(self.iterations, "float32")
+            return ops.minimum(self._longest_ema, (1.0 + taken) / (10.0 + taken))
+
+        @ema_momentum.setter
+        def ema_momentum(self, decay: float):
+            self._longest_ema = decay
+
         def build(self, variables):
             super().build(variables)
             if not hasattr(self, "refused"):
