@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visionfw.errors import RequestError
-from visionfw.noise_schedules import SCHEDULES, ddim_step, ddpm_step, denoised, noised, read_noise_schedule
+from visionfw.noise_schedules import SCHEDULES, TOLD, Target, ddim_step, ddpm_step, denoised, noised, read_noise_schedule
 
 
 def test_sr3s_linear_schedule_is_its_products():
@@ -54,6 +54,21 @@ def test_many_small_steps_are_one_large_one():
 def test_denoising_undoes_noising(gamma, seed):
     image, noise = np.random.default_rng(seed).normal(size=(2, 3, 3))
     np.testing.assert_allclose(denoised(noised(image, noise, gamma), noise, gamma), image, atol=1e-9)
+
+
+@pytest.mark.parametrize("told", TOLD)
+@given(st.floats(0.01, 0.99), st.integers(0, 1000))
+def test_what_a_network_is_asked_takes_the_noise_off(told, gamma, seed):
+    image, noise = np.random.default_rng(seed).normal(size=(2, 3, 3))
+    target = Target(told=told)
+    np.testing.assert_allclose(target.denoised(noised(image, noise, gamma), target.asked(image, noise, gamma), gamma), image, atol=1e-9)
+
+
+def test_velocity_is_the_change_along_the_circle_between_image_and_noise():
+    """With sqrt(gamma) = cos(phi): the derivative of the noisy image by phi."""
+    image, noise, phi, small = 0.3, -1.2, 0.7, 1e-6
+    later, before = (noised(image, noise, np.cos(angle) ** 2) for angle in (phi + small, phi - small))
+    assert Target(told="velocity").asked(image, noise, np.cos(phi) ** 2) == pytest.approx((later - before) / (2 * small), rel=1e-6)
 
 
 def test_a_ddpm_step_is_the_posterior_of_bayes():

@@ -3,7 +3,7 @@
 import io
 
 from visionfw import progress
-from visionfw.progress import counter, span
+from visionfw.progress import Looks, counter, span
 
 
 class Terminal(io.StringIO):
@@ -47,3 +47,14 @@ def test_a_log_gets_a_line_every_half_minute(monkeypatch):
 
 def test_spans_are_said_in_words():
     assert [span(seconds) for seconds in (7, 200, 3900)] == ["7 s", "3 min 20 s", "1 h 5 min"]
+
+
+def test_looks_at_images_are_counted_and_their_pace_is_told(monkeypatch):
+    now, told = [0.0], []
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    looks = Looks(20, 3, lambda done, of: told.append((done, of)))
+    for seconds in (9.0, 0.5, 0.5, 0.5, 7.0):  # the first compiles, the last reads another image
+        now[0] += seconds
+        looks()
+    assert told == [(number, 60) for number in range(1, 6)] and looks.taken == 5
+    assert looks.pace() == "speed: 0.50 s a look, 20 looks: 10 s an image"

@@ -21,6 +21,8 @@ TARGETS = {
     "image": "the image in [-1, 1] (SR3)",
     "residual": "what the bicubic enlargement lacks, times 4 (after SRDiff): the LR image's colours are kept without being learned",
 }
+#: What a network tells of a noisy image: the name of its output.
+TOLD = ("noise", "velocity")
 _DEFAULTS = {"linear": {"steps": 2000, "first": 1e-6, "last": 0.01}, "cosine": {"steps": 1000}}
 _GAIN = 4.0  # of a residual: about the spread of an image in [-1, 1]
 _COSINE_OFFSET, _MOST_BETA = 0.008, 0.999
@@ -62,13 +64,18 @@ class NoiseSchedule:
 
 @dataclass(frozen=True)
 class Target:
-    """What a network takes noise off; arrays and tensors alike.
+    """What a network takes noise off, and what it tells to do so; arrays and tensors alike.
 
     Attributes:
         name: from TARGETS.
+        told: from TOLD. The noise alone says little of an image that is nearly all noise; the velocity does.
+
+    Reference: Salimans and Ho, Progressive Distillation for Fast Sampling of Diffusion Models, ICLR 2022, appendix D: the velocity is
+    sqrt(gamma) x noise - sqrt(1 - gamma) x image.
     """
 
     name: str = "image"
+    told: str = "noise"
 
     def of(self, image, enlarged):
         """Return it, of an image in [0, 1] and its LR image's enlargement."""
@@ -77,6 +84,14 @@ class Target:
     def back(self, made, enlarged):
         """Return the image in [0, 1], not clipped."""
         return (made + 1.0) / 2.0 if self.name == "image" else made / _GAIN + enlarged
+
+    def asked(self, made, noise, gamma):
+        """Return what the network is to tell of `noised(made, noise, gamma)`."""
+        return noise if self.told == "noise" else gamma**0.5 * noise - (1.0 - gamma) ** 0.5 * made
+
+    def denoised(self, noisy, told, gamma):
+        """Return what the noise was put into, by what the network tells."""
+        return denoised(noisy, told, gamma) if self.told == "noise" else gamma**0.5 * noisy - (1.0 - gamma) ** 0.5 * told
 
 
 def read_noise_schedule(text: str) -> NoiseSchedule:

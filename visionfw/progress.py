@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TextIO
 
 Counter = Callable[[int, int], None]
@@ -44,3 +46,31 @@ def span(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+class Looks:
+    """The looks that a diffusion model takes at images: how many were taken, and what one costs.
+
+    Args:
+        steps: looks at each image.
+        images: to look at.
+        tell: called with (looks done, looks in all).
+    """
+
+    def __init__(self, steps: int, images: int, tell: Counter):
+        self.steps, self.all, self.tell, self.times = steps, steps * images, tell, [time.monotonic()]
+
+    def __call__(self) -> None:
+        """Count one."""
+        self.times.append(time.monotonic())
+        self.tell(self.taken, self.all)
+
+    @property
+    def taken(self) -> int:
+        """How many were taken."""
+        return len(self.times) - 1
+
+    def pace(self) -> str:
+        """Return the time of a look, the median, and of an image's looks, in words."""
+        look = statistics.median(after - before for before, after in pairwise(self.times))
+        return f"speed: {look:.2f} s a look, {self.steps} looks: {span(look * self.steps)} an image"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -13,7 +14,7 @@ import numpy as np
 from visionfw.devices import compiled
 from visionfw.errors import VisionfwError
 from visionfw.imaging.resize import imresize
-from visionfw.noise_schedules import NoiseSchedule, Target, ddim_step, ddpm_step, denoised
+from visionfw.noise_schedules import NoiseSchedule, Target, ddim_step, ddpm_step
 from visionfw.tiles import tiles
 
 _TILE, _HALO = 32, 8  # LR pixels
@@ -29,7 +30,7 @@ class Refiner:
     """A diffusion model with the way it is put on images.
 
     Attributes:
-        model: {'lr', 'noisy', 'noise_level' or 'step'} -> noise.
+        model: {'lr', 'noisy', 'noise_level' or 'step'} -> what the target says it tells.
         schedule: as it was trained with.
         target: as it was trained with.
         scale: SR size / LR size.
@@ -37,6 +38,7 @@ class Refiner:
         eta: 0 for DDIM, where only the first noise is drawn; None for DDPM.
         seed: of all noise; equal seeds give equal images.
         tile: side of a tile in LR pixels; 0 for the whole image. Tiles share one noise and overlap, so that seams do not show.
+        looked: called after every look at an image.
     """
 
     model: keras.Model
@@ -47,6 +49,7 @@ class Refiner:
     eta: float | None = 0.0
     seed: int = 0
     tile: int | None = None
+    looked: Callable[[], None] | None = None
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
         """Enlarge (h, w, 3) float in [0, 1]: (h x scale, w x scale, 3) float32 in [0, 1]."""
@@ -70,19 +73,21 @@ class Refiner:
         gammas, back = self.schedule.gammas(), self.schedule.steps_back(self.steps)
         for now, before in pairwise(back):
             level = math.sqrt(gammas[now]) if level_name(self.model) == "noise_level" else float(now)
-            image = denoised(noisy, self._estimate(lr, noisy, level), float(gammas[now]))
+            image = self.target.denoised(noisy, self._told(lr, noisy, level), float(gammas[now]))
             image = self.target.of(np.clip(self.target.back(image, enlarged), 0.0, 1.0), enlarged)
             fresh = random.standard_normal(enlarged.shape, np.float32)
             ends = float(gammas[now]), float(gammas[before])
             noisy = ddpm_step(noisy, image, *ends, fresh) if self.eta is None else ddim_step(noisy, image, *ends, fresh, self.eta)
             noisy = np.asarray(noisy, np.float32)
+            if self.looked:
+                self.looked()
         made = np.clip(self.target.back(noisy, enlarged), 0.0, 1.0)
         if not np.isfinite(made).all():
             raise VisionfwError(f"{self.model.name}: what it makes is not finite (NaN or infinity); are its weights whole?")
         return made[:, : height * self.scale, : width * self.scale]
 
-    def _estimate(self, lr: np.ndarray, noisy: np.ndarray, level: float) -> np.ndarray:
-        """Return the noise that the network sees in images of any size, tile by tile."""
+    def _told(self, lr: np.ndarray, noisy: np.ndarray, level: float) -> np.ndarray:
+        """Return what the network tells of images of any size, tile by tile."""
         if self.tile == 0 or (self.tile is None and max(lr.shape[1:3]) <= _TILE + 2 * _HALO):
             return self._look(lr, noisy, level)
         made, step = np.empty_like(noisy), self._multiple

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ from visionfw.config import EvaluateRequest, TrainRequest, read_interpolation
 from visionfw.errors import RequestError, VisionfwError, nearest
 from visionfw.graph.build import compile_model
 from visionfw.graph.check import Checked, examine
+from visionfw.graph.records import Definition
 from visionfw.graph.schema import parse
 from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.inference import Enlarger
-from visionfw.noise_schedules import NoiseSchedule, Target, read_noise_schedule
+from visionfw.noise_schedules import TOLD, NoiseSchedule, Target, read_noise_schedule
 from visionfw.paths import user_path
 from visionfw.refinement import Refiner
 
@@ -54,6 +55,10 @@ class Subject:
     refining: tuple[NoiseSchedule, Target] | None = None
     remarks: tuple[str, ...] = ()
 
+    def looks(self, request: EvaluateRequest) -> int:
+        """Return how often a diffusion model looks at each image; 0 for every other."""
+        return 0 if self.refining is None else min(request.sampling_steps, self.refining[0].steps)
+
 
 def open_subject(request: EvaluateRequest) -> Subject:
     """Open what an evaluation is about.
@@ -77,7 +82,7 @@ def _of_weights(request: EvaluateRequest) -> Subject:
     remarks = [f"weights {request.weights}: {remark}" for remark in load_weights(model, request.weights, names)]
     how = _degradation(request, "bicubic", 0, definition.scale)
     weights = user_path(request.weights).name
-    return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, "", _refining(model, {}), tuple(remarks))
+    return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, "", _refining(definition, {}), tuple(remarks))
 
 
 def _of_run(run: runs.Run, request: EvaluateRequest) -> Subject:
@@ -93,20 +98,27 @@ def _of_run(run: runs.Run, request: EvaluateRequest) -> Subject:
     asked = run.read().get("request", {})
     how = _degradation(request, asked.get("degradation", "bicubic"), asked.get("degradation_seed", 0), definition.scale)
     weights = ("averaged" if asked.get("ema") else "raw") + between
-    return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, str(run.folder), _refining(model, asked))
+    return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, str(run.folder), _refining(definition, asked))
 
 
-def _refining(model: keras.Model, asked: Mapping[str, Any]) -> tuple[NoiseSchedule, Target] | None:
+def _refining(definition: Definition, asked: Mapping[str, Any]) -> tuple[NoiseSchedule, Target] | None:
     """Return how a diffusion model was trained, by its run's request or as train.py does unless told."""
-    if not isinstance(model.input, dict) or "noisy" not in model.input:
+    told = [name for name, _ in definition.graph.outputs if name in TOLD]
+    if not told:
         return None
     defaults = TrainRequest()
     schedule = read_noise_schedule(asked.get("noise_schedule", defaults.noise_schedule))
-    return schedule, Target(asked.get("noise_target", defaults.noise_target))
+    return schedule, Target(asked.get("noise_target", defaults.noise_target), told[0])
 
 
-def enlarger_of(subject: Subject, request: EvaluateRequest, sample: int = 0) -> Enlarger | Refiner:
-    """Return what puts a subject's model on images; of a diffusion model draws by number differ.
+def enlarger_of(subject: Subject, request: EvaluateRequest, sample: int = 0, looked: Callable[[], None] | None = None) -> Enlarger | Refiner:
+    """Return what puts a subject's model on images.
+
+    Args:
+        subject: the model.
+        request: how.
+        sample: of a diffusion model: images of other numbers are other draws.
+        looked: called after every look that a diffusion model takes at an image.
 
     Raises:
         RequestError: a flag that does not go with the kind of model.
@@ -121,7 +133,7 @@ def enlarger_of(subject: Subject, request: EvaluateRequest, sample: int = 0) -> 
     if subject.refining is None:
         return Enlarger(subject.model, request.tile, request.self_ensemble)
     eta = 0.0 if request.sampling == "ddim" else None
-    return Refiner(subject.model, *subject.refining, subject.scale, request.sampling_steps, eta, request.seed + sample, request.tile)
+    return Refiner(subject.model, *subject.refining, subject.scale, request.sampling_steps, eta, request.seed + sample, request.tile, looked)
 
 
 def _move(model: keras.Model, run: runs.Run, other: str, share: float) -> str:

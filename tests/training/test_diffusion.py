@@ -69,29 +69,32 @@ def test_what_the_network_is_given_and_asked(small):
     ]
     told = {name: np.asarray(value) for name, value in learner({"lr": lr, "hr": hr}).items()}
     root = seen["noise_level"].reshape(4, 1, 1, 1)
-    np.testing.assert_allclose(seen["noisy"], root * (hr / 127.5 - 1) + np.sqrt(1 - root**2) * told["noise"], atol=1e-5)
+    np.testing.assert_allclose(seen["noisy"], root * (hr / 127.5 - 1) + np.sqrt(1 - root**2) * told["asked"], atol=1e-5)
     roots = np.sqrt(read_noise_schedule("linear").gammas())
     assert ((root >= roots[-1]) & (root <= 1)).all() and len(np.unique(root)) == 4
     loss = float(learner.compute_loss(None, None, told))
-    assert loss == pytest.approx(np.square(told["noise"] - told["estimate"]).mean(), rel=1e-5)
+    assert loss == pytest.approx(np.square(told["asked"] - told["told"]).mean(), rel=1e-5)
     np.testing.assert_allclose(seen["lr"], lr / 255, atol=1e-6)
 
 
-def test_one_look_that_tells_the_noise_gives_the_image(small):
-    plan = prepare(replace(REQUEST, val_data=str(small)), quiet)
+@pytest.mark.parametrize("tells", ["noise", "velocity"])
+def test_one_look_that_tells_what_is_asked_gives_the_image(tells, small):
+    plan = prepare(replace(REQUEST, val_data=str(small), model_args=(*REQUEST.model_args, ("tells", tells))), quiet)
     learner = compile_for_training(plan).learner
     lr, hr = plan.source.read(np.arange(2))
-    noise, learner.parts = {}, 1
+    learner.parts = 1
 
     def knowing(given, training=None):
         enlarged = np.asarray(learner.bicubic(lr.astype(np.float32) / 255))
         image = (hr / np.float32(255) - enlarged) * 4
         root = np.asarray(given["noise_level"]).reshape(-1, 1, 1, 1)
-        noise["seen"] = (np.asarray(given["noisy"]) - root * image) / np.sqrt(1 - root**2)
-        return noise["seen"]
+        noise = (np.asarray(given["noisy"]) - root * image) / np.sqrt(1 - root**2)
+        return noise if tells == "noise" else root * noise - np.sqrt(1 - root**2) * image
 
     learner.network = knowing
-    np.testing.assert_allclose(np.asarray(learner({"lr": lr, "hr": hr})["sr"]), hr / 255, atol=0.02)
+    made = learner({"lr": lr, "hr": hr})
+    np.testing.assert_allclose(np.asarray(made["told"]), np.asarray(made["asked"]), atol=1e-3)
+    np.testing.assert_allclose(np.asarray(made["sr"]), hr / 255, atol=0.02)
 
 
 def test_the_run_holds_what_was_made_over_time(whole):
@@ -112,7 +115,7 @@ def test_a_checkpoint_holds_what_noise_comes_next(small, tmp_path):
     learner({"lr": lr, "hr": hr})
     save(tmp_path / "checkpoint.npz", learner, Standing(step=1))
     assert load(tmp_path / "checkpoint.npz", other).step == 1
-    ours, theirs = (np.asarray(one({"lr": lr, "hr": hr})["noise"]) for one in (learner, other))
+    ours, theirs = (np.asarray(one({"lr": lr, "hr": hr})["asked"]) for one in (learner, other))
     np.testing.assert_array_equal(ours, theirs)
 
 
@@ -195,6 +198,7 @@ def test_evaluate_draws_several_and_says_so(whole, small, capsys, tmp_path):
     said = capsys.readouterr().out
     assert "psnr_spread" in said and "consistency" in said
     assert "a diffusion model draws one of the images that fit" in said
+    assert "s a look, 2 looks: " in said
 
 
 def test_flags_of_evaluate_go_with_their_kind_of_model(whole, small, tmp_path):

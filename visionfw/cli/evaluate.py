@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from visionfw import config
 from visionfw.backend import start_backend
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.models import parse_arguments
+
+if TYPE_CHECKING:
+    from visionfw.data.datasets import ImageSet
+    from visionfw.evaluation.benchmark import Keep
+    from visionfw.evaluation.measures import Measures
+    from visionfw.evaluation.protocol import Protocol
+    from visionfw.subjects import Subject
 
 #: Columns of reports that the line below the table says for all rows.
 _SAID_BELOW = ("channel", "crop", "rounding", "resize", "model scale", "precision", "self-ensemble", "LR")
@@ -81,14 +89,21 @@ def _enlarge(request: config.EvaluateRequest) -> str:
 
     works = plan_files(request.images, request.out)
     start_backend()
-    from visionfw.progress import counter
+    from visionfw.progress import Looks, counter
     from visionfw.subjects import enlarger_of, open_subject
 
     subject = open_subject(request)
     for remark in subject.remarks:
         print(remark)
-    enlarger = enlarger_of(subject, request)
-    return f"{enlarge_files(enlarger, works, request.overwrite, print, counter('enlarging images'))}: {request.out}"
+    wanted = sum(request.overwrite or not work.target.exists() for work in works)
+    looks = Looks(subject.looks(request), wanted, counter("looking at images"))
+    tell = _untold if subject.refining else counter("enlarging images")
+    said = f"{enlarge_files(enlarger_of(subject, request, 0, looks), works, request.overwrite, print, tell)}: {request.out}"
+    return "\n".join([said, *([looks.pace()] if looks.taken else [])])
+
+
+def _untold(done: int, of: int) -> None:
+    """Say nothing of how many images are done, where looks at them are told."""
 
 
 def _measure(request: config.EvaluateRequest) -> str:
@@ -96,14 +111,12 @@ def _measure(request: config.EvaluateRequest) -> str:
     start_backend()
     from visionfw.data.datasets import find_sets
     from visionfw.data.known import unlike_published
-    from visionfw.evaluation.benchmark import averaged, benchmark
     from visionfw.evaluation.measures import Measures
     from visionfw.evaluation.protocol import Protocol
     from visionfw.feature_weights import read_feature_weights
-    from visionfw.progress import counter
     from visionfw.reports import as_table
     from visionfw.results import Results
-    from visionfw.subjects import enlarger_of, open_subject
+    from visionfw.subjects import open_subject
 
     find_sets(request.test_data, request.data_root, request.scale or 1)  # a wrong name is told before a model is built
     measures = Measures(request.measures, read_feature_weights(request.feature_weights), request.allow_download)
@@ -116,14 +129,23 @@ def _measure(request: config.EvaluateRequest) -> str:
     for line in (*subject.remarks, *(line for images in sets for line in unlike_published(images))):
         print(line)
     results = Results(request, subject, protocol, given)
-    drawn = []
-    for sample in range(request.samples):
-        named = "measuring images" if request.samples == 1 else f"measuring images, sample {sample + 1} of {request.samples}"
-        enlarger = enlarger_of(subject, request, sample)
-        drawn.append(benchmark(enlarger, sets, protocol, counter(named), measures, None if sample else results.keep))
-    scores = drawn[0] if request.samples == 1 else averaged(drawn)
+    scores, remarks = _draw(request, subject, sets, protocol, measures, results.keep)
     rows = results.write(scores)
     shown = [{key: value for key, value in row.items() if key not in _SAID_BELOW} for row in rows]
-    remark = [_ONE_OF_MANY] if subject.refining is not None else []
-    lines = [as_table(shown), *remark, "protocol: " + ", ".join(f"{key} {value}" for key, value in results.record.items())]
+    lines = [as_table(shown), *remarks, "protocol: " + ", ".join(f"{key} {value}" for key, value in results.record.items())]
     return "\n".join([*lines, *(f"report: {Path(file)}" for file in request.reports), *([f"images: {request.out}"] if request.out else [])])
+
+
+def _draw(request: config.EvaluateRequest, subject: Subject, sets: Sequence[ImageSet], protocol: Protocol, measures: Measures, keep: Keep):
+    """Return every set's scores, the mean over samples, and what is to be said of how a diffusion model's images were made."""
+    from visionfw.evaluation.benchmark import averaged, benchmark
+    from visionfw.progress import Looks, counter
+    from visionfw.subjects import enlarger_of
+
+    looks = Looks(subject.looks(request), request.samples * sum(len(images.hr) for images in sets), counter("looking at images"))
+    tell = _untold if subject.refining else counter("measuring images")
+    drawn = []
+    for sample in range(request.samples):
+        enlarger = enlarger_of(subject, request, sample, looks)
+        drawn.append(benchmark(enlarger, sets, protocol, tell, measures, None if sample else keep))
+    return averaged(drawn) if request.samples > 1 else drawn[0], [_ONE_OF_MANY, looks.pace()] if looks.taken else []

@@ -1,4 +1,4 @@
-"""Training a diffusion model as a plain fit: noise is put into the HR patches on the device, and the network says what it was."""
+"""Training a diffusion model as a plain fit: noise is put into the HR patches on the device, and the network tells how to take it off."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 from keras import ops
 
 from visionfw.layers import Bicubic
-from visionfw.noise_schedules import NoiseSchedule, Target, denoised, noised
+from visionfw.noise_schedules import NoiseSchedule, Target, noised
 from visionfw.refinement import level_name
 from visionfw.training.step import from_bytes
 
 
 class Diffusion(keras.Model):
-    """A network that tells noise, learning from uint8 patches.
+    """A network that tells noise or velocity, learning from uint8 patches.
 
     Reads {'lr': (batch, p, p, 3), 'hr': (batch, s p, s p, 3)} uint8 and gives 'sr', what one look makes of the noisy image, in [0, 1],
-    with the 'noise' and the network's 'estimate' of it.
+    with what the network was 'asked' and what it 'told'.
 
     Args:
-        network: {'lr', 'noisy', 'noise_level' or 'step'} -> noise.
+        network: {'lr', 'noisy', 'noise_level' or 'step'} -> what the target says it tells.
         schedule: how noise grows.
-        target: what noise is put into.
+        target: what noise is put into, and what the network tells.
         scale: SR size / LR size.
-        figure: (noise, estimate) -> (batch,), what is minimised.
+        figure: (asked, told) -> (batch,), what is minimised.
         seed: of steps and noise.
         parts: that the network takes a batch in, a divisor of its size; they do not wait for each other.
 
@@ -50,13 +50,13 @@ class Diffusion(keras.Model):
         step, root = self._draw(ops.shape(image)[0])
         gamma = ops.reshape(ops.square(root), (-1, 1, 1, 1))
         noisy = noised(image, noise, gamma)
-        told = root if self.level == "noise_level" else ops.cast(step, "float32")
-        estimate = self._look({"lr": lr, "noisy": noisy, self.level: told[:, None]}, training)
-        sr = self.target.back(denoised(noisy, estimate, ops.maximum(gamma, 1e-4)), enlarged)
-        return {"sr": ops.clip(sr, 0.0, 1.0), "noise": noise, "estimate": estimate}
+        level = root if self.level == "noise_level" else ops.cast(step, "float32")
+        told = self._look({"lr": lr, "noisy": noisy, self.level: level[:, None]}, training)
+        sr = self.target.back(self.target.denoised(noisy, told, ops.maximum(gamma, 1e-4)), enlarged)
+        return {"sr": ops.clip(sr, 0.0, 1.0), "asked": self.target.asked(image, noise, gamma), "told": told}
 
     def _look(self, given, training):
-        """Return the network's estimate of the noise."""
+        """Return what the network tells."""
         if self.parts == 1:
             return ops.cast(self.network(given, training=training), "float32")
         split = {name: ops.split(tensor, self.parts) for name, tensor in given.items()}
@@ -73,7 +73,7 @@ class Diffusion(keras.Model):
         return step, after + keras.random.uniform((count,), seed=self.random) * (before - after)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return ops.mean(self.figure(y_pred["noise"], y_pred["estimate"]))
+        return ops.mean(self.figure(y_pred["asked"], y_pred["told"]))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         return super().compute_metrics(x, y, y_pred["sr"], sample_weight)

@@ -141,7 +141,8 @@ def _example(model: keras.Model, side: int, scale: int) -> Any:
 
 def refining(plan: Plan) -> tuple[NoiseSchedule, Target, int]:
     """Return how a diffusion model's noise grows, what it is put into, and the scale."""
-    return read_noise_schedule(plan.request.noise_schedule), Target(plan.request.noise_target), plan.request.scale
+    ((told, _),) = plan.checked.definition.graph.outputs
+    return read_noise_schedule(plan.request.noise_schedule), Target(plan.request.noise_target, told), plan.request.scale
 
 
 def enlarger(plan: Plan, model: keras.Model) -> Callable:

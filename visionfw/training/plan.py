@@ -31,6 +31,7 @@ from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.initializers import read_initializer
 from visionfw.loss_terms import read_loss, size_problems
 from visionfw.metrics.features import weights_of
+from visionfw.noise_schedules import TOLD
 from visionfw.progress import counter
 from visionfw.runs import Run
 from visionfw.sampler_options import SamplerChoice, read_sampler
@@ -213,9 +214,9 @@ def _told_of_data(sets: Sequence[ImageSet], patches: PatchSource, how: Degradati
 
 
 def is_diffusion(checked: Checked) -> bool:
-    """Tell whether a dictionary is one of a network that says what noise is in an image."""
+    """Tell whether a dictionary is one of a network that tells how to take noise off an image."""
     inputs, outputs = (dict(pairs) for pairs in (checked.definition.graph.inputs, checked.definition.graph.outputs))
-    return set(outputs) == {"noise"} and any(set(inputs) == {"lr", "noisy", level} for level in ("noise_level", "step"))
+    return any(set(outputs) == {told} for told in TOLD) and any(set(inputs) == {"lr", "noisy", level} for level in ("noise_level", "step"))
 
 
 def _refuse_objective(request: TrainRequest, definition: Definition) -> None:
@@ -262,7 +263,7 @@ def _trainable(checked: Checked, request: TrainRequest) -> None:
     if len(definition.graph.inputs) > 1 or "sr" not in dict(definition.graph.outputs):
         raise RequestError(
             f"{definition.name}: train.py trains models of one input whose output (or one of them) is named 'sr', and diffusion models: "
-            "inputs 'lr', 'noisy' and 'noise_level' or 'step', output 'noise'"
+            "inputs 'lr', 'noisy' and 'noise_level' or 'step', output 'noise' or 'velocity'"
         )
     if len(definition.graph.outputs) > 1:
         raise RequestError(f"{definition.name}: has several outputs, and there is no loss for {', '.join(name for name, _ in definition.graph.outputs)}")
