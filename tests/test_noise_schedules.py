@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visionfw.errors import RequestError
-from visionfw.noise_schedules import SCHEDULES, TOLD, Target, ddim_step, ddpm_step, denoised, noised, read_noise_schedule
+from visionfw.graph.groups import TOLD
+from visionfw.noise_schedules import SCHEDULES, Target, ddim_step, ddpm_step, denoised, noised, read_noise_schedule
 
 
 def test_sr3s_linear_schedule_is_its_products():
@@ -29,6 +30,11 @@ def test_the_cosine_schedule_is_its_formula():
     for t in (1, 50, 98):
         assert gammas[t] == pytest.approx(f(t) / f(0), rel=1e-9)
     assert gammas[100] == pytest.approx(gammas[99] * 0.001)  # the last beta is held below 0.999
+
+
+def test_fewer_steps_bring_as_much_noise():
+    long, short = (read_noise_schedule(f"linear:steps={steps}").gammas()[-1] for steps in (2000, 500))
+    assert np.log(short) == pytest.approx(np.log(long), rel=0.05)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
@@ -106,6 +112,9 @@ def test_steps_back_are_spread_evenly(count, expected):
     ("text", "sentence"),
     [
         ("linaer", "no schedule 'linaer'; did you mean 'linear'?"),
+        ("linear:steps=100,last=0.01", "ends with 0.6 of the image left"),
+        ("linear:last=0.9", "ends with 0 of the image left"),
+        ("linear:steps=5", "0 < first <= last < 1 must hold, not first=0.0004, last=4"),
         ("linear:step=5", "no parameter 'step'; did you mean 'steps'?"),
         ("cosine:first=1", "no parameter 'first'"),
         ("linear:steps=x", "steps must be a number, not 'x'"),

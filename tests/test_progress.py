@@ -57,4 +57,4 @@ def test_looks_at_images_are_counted_and_their_pace_is_told(monkeypatch):
         now[0] += seconds
         looks()
     assert told == [(number, 60) for number in range(1, 6)] and looks.taken == 5
-    assert looks.pace() == "speed: 0.50 s a look, 20 looks: 10 s an image"
+    assert looks.pace() == "speed: 500 ms a look, 20 looks: 10.0 s an image"

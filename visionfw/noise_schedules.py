@@ -21,9 +21,8 @@ TARGETS = {
     "image": "the image in [-1, 1] (SR3)",
     "residual": "what the bicubic enlargement lacks, times 4 (after SRDiff): the LR image's colours are kept without being learned",
 }
-#: What a network tells of a noisy image: the name of its output.
-TOLD = ("noise", "velocity")
 _DEFAULTS = {"linear": {"steps": 2000, "first": 1e-6, "last": 0.01}, "cosine": {"steps": 1000}}
+_LEAST_LEFT, _MOST_LEFT = 1e-15, 0.05  # gamma(T): refinement begins with noise alone, and divides by its root
 _GAIN = 4.0  # of a residual: about the spread of an image in [-1, 1]
 _COSINE_OFFSET, _MOST_BETA = 0.008, 0.999
 
@@ -68,7 +67,7 @@ class Target:
 
     Attributes:
         name: from TARGETS.
-        told: from TOLD. The noise alone says little of an image that is nearly all noise; the velocity does.
+        told: 'noise' or 'velocity'. The noise alone says little of an image that is nearly all noise; the velocity does.
 
     Reference: Salimans and Ho, Progressive Distillation for Fast Sampling of Diffusion Models, ICLR 2022, appendix D: the velocity is
     sqrt(gamma) x noise - sqrt(1 - gamma) x image.
@@ -95,24 +94,32 @@ class Target:
 
 
 def read_noise_schedule(text: str) -> NoiseSchedule:
-    """Read NAME, or NAME:KEY=VALUE,... Raises RequestError."""
+    """Read NAME, or NAME:KEY=VALUE,...; a linear one's ends grow where it has fewer steps, unless given. Raises RequestError."""
     name, _, rest = text.partition(":")
     if name not in SCHEDULES:
         raise RequestError(f"--noise_schedule: {unknown('schedule', name, SCHEDULES)}")
-    values = dict(_DEFAULTS[name])
+    values, given = dict(_DEFAULTS[name]), set()
     for part in filter(None, (entry.strip() for entry in rest.split(","))):
         key, _, value = (side.strip() for side in part.partition("="))
         if key not in values:
             raise RequestError(f"--noise_schedule: {unknown('parameter', key, values)}")
         try:
             values[key] = int(value) if key == "steps" else float(value)
+            given.add(key)
         except ValueError:
             raise RequestError(f"--noise_schedule: {key} must be a number, not {value!r}") from None
     if values["steps"] < 1:
         raise RequestError(f"--noise_schedule: steps must be at least 1, not {values['steps']}")
-    if name == "linear" and not 0 < values["first"] <= values["last"] < 1:
-        raise RequestError("--noise_schedule: 0 < first <= last < 1 must hold")
-    return NoiseSchedule(name, **values)
+    if name == "linear":
+        fewer = _DEFAULTS[name]["steps"] / values["steps"]
+        values |= {key: values[key] * fewer for key in ("first", "last") if key not in given}  # as much noise in the end
+        if not 0 < values["first"] <= values["last"] < 1:
+            raise RequestError(f"--noise_schedule: 0 < first <= last < 1 must hold, not first={values['first']:g}, last={values['last']:g}")
+    schedule = NoiseSchedule(name, **values)
+    left = schedule.gammas()[-1]
+    if not _LEAST_LEFT < left < _MOST_LEFT:
+        raise RequestError(f"--noise_schedule={text}: ends with {left:.2g} of the image left; it must be less than {_MOST_LEFT}, and more than nothing")
+    return schedule
 
 
 def noised(image, noise, gamma):

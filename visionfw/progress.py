@@ -73,4 +73,4 @@ class Looks:
     def pace(self) -> str:
         """Return the time of a look, the median, and of an image's looks, in words."""
         look = statistics.median(after - before for before, after in pairwise(self.times))
-        return f"speed: {look:.2f} s a look, {self.steps} looks: {span(look * self.steps)} an image"
+        return f"speed: {look * 1000:.0f} ms a look, {self.steps} looks: {look * self.steps:.1f} s an image"

@@ -11,8 +11,9 @@ from itertools import pairwise
 import keras
 import numpy as np
 
-from visionfw.devices import compiled
-from visionfw.errors import VisionfwError
+from visionfw.devices import compiled, is_out_of_memory
+from visionfw.errors import VisionfwError, brief
+from visionfw.graph.reach import side_multiple
 from visionfw.imaging.resize import imresize
 from visionfw.noise_schedules import NoiseSchedule, Target, ddim_step, ddpm_step
 from visionfw.tiles import tiles
@@ -36,7 +37,7 @@ class Refiner:
         scale: SR size / LR size.
         steps: looks at each image.
         eta: 0 for DDIM, where only the first noise is drawn; None for DDPM.
-        seed: of all noise; equal seeds give equal images.
+        seed: of all noise, one number or several; equal seeds give equal images.
         tile: side of a tile in LR pixels; 0 for the whole image. Tiles share one noise and overlap, so that seams do not show.
         looked: called after every look at an image.
     """
@@ -47,7 +48,7 @@ class Refiner:
     scale: int
     steps: int = 50
     eta: float | None = 0.0
-    seed: int = 0
+    seed: int | tuple[int, ...] = 0
     tile: int | None = None
     looked: Callable[[], None] | None = None
 
@@ -104,11 +105,15 @@ class Refiner:
 
     def _look(self, lr: np.ndarray, noisy: np.ndarray, level: float) -> np.ndarray:
         told = np.full((len(lr), 1), level, np.float32)
-        made = compiled(self.model)({"lr": np.ascontiguousarray(lr), "noisy": np.ascontiguousarray(noisy), level_name(self.model): told})
+        try:
+            made = compiled(self.model)({"lr": np.ascontiguousarray(lr), "noisy": np.ascontiguousarray(noisy), level_name(self.model): told})
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise VisionfwError(f"{self.model.name} cannot be put on an image of {lr.shape[2]} x {lr.shape[1]} pixels: {brief(error)}") from error
         return keras.ops.convert_to_numpy(made).astype(np.float32)
 
     @cached_property
     def _multiple(self) -> int:
-        """Return what the sides of an LR image must be multiples of: the network's strides together, over the scale."""
-        strides = math.prod(layer.strides[0] for layer in self.model.layers if isinstance(layer, keras.layers.Conv2D))
-        return strides // math.gcd(strides, self.scale)
+        """Return what the sides of an LR image must be multiples of."""
+        return side_multiple(self.model, self.scale)

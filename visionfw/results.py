@@ -43,6 +43,10 @@ class Results:
         self.request, self.subject, self.given = request, subject, given
         self.record = protocol.record() | {"precision": request.precision} | ({"self-ensemble": "x8"} if request.self_ensemble else {})
         self.record |= {"LR as given": "; ".join(f"{name} in {folder}" for name, folder in given.items())} if given else {}
+        if subject.refining is not None:
+            schedule, target = subject.refining
+            drawn = f"{request.sampling}, {subject.looks(request)} looks, {request.samples} samples, seed {request.seed}"
+            self.record |= {"sampling": drawn, "noise": f"{schedule.name}, {schedule.steps} steps, in the {target.name}"}
         self._wants_page = any(file.lower().endswith(".html") for file in request.reports)
         self._examples: dict[str, list[Example]] = {}
         self._written: set[Path] = set()

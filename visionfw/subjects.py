@@ -11,7 +11,7 @@ import keras
 
 from visionfw import models, runs
 from visionfw.checkpoints import load_run, load_weights, precision
-from visionfw.config import EvaluateRequest, TrainRequest, read_interpolation
+from visionfw.config import TRAINED, EvaluateRequest, TrainRequest, read_interpolation
 from visionfw.errors import RequestError, VisionfwError, nearest
 from visionfw.graph.build import compile_model
 from visionfw.graph.check import Checked, examine
@@ -19,7 +19,7 @@ from visionfw.graph.records import Definition
 from visionfw.graph.schema import parse
 from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.inference import Enlarger
-from visionfw.noise_schedules import TOLD, NoiseSchedule, Target, read_noise_schedule
+from visionfw.noise_schedules import NoiseSchedule, Target, read_noise_schedule
 from visionfw.paths import user_path
 from visionfw.refinement import Refiner
 
@@ -82,7 +82,7 @@ def _of_weights(request: EvaluateRequest) -> Subject:
     remarks = [f"weights {request.weights}: {remark}" for remark in load_weights(model, request.weights, names)]
     how = _degradation(request, "bicubic", 0, definition.scale)
     weights = user_path(request.weights).name
-    return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, "", _refining(definition, {}), tuple(remarks))
+    return Subject(model, definition.name, definition.colour, definition.scale, how, checked, weights, "", _refining(definition, vars(request)), tuple(remarks))
 
 
 def _of_run(run: runs.Run, request: EvaluateRequest) -> Subject:
@@ -93,7 +93,7 @@ def _of_run(run: runs.Run, request: EvaluateRequest) -> Subject:
         raise RequestError(f"--scale={request.scale}: run {run.folder} is of scale {definition.scale}")
     with precision(request.precision):
         model = load_run(run)
-    between = "" if request.interpolate is None else _move(model, run, *read_interpolation(request.interpolate))
+    between = "" if request.interpolate is None else _move(model, definition, run, *read_interpolation(request.interpolate))
     checked = None if run.architecture.exists() else examine(run.read_model())
     asked = run.read().get("request", {})
     how = _degradation(request, asked.get("degradation", "bicubic"), asked.get("degradation_seed", 0), definition.scale)
@@ -102,13 +102,11 @@ def _of_run(run: runs.Run, request: EvaluateRequest) -> Subject:
 
 
 def _refining(definition: Definition, asked: Mapping[str, Any]) -> tuple[NoiseSchedule, Target] | None:
-    """Return how a diffusion model was trained, by its run's request or as train.py does unless told."""
-    told = [name for name, _ in definition.graph.outputs if name in TOLD]
-    if not told:
+    """Return how a diffusion model was trained, as is asked for or as train.py does unless told."""
+    if definition.told is None:
         return None
-    defaults = TrainRequest()
-    schedule = read_noise_schedule(asked.get("noise_schedule", defaults.noise_schedule))
-    return schedule, Target(asked.get("noise_target", defaults.noise_target), told[0])
+    schedule, target = (asked.get(name) or getattr(TrainRequest(), name) for name in TRAINED)
+    return read_noise_schedule(schedule), Target(target, definition.told)
 
 
 def enlarger_of(subject: Subject, request: EvaluateRequest, sample: int = 0, looked: Callable[[], None] | None = None) -> Enlarger | Refiner:
@@ -125,7 +123,7 @@ def enlarger_of(subject: Subject, request: EvaluateRequest, sample: int = 0, loo
     """
     if subject.refining is None:
         defaults = EvaluateRequest(run="")
-        asked = [name for name in ("sampling", "sampling_steps", "samples", "seed") if getattr(request, name) != getattr(defaults, name)]
+        asked = [name for name in ("sampling", "sampling_steps", "samples", "seed", *TRAINED) if getattr(request, name) != getattr(defaults, name)]
         if asked:
             raise RequestError("\n".join(f"--{name}: belongs to diffusion models, and {subject.name} is none" for name in asked))
     if subject.refining is not None and request.self_ensemble:
@@ -133,10 +131,10 @@ def enlarger_of(subject: Subject, request: EvaluateRequest, sample: int = 0, loo
     if subject.refining is None:
         return Enlarger(subject.model, request.tile, request.self_ensemble)
     eta = 0.0 if request.sampling == "ddim" else None
-    return Refiner(subject.model, *subject.refining, subject.scale, request.sampling_steps, eta, request.seed + sample, request.tile, looked)
+    return Refiner(subject.model, *subject.refining, subject.scale, request.sampling_steps, eta, (request.seed, sample), request.tile, looked)
 
 
-def _move(model: keras.Model, run: runs.Run, other: str, share: float) -> str:
+def _move(model: keras.Model, definition: Definition, run: runs.Run, other: str, share: float) -> str:
     """Move a run's weights towards another run's of the same model, by a share of the way; return what to say of them.
 
     Reference: Wang et al. (ESRGAN), ECCVW 2018, section 3.4: network interpolation.
@@ -144,6 +142,9 @@ def _move(model: keras.Model, run: runs.Run, other: str, share: float) -> str:
     found = runs.find(other)
     if {**found.read_model(), "name": ""} != {**run.read_model(), "name": ""}:
         raise RequestError(f"--interpolate={other}: its model's dictionary is another than that of run {run.folder}")
+    ours, theirs = (_refining(definition, one.read().get("request", {})) for one in (run, found))
+    if ours != theirs:
+        raise RequestError(f"--interpolate={other}: was trained with another noise schedule or target than run {run.folder}")
     theirs = load_run(found).get_weights()
     model.set_weights([(1 - share) * ours + share * theirs for ours, theirs in zip(model.get_weights(), theirs, strict=True)])
     return f", {share:g} of the way to {found.folder}"

@@ -6,7 +6,7 @@ import pytest
 
 import visionfw as vf
 from visionfw.errors import RequestError
-from visionfw.graph.reach import reach_of
+from visionfw.graph.reach import reach_of, side_multiple
 
 SMALL = {
     "edsr": {"blocks": 1, "filters": 4},
@@ -50,6 +50,26 @@ def test_strides_and_windows_say_where_tiles_may_begin():
     windows = {"name": "w", "scale": 1, "conv": [(0, "a"), ("b", "sr")], "conv_par": [{"filters": 8}, {"filters": 3}], "layer": [("a", "b")]}
     model = vf.build(windows | {"layer_sub": "WindowAttention", "layer_par": {"heads": 2, "window": 4}})
     assert (reach_of(model).step, reach_of(model).halo) == (4, 5)
+
+
+@pytest.mark.parametrize(("scale", "pool", "multiple"), [(2, 4, 2), (2, 2, 1), (3, 4, 4), (1, 4, 4)])
+def test_lr_images_of_a_diffusion_model_are_as_large_as_all_strides_want(scale, pool, multiple):
+    pooled = {
+        "name": "pooled",
+        "scale": scale,
+        "pre_upsample": "bicubic",
+        "inputs": {"lr": "lr", "noisy": "noisy", "step": "step"},
+        "shapes": {"step": [1]},
+        "outputs": {"noise": "noise"},
+        "merge": [("lr", "noisy", "given"), ("small", "level", "told")],
+        "merge_sub": ["Concatenate", "Add"],
+        "layer": [("given", "small"), ("step", "level"), ("told", "large")],
+        "layer_sub": ["AveragePooling2D", "Dense", "Nearest"],
+        "layer_par": [{"pool_size": pool}, {"units": 6}, {"scale": pool}],
+        "conv": [("large", "noise")],
+        "conv_par": {"filters": 3},
+    }
+    assert side_multiple(vf.build(pooled), scale) == multiple
 
 
 @pytest.mark.parametrize("name", ["rcan", "imdn"])

@@ -1,6 +1,7 @@
 """A diffusion model trains as any other, and makes the same images from the same seed."""
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -10,11 +11,15 @@ import numpy as np
 import pytest
 
 from visionfw.checkpoints import load_run
-from visionfw.config import TrainRequest
+from visionfw.cli.rank import define, request_of
+from visionfw.cli.train import completed
+from visionfw.config import EvaluateRequest, TrainRequest
 from visionfw.config.recipes import with_recipe
 from visionfw.errors import RequestError
 from visionfw.noise_schedules import Target, read_noise_schedule
+from visionfw.paths import write_json
 from visionfw.refinement import Refiner
+from visionfw.subjects import enlarger_of, open_subject
 from visionfw.training.continuation import Standing, load, save
 from visionfw.training.fit import train
 from visionfw.training.learner import compile_for_training
@@ -60,7 +65,7 @@ def whole(small, tmp_path_factory):
 
 def test_what_the_network_is_given_and_asked(small):
     """The noisy patch is the closed form of a level between two steps, and the loss that of the noise."""
-    plan = prepare(replace(REQUEST, val_data=str(small), noise_target="image"), quiet)
+    plan = prepare(replace(REQUEST, val_data=str(small), noise_target="image", model_args=(*REQUEST.model_args, ("tells", "noise"))), quiet)
     learner = compile_for_training(plan).learner
     lr, hr = plan.source.read(np.arange(4))
     seen, network, learner.parts = {}, learner.network, 1
@@ -192,13 +197,37 @@ def test_levels_keep_their_kind(whole):
 def test_evaluate_draws_several_and_says_so(whole, small, capsys, tmp_path):
     from visionfw.cli.evaluate import run
 
-    page = tmp_path / "x.html"
-    run("evaluate.py", [f"--run={whole.folder}", f"--test_data={small}", "--samples=2", "--sampling_steps=2", "--sampling=ddpm", f"--report={page}"])
-    assert "SR3" in page.read_text()
+    page, figures = tmp_path / "x.html", tmp_path / "x.json"
+    run("evaluate.py", [f"--run={whole.folder}", f"--test_data={small}", "--samples=2", "--sampling_steps=2", "--sampling=ddpm", f"--report={page},{figures}"])
+    assert "SR3" in page.read_text() and "ddpm, 2 looks, 2 samples, seed 0" in page.read_text()
+    assert json.loads(figures.read_text())["protocol"]["noise"] == "linear, 2000 steps, in the residual"
     said = capsys.readouterr().out
     assert "psnr_spread" in said and "consistency" in said
     assert "a diffusion model draws one of the images that fit" in said
-    assert "s a look, 2 looks: " in said
+    assert " ms a look, 2 looks: " in said
+
+
+def test_weights_without_their_run_make_the_same(whole, tmp_path):
+    lr = np.random.default_rng(0).random((8, 8, 3), np.float32)
+    of_run = EvaluateRequest(run=str(whole.folder), sampling_steps=2)
+    of_file = EvaluateRequest(model="sr3", model_args=REQUEST.model_args, scale=4, weights=str(whole.best), sampling_steps=2)
+    made = enlarger_of(open_subject(of_run), of_run)(lr)
+    np.testing.assert_array_equal(enlarger_of(open_subject(of_file), of_file)(lr), made)
+    other = replace(of_file, noise_target="image")
+    assert np.abs(enlarger_of(open_subject(other), other)(lr) - made).max() > 0.01
+    with pytest.raises(RequestError, match="--noise_target belongs to --weights: a run says itself"):
+        replace(of_run, noise_target="image")
+
+
+def test_going_on_from_a_run_keeps_its_noise(whole, tmp_path):
+    """Without being asked: its weights know no other."""
+    write_json(whole.record, whole.read() | {"request": whole.read()["request"] | {"noise_target": "image", "noise_schedule": "cosine"}})
+    given = {"init_from": str(whole.folder), "adversarial": "", "noise_target": "residual", "noise_schedule": "linear", "model_args": (), "scale": 4}
+    try:
+        values, _ = completed(given, {"noise_schedule"})
+    finally:
+        write_json(whole.record, whole.read() | {"request": whole.read()["request"] | {"noise_target": "residual", "noise_schedule": "linear"}})
+    assert (values["noise_target"], values["noise_schedule"], values["optimizer"]) == ("image", "linear", "adam")
 
 
 def test_flags_of_evaluate_go_with_their_kind_of_model(whole, small, tmp_path):
@@ -226,6 +255,7 @@ def test_images_without_references(whole, tmp_path, capsys):
         ({"adversarial": "vanilla"}, "--adversarial: SR3 is a diffusion model, which this does not go with"),
         ({"sampler": "psnr_gain:score=loss"}, "--sampler: the loss of noise says nothing of a patch"),
         ({"normalise": True}, "--normalise: SR3 is a diffusion model"),
+        ({"model_args": (("tells", "nosie"),)}, "inputs 'lr', 'noisy' and 'noise_level' or 'step', output 'noise' or 'velocity'"),
     ],
 )
 def test_what_does_not_go_with_it_is_told(changes, sentence, tmp_path):
@@ -236,13 +266,33 @@ def test_what_does_not_go_with_it_is_told(changes, sentence, tmp_path):
 
 def test_other_models_have_no_noise_to_be_asked_about(tmp_path):
     with pytest.raises(RequestError) as told:
-        prepare(TrainRequest(model="srcnn", noise_target="residual", sampling_steps=5), quiet)
+        prepare(TrainRequest(model="srcnn", noise_target="image", sampling_steps=5), quiet)
     assert str(told.value).splitlines() == [f"--{name}: belongs to diffusion models, and SRCNN is none" for name in ("noise_target", "sampling_steps")]
+
+
+def test_what_its_strides_do_not_divide_is_told_by_the_flag(small):
+    plan = prepare(replace(REQUEST, val_data=str(small), patch_size=5, scale=3), quiet)
+    with pytest.raises(RequestError, match=r"--patch_size=5: must be a multiple of 2, by the strides of SR3"):
+        compile_for_training(plan)
+
+
+def test_a_ranking_of_models_has_their_recipe_and_one_kind():
+    line = ["--train_sets=embedded/train", "--test_sets=embedded/test", "--out=x"]
+    values = define("rank.py").parse([*line, "--models=sr3,sr3"])
+    with pytest.raises(RequestError, match="'sr3' is named twice"):
+        request_of({key: value for key, value in values.items() if key not in ("list", "resume", "dry_run")}, {"models"})
+    values = define("rank.py").parse([*line, "--models=sr3,edsr_small"])
+    with pytest.raises(RequestError, match="sr3's is diffusion, edsr_small's is plain"):
+        request_of({key: value for key, value in values.items() if key not in ("list", "resume", "dry_run")}, {"models"})
+    values = define("rank.py").parse(["--train_sets=a,b", "--test_sets=c", "--out=x", "--models=sr3"])
+    request = request_of({key: value for key, value in values.items() if key not in ("list", "resume", "dry_run")}, {"models"})
+    assert (request.of("a", 0).model, request.of("a", 0).optimizer, request.of("a", 0).loss) == ("sr3", "adam", "mse")
 
 
 def test_recipes_give_way_to_what_is_given():
     values, said = with_recipe({"loss": "l1", "optimizer": "sgd", "patch_size": 8}, {"loss", "optimizer"}, "diffusion")
     assert (values["loss"], values["optimizer"], values["patch_size"]) == ("l1", "sgd", 16)
     assert "--patch_size=16" in said and "--loss" not in said
+    assert "clip_norm" not in with_recipe({"clip_value": 0.5}, {"clip_value"}, "diffusion")[0]
     assert with_recipe({"loss": "l1"}, set(), "plain") == ({"loss": "l1"}, "")
     assert "content_loss" not in with_recipe({"adversarial": "vanilla"}, {"loss"}, "adversarial")[0]

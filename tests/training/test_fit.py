@@ -217,3 +217,14 @@ def test_the_average_is_its_formula(tmp_path, ema):
     learner.optimizer.finalize_variable_values(model.trainable_variables)
     for made, expected in zip(model.get_weights(), average, strict=True):
         np.testing.assert_allclose(made, expected, atol=1e-6)
+
+
+def test_a_log_is_told_how_far_the_run_has_come(monkeypatch):
+    from visionfw.training import callbacks
+
+    told = []
+    monkeypatch.setattr(callbacks, "counter", lambda what: lambda done, of: told.append((what, done, of)))
+    progress = callbacks.LogProgress(10, 7, ("loss",))
+    for batch in range(3):
+        progress.on_train_batch_end(batch, {"loss": 1.0})
+    assert told == [("training, step", 8, 10), ("training, step", 9, 10), ("training, step", 10, 10)]

@@ -11,6 +11,7 @@ from visionfw.backend import start_backend
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.models import parse_arguments
+from visionfw.noise_schedules import TARGETS
 
 if TYPE_CHECKING:
     from visionfw.data.datasets import ImageSet
@@ -58,12 +59,14 @@ def define(command: str) -> Flags:
     found.text("images", None, "files and folders to enlarge, joined by commas; no references are needed")
     found.text("out", None, "folder for the enlarged images, of --images or of the test sets")
     found.switch("overwrite", "make anew what is in --out")
-    found.number("tile", None, "side of a tile in LR pixels; as large as the memory allows unless given, 0 for whole images")
+    found.number("tile", None, "side of a tile in LR pixels, 0 for whole images; as large as the memory allows unless given, a diffusion model's 32")
     found.switch("self_ensemble", "take the mean over eight turned and mirrored images")
     found.text("sampling", "ddim", "how a diffusion model takes noise off: " + ", ".join(config.SAMPLING))
     found.number("sampling_steps", 50, "its looks at each image")
     found.number("samples", 1, "images drawn of each LR image, whose figures' mean and spread are told")
     found.number("seed", 0, "of their noise")
+    found.text("noise_schedule", None, "how a diffusion model was trained that comes with --weights; as train.py does unless given")
+    found.text("noise_target", None, "the same: " + ", ".join(TARGETS))
     found.text("report", None, "files to write the table and every image's figures to, joined by commas: " + ", ".join(config.REPORTS))
     found.text("precision", None, ", ".join(config.PRECISIONS) + "; float32 unless given, for --images auto")
     found.listing("list", "what can be named: models, datasets, metrics, ...")

@@ -67,10 +67,10 @@ def run(command: str, arguments: Sequence[str]) -> None:
             raise RequestError(f"--{more[0]}: a ranking goes on as it was begun; leave the flag out")
         go_on(values["out"], {key: values[key] for key in _HOW if key in flags.given}, print)
     else:
-        start(_request(values, flags.given), dry_run, print)
+        start(request_of(values, flags.given), dry_run, print)
 
 
-def _request(values: dict, given: Collection[str]) -> config.RankRequest:
+def request_of(values: dict, given: Collection[str]) -> config.RankRequest:
     """Return the ranking that flags ask for."""
     own = {key: values.pop(key) for key in ("train_sets", "test_sets", "out", "equalise", "engine", "jobs", "cpus", "gpus")}
     models, samplers, seeds = values.pop("models"), values.pop("samplers"), values.pop("seeds")
@@ -89,9 +89,14 @@ def _request(values: dict, given: Collection[str]) -> config.RankRequest:
     for name in ("model_args", "discriminator_args"):
         values[name] = tuple(parse_arguments(values[name], name).items())
     values["layer_rates"] = config.read_layer_rates(values["layer_rates"])
-    values, said = config.with_recipe(values, {*given, *(["sampler"] if samplers else [])}, "plain" if models else train.kind_of(values))
-    print(said, end="\n" if said else "")
     names = {"train_sets": tuple(_parts(own.pop("train_sets"), ",")), "models": tuple(_parts(models, ",")), "samplers": tuple(_parts(samplers, ";"))}
+    kinds = {name: train.kind_of(values | {"model": name}) for name in names["models"]}
+    if len(set(kinds.values())) > 1:
+        told = ", ".join(f"{name}'s is {kind}" for name, kind in kinds.items())
+        raise RequestError(f"--models: their trainings differ in loss and optimiser, so no ranking would tell which model is better: {told}")
+    first = {"model": names["models"][0]} if kinds else {}
+    values, said = train.completed(values | first, {*given, *(["sampler"] if samplers else [])})
+    print(said, end="\n" if said else "")
     return config.RankRequest(train=config.TrainRequest(**values), **names, **own, seeds=tuple(int(part) for part in seeds.split(",")))
 
 

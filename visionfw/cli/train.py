@@ -11,6 +11,7 @@ from visionfw.backend import start_backend
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.errors import RequestError
+from visionfw.graph.schema import parse
 from visionfw.initializers import INITIALIZERS
 from visionfw.loss_terms import LOSSES
 from visionfw.models import parse_arguments
@@ -118,7 +119,7 @@ def run(command: str, arguments: Sequence[str]) -> None:
     if resume:
         request = _of_run(values, flags.given)
     else:
-        values, said = config.with_recipe(values, flags.given, kind_of(values))
+        values, said = completed(values, flags.given)
         request = config.TrainRequest(**values)
         print(said, end="\n" if said else "")
     _look_ahead(request, resume)
@@ -132,15 +133,25 @@ def run(command: str, arguments: Sequence[str]) -> None:
         train(request, resume=resume)
 
 
+def completed(values: Mapping[str, Any], given: Collection[str]) -> tuple[dict[str, Any], str]:
+    """Return the values of flags with those that go with the kind of training where they are not given, and what to say of it."""
+    values, kind = dict(values), kind_of(values)
+    if kind == "diffusion" and values["init_from"] is not None:  # its weights know no other noise
+        was = runs.find(values["init_from"]).read().get("request", {})
+        values |= {name: was[name] for name in config.TRAINED if name in was and name not in given}
+    return config.with_recipe(values, given, kind)
+
+
 def kind_of(values: Mapping[str, Any]) -> str:
     """Return which kind of training flags ask for: 'adversarial', 'diffusion' or 'plain'."""
     if values["adversarial"]:
         return "adversarial"
     if values["init_from"] is not None:
-        inputs = runs.find(values["init_from"]).read_model().get("inputs", {})
+        dictionary = runs.find(values["init_from"]).read_model()
     else:
-        inputs = models.load(values.get("model") or _DEFAULT.model, dict(values["model_args"]), values["scale"]).dictionary.get("inputs") or {}
-    return "diffusion" if "noisy" in inputs else "plain"
+        dictionary = models.load(values.get("model") or _DEFAULT.model, dict(values["model_args"]), values["scale"]).dictionary
+    definition, problems = parse(dictionary)
+    return "diffusion" if not problems and definition.told else "plain"
 
 
 def _of_run(values: dict, given: Collection[str]) -> config.TrainRequest:

@@ -2,7 +2,7 @@
 
 from visionfw.config.adversarial import ADVERSARIAL
 from visionfw.config.checks import PRECISIONS
-from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, SAMPLING, EvaluateRequest, read_interpolation
+from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, SAMPLING, TRAINED, EvaluateRequest, read_interpolation
 from visionfw.config.preparing import DIVIDE_METHODS, DivideRequest, PrepareRequest
 from visionfw.config.ranking import ENGINES, EQUALISE, RankRequest
 from visionfw.config.recipes import with_recipe
@@ -23,6 +23,7 @@ __all__ = [
     "REPORTS",
     "SAMPLING",
     "SCHEDULES",
+    "TRAINED",
     "DivideRequest",
     "EvaluateRequest",
     "PrepareRequest",

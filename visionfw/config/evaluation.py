@@ -8,6 +8,7 @@ from typing import Any
 from visionfw.config.checks import PRECISIONS, at_least, choices, problems_of, refuse
 from visionfw.errors import RequestError, unknown
 from visionfw.feature_weights import read_feature_weights
+from visionfw.noise_schedules import TARGETS, read_noise_schedule
 
 METRICS = {
     "psnr": "peak signal-to-noise ratio, dB (always there)",
@@ -27,6 +28,8 @@ METRICS = {
     "recall": "share of real images among the made ones",
 }
 CHANNELS = {"y": "luma alone, as the field compares", "rgb": "all three channels"}
+#: Fields of a request that a diffusion model must be drawn with as it was trained.
+TRAINED = ("noise_schedule", "noise_target")
 SAMPLING = {"ddim": "along the noise that the network sees; only the first noise is drawn", "ddpm": "ancestral: new noise at every step"}
 REPORTS = (".html", ".md", ".csv", ".json")
 
@@ -61,6 +64,7 @@ class EvaluateRequest:
         sampling_steps: looks at each image.
         samples: images drawn of each LR image, whose figures' mean and spread are told.
         seed: of their noise.
+        noise_schedule, noise_target: how a diffusion model was trained whose weights come without a run; None for train.py's defaults.
         report: files to write the table to as well, joined by commas: .html, .md, .csv or .json.
         precision: of the forward pass.
     """
@@ -90,6 +94,8 @@ class EvaluateRequest:
     sampling_steps: int = 50
     samples: int = 1
     seed: int = 0
+    noise_schedule: str | None = None
+    noise_target: str | None = None
     report: str | None = None
     precision: str = "float32"
 
@@ -116,6 +122,9 @@ class EvaluateRequest:
         if self.interpolate is not None:
             problems += problems_of(read_interpolation, self.interpolate)
             problems += [] if self.run is not None else ["--interpolate belongs to --run"]
+        problems += problems_of(read_noise_schedule, self.noise_schedule) if self.noise_schedule is not None else []
+        problems += choices(self, {"noise_target": TARGETS}) if self.noise_target is not None else []
+        problems += [f"--{name} belongs to --weights: a run says itself how it was trained" for name in TRAINED if self.run is not None and getattr(self, name)]
         if self.images is not None and not self.out:
             problems.append("--images: name the folder for what is made of them with --out=DIR")
         if self.images is not None and self.report:

@@ -23,11 +23,10 @@ RECIPES = {
         "loss": "mse",
         "patch_size": 16,
         "clip_norm": 1.0,
-        "noise_target": "residual",
     },
 }
 #: Flags that decide the same: where one is given, the other is left as it is.
-_DECIDES = {"content_loss": "loss", "discriminator_args": "discriminator"}
+_DECIDES = {"content_loss": "loss", "discriminator_args": "discriminator", "clip_norm": "clip_value"}
 
 
 def with_recipe(values: Mapping[str, Any], given: Collection[str], kind: str) -> tuple[dict[str, Any], str]:

@@ -126,7 +126,7 @@ class TrainRequest:
     devices: int = 1
     validate_every: int = 0
     noise_schedule: str = "linear"
-    noise_target: str = "image"
+    noise_target: str = "residual"
     sampling_steps: int = 20
     init_from: str | None = None
     adversarial: str = ""

@@ -95,7 +95,13 @@ def averaged(drawn: Sequence[Sequence[SetScore]]) -> list[SetScore]:
     Args:
         drawn: what `benchmark` returned, once for each draw.
     """
-    return [replace(sets[0], scores=tuple(_mean(scores) for scores in zip(*(one.scores for one in sets), strict=True))) for sets in zip(*drawn, strict=True)]
+    return [_mean_of_sets(sets) for sets in zip(*drawn, strict=True)]
+
+
+def _mean_of_sets(sets: Sequence[SetScore]) -> SetScore:
+    of_set = {key: float(np.mean([dict(one.of_set)[key] for one in sets])) for key, _ in sets[0].of_set}
+    scores = tuple(_mean(scores) for scores in zip(*(one.scores for one in sets), strict=True))
+    return replace(sets[0], scores=scores, of_set=tuple(of_set.items()))
 
 
 def _mean(scores: Sequence[Score]) -> Score:

@@ -19,6 +19,9 @@ COLOURS = ("rgb", "y")
 PRE_UPSAMPLERS = ("bicubic",)
 #: Names of outputs that judge an image, of a discriminator: whatever their shape, they are none.
 VERDICTS = ("logits", "probability")
+#: Names of the output of a network that tells how to take noise off an image, and of the inputs beside 'lr' and 'noisy' that tell how much there is.
+TOLD = ("noise", "velocity")
+NOISE_LEVELS = ("noise_level", "step")
 
 _KERNEL = {"kernel_size", "strides", "padding", "data_format", "dilation_rate", "activation", "use_bias", "bias_initializer", "bias_regularizer"}
 _KERNEL |= {"bias_constraint", "activity_regularizer"}

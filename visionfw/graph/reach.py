@@ -55,8 +55,32 @@ def reach_of(model: keras.Model) -> Reach:
     if len(model.inputs) != 1:
         raise RequestError(f"a model with several inputs ({', '.join(tensor.name for tensor in model.inputs)}) cannot enlarge a single image")
     made = model.output["sr"] if isinstance(model.output, dict) else model.output
-    steps = list(operations_between(model.inputs, made))
     seen: dict[int, tuple[_View, _View]] = {id(model.inputs[0]): (_View(), _View())}
+    steps, multiple, step = _follow(model, made, seen)
+    ends = seen[id(made)]
+    halo = max(max(-view.low, view.high, 0.0) for view in ends)
+    scale = 1 / ends[0].jump
+    return Reach(None if math.isinf(halo) else math.ceil(halo), multiple, math.lcm(multiple, step), scale, _live_bytes(model.inputs[0], steps, seen))
+
+
+def side_multiple(model: keras.Model, scale: int) -> int:
+    """Return what the sides of LR images must be multiples of, so that every stride falls on whole pixels.
+
+    Args:
+        model: of one image, or a diffusion model's network, whose 'noisy' image is `scale` times as large as 'lr'.
+        scale: SR size / LR size.
+    """
+    if not isinstance(model.input, dict):
+        return reach_of(model).multiple
+    jumps = {name: Fraction(scale if name == "lr" else 1) for name in model.input}
+    seen = {id(tensor): (_View(jumps[name]), _View(jumps[name])) for name, tensor in model.input.items()}
+    _, multiple, _ = _follow(model, model.output, seen)
+    return multiple // math.gcd(multiple, scale)
+
+
+def _follow(model: keras.Model, made: Any, seen: dict[int, tuple[_View, _View]]) -> tuple[list, int, int]:
+    """Follow a model's graph to one of its tensors, noting every tensor's view; return its operations, `multiple` and `step` as Reach has them."""
+    steps = list(operations_between(model.inputs, made))
     multiple = step = 1
     for operation, given, tensor in steps:
         before = [_joined([seen[id(source)][axis] for source in given]) for axis in (0, 1)]
@@ -65,10 +89,7 @@ def reach_of(model: keras.Model) -> Reach:
         multiple = math.lcm(multiple, *(view.jump.numerator for view in views))
         if hasattr(operation, "alignment"):
             step = math.lcm(step, *((view.jump * operation.alignment()).numerator for view in before))
-    ends = seen[id(made)]
-    halo = max(max(-view.low, view.high, 0.0) for view in ends)
-    scale = 1 / ends[0].jump
-    return Reach(None if math.isinf(halo) else math.ceil(halo), multiple, math.lcm(multiple, step), scale, _live_bytes(model.inputs[0], steps, seen))
+    return steps, multiple, step
 
 
 def _joined(views: list[_View]) -> _View:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from visionfw.graph.groups import NOISE_LEVELS, TOLD
+
 Node = int | str
 
 
@@ -88,6 +90,13 @@ class Definition:
     def channels(self) -> int:
         """Channels of the images that the model reads and makes."""
         return 1 if self.colour == "y" else 3
+
+    @property
+    def told(self) -> str | None:
+        """What a diffusion model's network tells of a noisy image, from groups.TOLD; None for every other model."""
+        inputs, outputs = ([name for name, _ in pairs] for pairs in (self.graph.inputs, self.graph.outputs))
+        is_led = any(set(inputs) == {"lr", "noisy", level} for level in NOISE_LEVELS)
+        return outputs[0] if is_led and len(outputs) == 1 and outputs[0] in TOLD else None
 
     def input_shape(self, name: str) -> tuple[int | None, ...]:
         """Return the shape of input `name` without its batch: (height, width, channels) unless the dictionary says otherwise."""

@@ -19,7 +19,7 @@ from visionfw.data.pipeline import Feed
 from visionfw.errors import VisionfwError, brief
 from visionfw.imaging.files import write_image
 from visionfw.paths import write_whole
-from visionfw.progress import span
+from visionfw.progress import counter, span
 from visionfw.runs import Run
 from visionfw.training.continuation import Standing, save
 from visionfw.training.diagnosis import Exploded, keep_batch, where_not_finite
@@ -184,6 +184,18 @@ class Progress(keras.callbacks.Callback):
     def say(line: str) -> None:
         """Print a line in place of the bar, which comes back below it with the next step."""
         print(f"\r\x1b[K{line}", flush=True)
+
+
+class LogProgress(keras.callbacks.Callback):
+    """A line every half minute with the run's ETA, where there is no terminal for a bar."""
+
+    def __init__(self, steps: int, step: int, figures: Sequence[str]):
+        super().__init__()
+        self.steps, self.step, self.tell = steps, step, counter("training, step")
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        self.step += 1
+        self.tell(self.step, self.steps)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ class Diffusion(keras.Model):
         parts: that the network takes a batch in, a divisor of its size; they do not wait for each other.
 
     Reference: Saharia et al., Image Super-Resolution via Iterative Refinement, section 2.4: the noise level is drawn between those of
-    two neighbouring steps.
+    two neighbouring steps; here its root is drawn evenly, as in WaveGrad (Chen et al., ICLR 2021), whose root the network is told.
     """
 
     def __init__(self, network: keras.Model, schedule: NoiseSchedule, target: Target, scale: int, figure: Callable, seed: int, parts: int = 1):

@@ -22,7 +22,7 @@ from visionfw.graph.cost import measure
 from visionfw.graph.records import as_json
 from visionfw.paths import user_path, write_json
 from visionfw.runs import Run
-from visionfw.training.callbacks import Progress, Validation, stopping_at_signals
+from visionfw.training.callbacks import LogProgress, Progress, Validation, stopping_at_signals
 from visionfw.training.continuation import Standing, load
 from visionfw.training.diagnosis import Exploded
 from visionfw.training.learner import Learning, as_batches, baseline, compile_for_training, feed, float32_twin, measure_patches
@@ -31,6 +31,8 @@ from visionfw.training.pictures import illustrate, illustrate_sampler
 from visionfw.training.plan import Plan, Say, prepare
 from visionfw.training.sampling import SamplingRecord
 from visionfw.training.scores import Scoring
+
+Shown = type[Progress] | type[LogProgress]
 
 
 def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
@@ -54,12 +56,12 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
         runs.refuse_taken(user_path(request.run_dir))
     plan = prepare(request, say, runs.find(request.run_dir) if resume else None)
     made, run, standing = _continued(plan, say) if resume else _begun(plan)
-    on_terminal = say is print and sys.stdout.isatty()
-    say = Progress.say if on_terminal else say
+    shown = None if say is not print else Progress if sys.stdout.isatty() else LogProgress
+    say = Progress.say if shown is Progress else say
     say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {request.batch_size} patches into {run.folder}")
     run.update(state="started")
     try:
-        made, standing = _learn_to_the_end(plan, made, run, standing, say, on_terminal)
+        made, standing = _learn_to_the_end(plan, made, run, standing, say, shown)
     except BaseException as error:
         told = VisionfwError(advice(plan)) if is_out_of_memory(error) else error
         _note_end(run, told)
@@ -97,11 +99,11 @@ def _continued(plan: Plan, say: Say) -> tuple[Learning, Run, Standing]:
     return made, run if runs.is_writer() else _copied(run, plan), standing
 
 
-def _learn_to_the_end(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, on_terminal: bool) -> tuple[Learning, Standing]:
+def _learn_to_the_end(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, shown: Shown | None) -> tuple[Learning, Standing]:
     """Learn, going back where the loss explodes and that is asked for; return what has learned, and where it stands."""
     while True:
         try:
-            _learn(plan, made, run, standing, say, on_terminal)
+            _learn(plan, made, run, standing, say, shown)
             return made, standing
         except Exploded as error:
             if plan.request.on_nan != "rollback" or _rollbacks(run) >= plan.request.most_rollbacks:
@@ -141,7 +143,7 @@ def _roll_back(plan: Plan, run: Run, why: Exploded, say: Say) -> tuple[Learning,
     return made, standing
 
 
-def _learn(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, on_terminal: bool) -> None:
+def _learn(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, shown: Shown | None) -> None:
     """Fit from where the run stands to its end: what is left of an interrupted round first, then whole rounds."""
     while standing.step < plan.steps:
         round_number, in_round = divmod(standing.step, plan.round_steps)
@@ -156,7 +158,7 @@ def _learn(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, o
                 initial_epoch=round_number,
                 epochs=round_number + 1 if in_round else plan.rounds,
                 steps_per_epoch=plan.round_steps - in_round if keras.backend.backend() == "tensorflow" else None,
-                callbacks=[*([Progress(plan.steps, standing.step, made.figures)] if on_terminal else []), *watching, validation, *_tensorboard(run)],
+                callbacks=[*([shown(plan.steps, standing.step, made.figures)] if shown else []), *watching, validation, *_tensorboard(run)],
                 verbose=0,
                 shuffle=False,
             )

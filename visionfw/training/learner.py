@@ -17,6 +17,7 @@ from visionfw.devices import compute_in_parts, gpu_has_bfloat16, jit_compile, ke
 from visionfw.errors import RequestError, brief
 from visionfw.feature_weights import read_feature_weights
 from visionfw.graph.build import compile_model
+from visionfw.graph.reach import side_multiple
 from visionfw.inference import super_resolve
 from visionfw.loss_terms import LossTerm, read_loss
 from visionfw.metrics.features import Vgg19
@@ -32,7 +33,7 @@ from visionfw.training.losses import weighted_sum
 from visionfw.training.muon import inner_kernels
 from visionfw.training.paired import Paired
 from visionfw.training.parallel import Parallel, start
-from visionfw.training.plan import Plan, is_diffusion
+from visionfw.training.plan import Plan
 from visionfw.training.schedules import learning_rate, optimizer, rate_factors
 from visionfw.training.scores import PatchScores
 from visionfw.training.step import against_bytes, on_bytes
@@ -98,7 +99,7 @@ def _compile(plan: Plan, rate_factor: float, parallel: Parallel) -> Learning:
     parts = _parts(plan)
     model = _build(plan)
     loss = content_loss(plan)
-    if is_diffusion(plan.checked):
+    if plan.checked.definition.told:
         learner, loss = Diffusion(model, *refining(plan), loss, request.seed, parts), None
     else:
         learner, loss = on_bytes(model, colour, parts), against_bytes(loss, colour)
@@ -117,13 +118,18 @@ def _compile(plan: Plan, rate_factor: float, parallel: Parallel) -> Learning:
 
 def _build(plan: Plan) -> keras.Model:
     """Build the model, with the weights that it begins with."""
-    side = plan.request.patch_size
+    model, name = None, plan.checked.definition.name
     try:
         with precision(plan.policy):
             model = compile_model(plan.checked)
-        model(_example(model, side, plan.request.scale), training=False)
+        made = model(_example(model, plan.request.patch_size, plan.request.scale), training=False)
+        if plan.checked.definition.told and made.shape[1] != plan.request.patch_size * plan.request.scale:
+            raise ValueError("what it tells is not as large as the noisy image")
     except Exception as error:  # what only Keras finds, building a layer or running it
-        raise RequestError(f"{plan.checked.definition.name} cannot be built: {brief(error)}") from error
+        of = side_multiple(model, plan.request.scale) if model else 1
+        if plan.request.patch_size % of:
+            raise RequestError(f"--patch_size={plan.request.patch_size}: must be a multiple of {of}, by the strides of {name}") from error
+        raise RequestError(f"{name} cannot be built: {brief(error)}") from error
     if plan.initial is not None:
         load_weights(model, plan.initial)
     return model
@@ -141,13 +147,13 @@ def _example(model: keras.Model, side: int, scale: int) -> Any:
 
 def refining(plan: Plan) -> tuple[NoiseSchedule, Target, int]:
     """Return how a diffusion model's noise grows, what it is put into, and the scale."""
-    ((told, _),) = plan.checked.definition.graph.outputs
-    return read_noise_schedule(plan.request.noise_schedule), Target(plan.request.noise_target, told), plan.request.scale
+    target = Target(plan.request.noise_target, plan.checked.definition.told)
+    return read_noise_schedule(plan.request.noise_schedule), target, plan.request.scale
 
 
 def enlarger(plan: Plan, model: keras.Model) -> Callable:
     """Return what enlarges a validation image, (h, w, channels) in [0, 1]."""
-    if is_diffusion(plan.checked):
+    if plan.checked.definition.told:
         return Refiner(model, *refining(plan), plan.request.sampling_steps, seed=plan.request.seed)
     return partial(super_resolve, model)
 

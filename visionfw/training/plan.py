@@ -31,7 +31,6 @@ from visionfw.imaging.degrade import Degradation, degradation
 from visionfw.initializers import read_initializer
 from visionfw.loss_terms import read_loss, size_problems
 from visionfw.metrics.features import weights_of
-from visionfw.noise_schedules import TOLD
 from visionfw.progress import counter
 from visionfw.runs import Run
 from visionfw.sampler_options import SamplerChoice, read_sampler
@@ -213,12 +212,6 @@ def _told_of_data(sets: Sequence[ImageSet], patches: PatchSource, how: Degradati
         yield f"read as RGB of 8 bits, upright: {', '.join(f'{count} {word}' for word, count in odd.most_common())}"
 
 
-def is_diffusion(checked: Checked) -> bool:
-    """Tell whether a dictionary is one of a network that tells how to take noise off an image."""
-    inputs, outputs = (dict(pairs) for pairs in (checked.definition.graph.inputs, checked.definition.graph.outputs))
-    return any(set(outputs) == {told} for told in TOLD) and any(set(inputs) == {"lr", "noisy", level} for level in ("noise_level", "step"))
-
-
 def _refuse_objective(request: TrainRequest, definition: Definition) -> None:
     """Refuse a loss that the patches are too small for, or whose network has no weights or no colours to look at."""
     flag = "--content_loss" if request.content_loss else "--loss"
@@ -254,12 +247,9 @@ def _trainable(checked: Checked, request: TrainRequest) -> None:
     definition = checked.definition
     if checked.scale is None:
         raise RequestError(f"{definition.name}: its output is no image, so it cannot be trained for super-resolution by itself")
-    if is_diffusion(checked):
+    if definition.told:
         _refuse_with_diffusion(request, definition)
         return
-    asked = [name for name in ("noise_schedule", "noise_target", "sampling_steps") if getattr(request, name) != getattr(TrainRequest(), name)]
-    if asked:
-        raise RequestError("\n".join(f"--{name}: belongs to diffusion models, and {definition.name} is none" for name in asked))
     if len(definition.graph.inputs) > 1 or "sr" not in dict(definition.graph.outputs):
         raise RequestError(
             f"{definition.name}: train.py trains models of one input whose output (or one of them) is named 'sr', and diffusion models: "
@@ -267,3 +257,6 @@ def _trainable(checked: Checked, request: TrainRequest) -> None:
         )
     if len(definition.graph.outputs) > 1:
         raise RequestError(f"{definition.name}: has several outputs, and there is no loss for {', '.join(name for name, _ in definition.graph.outputs)}")
+    asked = [name for name in ("noise_schedule", "noise_target", "sampling_steps") if getattr(request, name) != getattr(TrainRequest(), name)]
+    if asked:
+        raise RequestError("\n".join(f"--{name}: belongs to diffusion models, and {definition.name} is none" for name in asked))
