@@ -17,6 +17,7 @@ LOSSES = {
     "mse_central": "mean squared error without a border of pixels (SRCNN): mse_central:border=6",
     "ssim": "1 - SSIM, on each channel",
     "total_variation": "squared differences of neighbours of the output alone (SRGAN), as a small weight beside another loss",
+    "checkerboard": "fine detail that lies on some places of the enlarger's grid, beside another loss in adversarial training: l1+checkerboard",
     "vgg": "distance of VGG19's features (SRGAN), weights from --feature_weights: vgg:layer=relu5_4,distance=mse",
 }
 #: Distances of features, for `vgg`.
@@ -29,6 +30,7 @@ _SRGANS = {"vgg22": "relu2_2", "vgg54": "relu5_4"}
 _PARAMETERS = {"mse_central": "border=PIXELS", "vgg": "layer=NAME and distance=mse or l1"}
 _PLUS = re.compile(r"(?<![0-9.]e)\+")  # but not the one in 1e+2
 _SSIM_WINDOW = 11
+_CHECKED = 16  # pixels a side that tell a grid
 _BORDER = 6  # SRCNN's: what its three convolutions lose without padding
 
 
@@ -64,8 +66,8 @@ def read_loss(text: str, flag: str = "loss") -> tuple[LossTerm, ...]:
     """
     problems: list[str] = []
     terms = tuple(_read_term(part.strip(), problems) for part in _PLUS.split(text))
-    if not problems and all(term.name == "total_variation" for term in terms):
-        problems.append("total_variation alone is best where the image is flat; add another loss: l1+1e-4*total_variation")
+    if not problems and all(term.name in ("total_variation", "checkerboard") for term in terms):
+        problems.append(f"{terms[0].name} alone is best where the image is flat; add another loss: l1+1e-4*total_variation, l1+checkerboard")
     if problems:
         raise RequestError("\n".join(f"--{flag}: {problem}" for problem in problems))
     return terms
@@ -112,6 +114,8 @@ def size_problems(terms: Sequence[LossTerm], side: int) -> list[str]:
             found.append(f"ssim: its window is {_SSIM_WINDOW} x {_SSIM_WINDOW}, and HR patches are {side} x {side}")
         if term.name == "mse_central" and 2 * term.border >= side:
             found.append(f"mse_central:border={term.border}: nothing is left of HR patches of {side} x {side}")
+        if term.name == "checkerboard" and side < _CHECKED:
+            found.append(f"checkerboard: needs HR patches of {_CHECKED} x {_CHECKED} at least, not {side} x {side}")
         if term.name == "vgg" and side < least:
             found.append(f"vgg:layer={term.layer}: needs HR patches of {least} x {least} at least, not {side} x {side}")
     return found

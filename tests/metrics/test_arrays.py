@@ -9,7 +9,7 @@ from skimage.measure import shannon_entropy
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from visionfw.errors import RequestError
-from visionfw.metrics.arrays import entropy, high_frequencies, mae, ms_ssim, mse, psnr, ssim
+from visionfw.metrics.arrays import checkerboard, entropy, high_frequencies, mae, ms_ssim, mse, psnr, ssim
 
 
 @pytest.fixture
@@ -102,3 +102,22 @@ def test_fine_detail_is_measured_by_its_amplitude():
 def test_a_blurred_photograph_has_less_fine_detail(photograph):
     blurred = (photograph.astype(float) + np.roll(photograph, 1, 0) + np.roll(photograph, 1, 1)) / 3
     assert 0 < high_frequencies(blurred, photograph, 4) < 0.8
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_grid_of_dots_is_a_checkerboard_and_a_photograph_is_none(photograph, scale):
+    assert 1.0 <= checkerboard(photograph, scale, scale) < 1.15
+    dotted = photograph.astype(float)
+    dotted[::scale, 1::scale] += 20
+    assert checkerboard(dotted, scale, scale) > 1.3
+    assert checkerboard(dotted, scale, scale) == pytest.approx(checkerboard(np.stack([dotted] * 3, axis=-1), scale, scale))
+
+
+def test_a_checkerboard_is_its_closed_form():
+    """Of 2 x 2 places one is higher by d: its Laplacian is 4 d, that of its two neighbours 2 d, of the last 0, so the median is 2 d."""
+    dots = np.zeros((34, 34))
+    dots[::2, ::2] = 7.0
+    assert checkerboard(dots, 2) == pytest.approx(2.0)
+    assert checkerboard(np.full((48, 48), 9.0), 4) == 1.0
+    with pytest.raises(RequestError, match="checkerboard: 8 x 11 pixels are too few for a grid of 4 x 4"):
+        checkerboard(np.zeros((11, 8)), 4)

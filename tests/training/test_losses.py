@@ -19,6 +19,17 @@ def total_variation(made):
     return 2 * (np.square(np.diff(made, axis=0)).mean() + np.square(np.diff(made, axis=1)).mean())
 
 
+def unevenness(image, scale=4):
+    """By a loop over pixels."""
+    detail = [[] for _ in range(scale**2)]
+    for row in range(1, image.shape[0] - 1):
+        for column in range(1, image.shape[1] - 1):
+            around = image[row - 1, column] + image[row + 1, column] + image[row, column - 1] + image[row, column + 1]
+            detail[(row - 1) % scale * scale + (column - 1) % scale].append(np.abs(4 * image[row, column] - around).mean())
+    means = np.array([np.mean(place) for place in detail])
+    return np.abs(means - means.mean()).mean()
+
+
 @pytest.mark.parametrize(
     ("name", "formula"),
     [
@@ -29,6 +40,7 @@ def total_variation(made):
         ("mse_central", lambda a, b: ((a - b) ** 2)[6:-6, 6:-6].mean()),
         ("ssim", lambda a, b: 1 - vf.ssim(a * 255, b * 255)),
         ("total_variation", lambda a, b: total_variation(b)),
+        ("checkerboard", lambda a, b: max(0.0, unevenness(b) - unevenness(a))),
     ],
 )
 def test_a_loss_is_its_formula_for_every_image(pair, name, formula):
@@ -60,6 +72,17 @@ def test_terms_are_summed_with_their_weights(pair):
     assert made == pytest.approx(expected, rel=1e-5)
 
 
+def test_dots_on_the_enlargers_grid_are_punished_and_a_photographs_own_detail_is_not(photograph):
+    reference = photograph[None, :96, :96] / np.float32(255)
+    dotted = reference.copy()
+    dotted[:, ::3, ::3] += 0.1
+    value = weighted_sum(read_loss("l1+checkerboard"), scale=3)
+    plain = weighted_sum(read_loss("l1"))
+    assert float((value(reference, dotted) - plain(reference, dotted))[0]) > 0.02
+    assert float(value(reference, reference)[0]) == 0
+    assert float((value(reference, reference[:, ::-1]) - plain(reference, reference[:, ::-1]))[0]) < 0.002
+
+
 def test_ssim_of_tensors_is_the_protocols(photograph):
     from visionfw.metrics.tensors import ssim_per_image
 
@@ -69,7 +92,12 @@ def test_ssim_of_tensors_is_the_protocols(photograph):
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"), [("ssim", "its window is 11 x 11, and HR patches are 8 x 8"), ("mse_central", "nothing is left of HR patches of 8 x 8")]
+    ("text", "sentence"),
+    [
+        ("ssim", "its window is 11 x 11, and HR patches are 8 x 8"),
+        ("mse_central", "nothing is left of HR patches of 8 x 8"),
+        ("l1+checkerboard", "needs HR patches of 16 x 16 at least, not 8 x 8"),
+    ],
 )
 def test_patches_that_are_too_small_are_told(text, sentence):
     (said,) = size_problems(read_loss(text), 8)

@@ -18,6 +18,7 @@ METRICS = {
     "mae": "mean absolute error, levels of 0..255",
     "entropy": "of the made image's levels, bits",
     "high_frequencies": "energy of the made image's fine detail over the original's: 1 for as much of it, less for blur",
+    "checkerboard": "the made image's detail on the grid place of scale x scale pixels that has most, over the median: near 1 without a checkerboard",
     "consistency": "PSNR of the made image, shrunk again, against the LR image, dB",
     "vif": "visual information fidelity in the pixel domain, by torchmetrics (pip install 'visionfw[quality]')",
     "lpips": "learned perceptual distance on VGG16, from --feature_weights",

@@ -12,7 +12,7 @@ RECIPES = {
         "learning_rate": 2e-4,
         "ema": 0.99,
         "sampler": "uniform",
-        "content_loss": "l1",
+        "content_loss": "l1+checkerboard",
         "discriminator_args": (("filters", 32), ("strided", 2)),
     },
     "diffusion": {

@@ -45,6 +45,8 @@ class Measures:
                 figures[name] = _BY_PAIR[name](made, reference, border)
             elif name == "entropy":
                 figures[name] = arrays.entropy(made, border)
+            elif name == "checkerboard":
+                figures[name] = arrays.checkerboard(made, case.protocol.scale, border)
             elif name == "consistency":
                 figures[name] = case.consistency(levels)
             elif name == "vif":

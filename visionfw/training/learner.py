@@ -179,7 +179,7 @@ def content_loss(plan: Plan, terms: Sequence[LossTerm] | None = None) -> Callabl
     def vgg(term: LossTerm) -> Callable:
         return Vgg19(term.layer, read_feature_weights(request.feature_weights), request.allow_download)
 
-    return weighted_sum(terms or read_loss(request.objective), vgg)
+    return weighted_sum(terms or read_loss(request.objective), vgg, request.scale)
 
 
 def _parts(plan: Plan) -> int:

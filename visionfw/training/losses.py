@@ -56,6 +56,24 @@ def total_variation(reference, made):
     return 2.0 * (_mean(ops.square(rows)) + _mean(ops.square(columns)))
 
 
+def checkerboard(reference, made, scale: int = 4):
+    """How unevenly fine detail lies on the grid of scale x scale pixels, as far as the reference's lies more evenly.
+
+    Detail is the absolute Laplacian; its mean at each place of the grid should be the same at all (see metrics.arrays.checkerboard). A
+    discriminator alone lets an enlarger put its detail on one place: dots.
+    """
+    return ops.relu(_unevenness(made, scale) - _unevenness(reference, scale))
+
+
+def _unevenness(images, scale: int):
+    """Return the mean distance of a grid's places from their mean, (batch,)."""
+    images = ops.cast(images, "float32")
+    inner = images[:, 1:-1, 1:-1]
+    detail = ops.abs(4.0 * inner - images[:, :-2, 1:-1] - images[:, 2:, 1:-1] - images[:, 1:-1, :-2] - images[:, 1:-1, 2:])
+    means = ops.stack([_mean(detail[:, row::scale, column::scale]) for row in range(scale) for column in range(scale)], axis=1)
+    return ops.mean(ops.abs(means - ops.mean(means, axis=1, keepdims=True)), axis=1)
+
+
 def _difference(reference, made):
     return ops.cast(reference, "float32") - ops.cast(made, "float32")
 
@@ -73,17 +91,19 @@ LOSSES = {
     "mse_central": mse_central,
     "ssim": ssim,
     "total_variation": total_variation,
+    "checkerboard": checkerboard,
 }
 
 
-def weighted_sum(terms: Sequence[LossTerm], vgg: Callable[[LossTerm], Callable] | None = None) -> Callable:
+def weighted_sum(terms: Sequence[LossTerm], vgg: Callable[[LossTerm], Callable] | None = None, scale: int = 4) -> Callable:
     """Return the loss that some terms make together, (batch,).
 
     Args:
         terms: what `loss_terms.read_loss` returned.
         vgg: makes the features that a term `vgg` compares, a function of images; needed where there is such a term.
+        scale: SR size / LR size, whose grid `checkerboard` looks at.
     """
-    values = [(term.weight, _value_of(term, vgg)) for term in terms]
+    values = [(term.weight, _value_of(term, vgg, scale)) for term in terms]
 
     def loss(reference, made):
         return sum(weight * value(reference, made) for weight, value in values)
@@ -91,7 +111,9 @@ def weighted_sum(terms: Sequence[LossTerm], vgg: Callable[[LossTerm], Callable] 
     return loss
 
 
-def _value_of(term: LossTerm, vgg: Callable[[LossTerm], Callable] | None) -> Callable:
+def _value_of(term: LossTerm, vgg: Callable[[LossTerm], Callable] | None, scale: int) -> Callable:
+    if term.name == "checkerboard":
+        return lambda reference, made: checkerboard(reference, made, scale)
     if term.name == "mse_central":
         return lambda reference, made: mse_central(reference, made, term.border)
     if term.name != "vgg":
