@@ -29,7 +29,8 @@ TESTS = ("Set5", "Set14")
 def evaluated(run: Path, asked: argparse.Namespace, report: Path) -> dict[str, float]:
     """Return what evaluate.py says of a run."""
     if not report.exists():
-        flags = [f"--run={run}", f"--test_data={','.join(TESTS)}", f"--data_root={asked.data_root}", "--metrics=psnr,ssim,high_frequencies,consistency,checkerboard"]
+        flags = [f"--run={run}", f"--test_data={','.join(TESTS)}", f"--data_root={asked.data_root}"]
+        flags += ["--metrics=psnr,ssim,high_frequencies,consistency,checkerboard"]
         subprocess.run([sys.executable, str(ROOT / "evaluate.py"), *flags, f"--report={report}"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     rows = json.loads(report.read_text(encoding="utf-8"))["rows"]
     figures = {f"{row['dataset']} PSNR": f"{row['psnr']:.3f}" for row in rows}
