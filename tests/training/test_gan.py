@@ -370,6 +370,6 @@ def test_a_ranking_can_be_adversarial():
 
     flags = rank.define("rank.py")
     line = ["--train_sets=embedded/train,embedded/test", "--test_sets=embedded/test", "--out=x", "--adversarial=vanilla"]
-    request = rank._request({key: value for key, value in flags.parse(line).items() if key not in ("list", "resume", "dry_run")}, flags.given)
+    request = rank.request_of({key: value for key, value in flags.parse(line).items() if key not in ("list", "resume", "dry_run")}, flags.given)
     assert dict(request.train.discriminator_args) == {"filters": 32, "strided": 2}
     assert request.train.optimizer == "adam"

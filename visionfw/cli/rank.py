@@ -90,7 +90,8 @@ def request_of(values: dict, given: Collection[str]) -> config.RankRequest:
         values[name] = tuple(parse_arguments(values[name], name).items())
     values["layer_rates"] = config.read_layer_rates(values["layer_rates"])
     names = {"train_sets": tuple(_parts(own.pop("train_sets"), ",")), "models": tuple(_parts(models, ",")), "samplers": tuple(_parts(samplers, ";"))}
-    kinds = {name: train.kind_of(values | {"model": name}) for name in names["models"]}
+    is_clear = sum(len(several) > 1 for several in names.values()) == 1  # else RankRequest says what is wrong
+    kinds = {name: train.kind_of(values | {"model": name}) for name in names["models"]} if is_clear else {}
     if len(set(kinds.values())) > 1:
         told = ", ".join(f"{name}'s is {kind}" for name, kind in kinds.items())
         raise RequestError(f"--models: their trainings differ in loss and optimiser, so no ranking would tell which model is better: {told}")
