@@ -25,8 +25,8 @@ def sr3(*, scale=4, size=64, filters=32, multiples=(1, 2, 4), blocks=1, attentio
         dropout: share of features left out in training.
         continuous: the network is told the noise level, the square root of gamma; else the number of the step.
         tells: 'noise', as published, or 'velocity', which is sooner learned.
-        fold: side of the pieces that are read as one pixel, and made from one (Hoogeboom et al., simple diffusion, 2023): many times faster, for
-            `filters` well above 3 x fold^2.
+        fold: side of the pieces that are read as one pixel, and made from one (Hoogeboom et al., simple diffusion, 2023), for `filters`
+            well above 3 x fold^2.
     """
     levels = range(len(multiples))
     widths = [filters * multiple for multiple in multiples]
