@@ -21,7 +21,7 @@ demo: $(READY)
 	$(BIN)/python evaluate.py --run=latest
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=15
 
 lint: $(READY)
 	$(BIN)/ruff check .

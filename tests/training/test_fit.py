@@ -14,7 +14,8 @@ from visionfw.data.datasets import find_sets
 from visionfw.errors import RequestError
 from visionfw.evaluation.benchmark import benchmark
 from visionfw.evaluation.protocol import Protocol
-from visionfw.inference import super_resolve
+from visionfw.imaging.files import image_size
+from visionfw.inference import Enlarger, super_resolve
 from visionfw.training.fit import train
 from visionfw.training.trial import check_first_step
 
@@ -94,6 +95,17 @@ def test_a_luma_model_trains_and_is_pictured_in_colour(tmp_path, image_folder):
         assert picture.mode == "RGB"
     image = vf.upscale(vf.load(run.folder), np.full((10, 12, 3), 77, np.uint8))
     assert image.shape == (20, 24, 3)
+
+
+def test_a_model_with_strides_validates_on_images_whose_sides_they_do_not_divide(tmp_path, image_folder):
+    file = tmp_path / "halving.json"
+    halving = {"name": "Halving", "scale": 4, "conv": [[0, 1], [1, 2]], "conv_par": [{"strides": 2, "filters": 8}, {"filters": 192}]}
+    file.write_text(json.dumps(halving | {"layer": [[2, 3]], "layer_sub": "PixelShuffle", "layer_par": {"size": 8}}))
+    request = TrainRequest(model=str(file), train_data=str(image_folder), val_data=str(image_folder), steps=1, patch_size=12, run_dir=str(tmp_path / "run"))
+    run = train(request, lambda line: None)
+    assert all(image_size(path)[1] // 4 % 2 for path in image_folder.iterdir())
+    (score,) = benchmark(Enlarger(vf.load(run.folder)), find_sets(str(image_folder)), Protocol("rgb", 4))
+    assert score.mean("psnr") == pytest.approx(run.read()["best"]["val_psnr"], abs=0.001)
 
 
 def test_mixed_precision_validates_in_float32(tmp_path, image_folder):

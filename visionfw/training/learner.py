@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import keras
@@ -18,7 +17,7 @@ from visionfw.errors import RequestError, brief
 from visionfw.feature_weights import read_feature_weights
 from visionfw.graph.build import compile_model
 from visionfw.graph.reach import side_multiple
-from visionfw.inference import super_resolve
+from visionfw.inference import Enlarger
 from visionfw.loss_terms import LossTerm, read_loss
 from visionfw.metrics.features import Vgg19
 from visionfw.metrics.tensors import psnr_per_image
@@ -155,7 +154,7 @@ def enlarger(plan: Plan, model: keras.Model) -> Callable:
     """Return what enlarges a validation image, (h, w, channels) in [0, 1]."""
     if plan.checked.definition.told:
         return Refiner(model, *refining(plan), plan.request.sampling_steps, seed=plan.request.seed)
-    return partial(super_resolve, model)
+    return Enlarger(model)
 
 
 def _optimizer(plan: Plan, model: keras.Model, rate_factor: float) -> keras.optimizers.Optimizer:
