@@ -1,20 +1,23 @@
-"""EDSR small: EDSR's residual blocks, few of them, added to the bicubic enlargement. visionfw's default for a CPU.
+"""EDSR small: EDSR's residual blocks, few of them and wide inside, added to the bicubic enlargement. visionfw's default for a CPU.
 
-After Lim et al., Enhanced Deep Residual Networks, CVPRW 2017, with one pixel shuffle instead of stages, as IMDN and PAN have it. The last
-convolution starts at zero, so training starts from bicubic and not from noise.
+After Lim et al., Enhanced Deep Residual Networks, CVPRW 2017, with more features before a block's activation than between blocks (Yu et al.,
+Wide Activation for Efficient and Accurate Image Super-Resolution, 2018, https://arxiv.org/abs/1808.08718) and one pixel shuffle instead of
+stages, as IMDN and PAN have it. The last convolution starts at zero, so training starts from bicubic and not from noise.
 
     python train.py --scale=4 --train_data=BSDS500/train,BSDS500/test --data_root=DIR
 """
 
 
-def edsr_small(*, scale=4, blocks=5, filters=48):
+def edsr_small(*, scale=4, blocks=5, filters=32, inner=0):
     """Return the dictionary.
 
     Args:
         scale: any whole number.
         blocks: number of residual blocks.
-        filters: features.
+        filters: features between blocks.
+        inner: features inside a block; 9/4 of those between blocks unless given.
     """
+    inner = inner or filters * 9 // 4
     return {
         "name": "EDSR-small",
         "paper": "https://arxiv.org/abs/1707.02921",
@@ -25,7 +28,7 @@ def edsr_small(*, scale=4, blocks=5, filters=48):
         "block": [("head", "residuals")],
         "block_sub": "residual",
         "block_par": {"repeat": blocks},
-        "blocks": {"residual": {"conv": [(0, 1), (2, 3)], "activation": [(1, 2)], "merge": [(0, 3, 4)]}},
+        "blocks": {"residual": {"conv": [(0, 1), (2, 3)], "conv_par": [{"filters": inner}, None], "activation": [(1, 2)], "merge": [(0, 3, 4)]}},
         "merge": [("head", "body", "features"), ("detail", "enlarged", "sr")],
         "layer": [("tail", "detail"), (0, "enlarged")],
         "layer_sub": ["PixelShuffle", "Bicubic"],

@@ -13,6 +13,8 @@ RECIPES = {
         "ema": 0.99,
         "sampler": "uniform",
         "content_loss": "l1+checkerboard",
+        "patch_size": 24,
+        "batch_size": 8,
         "discriminator_args": (("filters", 32), ("strided", 2)),
     },
     "diffusion": {
@@ -22,6 +24,7 @@ RECIPES = {
         "sampler": "uniform",
         "loss": "mse",
         "patch_size": 16,
+        "batch_size": 8,
         "clip_norm": 1.0,
     },
 }

@@ -18,7 +18,7 @@ from visionfw.sampler_options import read_sampler
 OPTIMIZERS = {
     "adam": "Adam",
     "adamw": "Adam with decoupled weight decay",
-    "muon": "Muon for the kernels inside the network, Adam for the rest",
+    "muon": "Muon for all kernels but the first, Adam for the rest",
     "sgd": "stochastic gradient descent with momentum 0.9",
     "rmsprop": "RMSprop",
 }
@@ -53,8 +53,8 @@ class TrainRequest:
         cache_dir: folder of decoded images; None for the user's.
         steps: training steps; None where `epochs` says it.
         epochs: passes over as many patches as there are; None where `steps` says it.
-        batch_size: patches a step.
-        patch_size: side of an LR patch in pixels.
+        batch_size: patches a step; None for as many as make about as many pixels as 8 of 24 x 24, and at least 8.
+        patch_size: side of an LR patch in pixels; None for about half of what the model sees, from 12 to 24.
         stride: LR pixels between neighbouring patches; None for a quarter of the patch.
         most_images, most_patches: so many of the training images and of their patches at most, drawn at random but alike for every seed; 0 for all.
         loss: as `loss_terms.read_loss` reads it.
@@ -102,8 +102,8 @@ class TrainRequest:
     cache_dir: str | None = None
     steps: int | None = None
     epochs: int | None = None
-    batch_size: int = 8
-    patch_size: int = 24
+    batch_size: int | None = None
+    patch_size: int | None = None
     stride: int | None = None
     most_images: int = 0
     most_patches: int = 0

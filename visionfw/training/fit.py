@@ -58,7 +58,7 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
     made, run, standing = _continued(plan, say) if resume else _begun(plan)
     shown = None if say is not print else Progress if sys.stdout.isatty() else LogProgress
     say = Progress.say if shown is Progress else say
-    say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {request.batch_size} patches into {run.folder}")
+    say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {plan.request.batch_size} patches into {run.folder}")
     run.update(state="started")
     try:
         made, standing = _learn_to_the_end(plan, made, run, standing, say, shown)

@@ -29,7 +29,7 @@ from visionfw.training.diffusion import Diffusion
 from visionfw.training.discriminator import build_discriminator
 from visionfw.training.gan import FIGURES, Adversarial
 from visionfw.training.losses import weighted_sum
-from visionfw.training.muon import inner_kernels
+from visionfw.training.muon import matrices_of
 from visionfw.training.paired import Paired
 from visionfw.training.parallel import Parallel, start
 from visionfw.training.plan import Plan
@@ -161,14 +161,14 @@ def _optimizer(plan: Plan, model: keras.Model, rate_factor: float) -> keras.opti
     request = plan.request
     rate = learning_rate(request.schedule, request.learning_rate * rate_factor, plan.steps, request.warmup)
     factors = rate_factors(model, request.layer_rates)
-    return optimizer(request.optimizer, rate, request.clip_norm, request.clip_value, request.ema, factors, inner_kernels(model))
+    return optimizer(request.optimizer, rate, request.clip_norm, request.clip_value, request.ema, factors, matrices_of(model))
 
 
 def _discriminator_optimizer(plan: Plan, judge: keras.Model, rate_factor: float) -> keras.optimizers.Optimizer:
     request = plan.request
     start = request.discriminator_rate or request.learning_rate
     rate = learning_rate(request.schedule, start * rate_factor, plan.steps, request.warmup)
-    return optimizer(request.discriminator_optimizer, rate, request.clip_norm, request.clip_value, matrices=inner_kernels(judge))
+    return optimizer(request.discriminator_optimizer, rate, request.clip_norm, request.clip_value, matrices=matrices_of(judge))
 
 
 def content_loss(plan: Plan, terms: Sequence[LossTerm] | None = None) -> Callable:

@@ -1,4 +1,4 @@
-"""Muon: momentum whose steps are made orthogonal, for the kernels inside a network; Adam for everything else."""
+"""Muon: momentum whose steps are made orthogonal, for the kernels of a network; Adam for its first one and for everything else."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _ITERATIONS = 5
 
 
 class Muon(keras.optimizers.Adam):
-    """Orthogonalised momentum for some matrices; what is no matrix, and the first and last kernel, learn by Adam.
+    """Orthogonalised momentum for some matrices; everything else learns by Adam.
 
     A convolution's kernel counts as a matrix of (height x width x channels in, channels out).
 
     Args:
         learning_rate: of both.
-        matrices: paths of the variables that are such matrices, as `inner_kernels` returns them.
+        matrices: paths of the variables that are such matrices, as `matrices_of` returns them.
         limits: what every Keras optimiser takes.
 
     References: Jordan, Muon: An optimizer for hidden layers in neural networks, 2024; the size of a step by Liu et al., Muon is
@@ -74,7 +74,7 @@ def orthogonal(matrix):
     return ops.transpose(matrix) if is_high else matrix
 
 
-def inner_kernels(model: keras.Model) -> list[str]:
-    """Return the paths of the kernels that Muon is for: all but the first and the last, with some channels on both sides."""
+def matrices_of(model: keras.Model) -> list[str]:
+    """Return the paths of the kernels that Muon is for: all but the first that have some channels on both sides."""
     kernels = [variable for variable in model.trainable_variables if len(variable.shape) > 1 and variable.name.endswith("kernel")]
-    return [variable.path for variable in kernels[1:-1] if min(variable.shape[-2:]) >= _LEAST_CHANNELS]
+    return [variable.path for variable in kernels[1:] if min(variable.shape[-2:]) >= _LEAST_CHANNELS]

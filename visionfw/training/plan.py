@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from visionfw.evaluation.protocol import Case, Protocol
 from visionfw.evaluation.protocol import prepare as prepare_case
 from visionfw.feature_weights import read_feature_weights
 from visionfw.graph.check import Checked, examine
+from visionfw.graph.cost import measure
 from visionfw.graph.records import Definition
 from visionfw.graph.variants import initialised, normalised
 from visionfw.imaging.degrade import Degradation, degradation
@@ -38,6 +39,8 @@ from visionfw.training.discriminator import read_discriminator
 
 _DEFAULT_STEPS = 7000
 _ROUND_PATCHES = 1600
+_PATCH_SIDES = 12, 24  # LR pixels, least and most, where the user leaves it open
+_BATCH = 8  # of the largest of these
 _NOISE_LOSSES = ("l1", "mse", "charbonnier")
 Say = Callable[[str], None]
 
@@ -92,6 +95,8 @@ def prepare(request: TrainRequest, say: Say, own: Run | None = None) -> Plan:
     """
     source, initial = _beginning(request, own)
     checked = _read_model(request, source, say)
+    request = replace(request, patch_size=request.patch_size or _half_of_what_it_sees(checked))
+    _refuse_objective(request, checked.definition)
     discriminator = read_discriminator(request, checked)
     if discriminator is not None and initial is None:
         say("adversarial training from first weights: it mostly begins from a run that was trained without (--init_from=RUN)")
@@ -110,6 +115,7 @@ def prepare(request: TrainRequest, say: Say, own: Run | None = None) -> Plan:
     patches = patches.limited(request.most_patches) if request.most_patches else patches
     for line in _told_of_data(train_sets, patches, how):
         say(line)
+    request = replace(request, batch_size=request.batch_size or min(_usual_batch(request.patch_size), len(patches)))
     if request.batch_size > len(patches):
         raise RequestError(f"--batch_size={request.batch_size}: there are only {len(patches)} patches")
     if request.normalise:
@@ -168,8 +174,19 @@ def _read_model(request: TrainRequest, source: models.Source, say: Say) -> Check
         checked = examine(changed, request.scale, source.functions)
     if checked.definition.pre_upsample and "pre_upsample" not in source.dictionary:
         say(f"{checked.definition.name} keeps the image's size: it is given the LR image enlarged by bicubic")
-    _refuse_objective(request, checked.definition)
     return checked
+
+
+def _half_of_what_it_sees(checked: Checked) -> int:
+    """Return the side of LR patches that suits a model: small ones are more varied, and more than a model sees of them is of no use."""
+    seen = measure(checked).receptive_field / (checked.scale if checked.definition.pre_upsample else 1)
+    least, most = _PATCH_SIDES
+    return most if math.isinf(seen) else min(most, max(least, round(seen) // 2 // 4 * 4))
+
+
+def _usual_batch(patch_size: int) -> int:
+    """Return how many patches, an even number, have as many pixels as the usual batch's; not fewer than that."""
+    return max(_BATCH, 2 * round(_BATCH / 2 * (_PATCH_SIDES[1] / patch_size) ** 2))
 
 
 def _round_steps(request: TrainRequest, sampler: SamplerChoice, validate_steps: int) -> int:
