@@ -59,7 +59,7 @@ def _training_flags() -> list[tuple]:
         ("text", "on_bad", _DEFAULT.on_bad, "images that cannot be used: stop, or skip them"),
         ("text", "on_small", _DEFAULT.on_small, "images smaller than a patch: skip, or frame them with noise"),
         ("text", "cache_dir", None, "folder of decoded images; $VISIONFW_CACHE or ~/.cache/visionfw unless given"),
-        ("number", "steps", None, "training steps (7000 where neither --steps nor --epochs is given)"),
+        ("number", "steps", None, "training steps (6000 where neither --steps nor --epochs is given)"),
         ("number", "epochs", None, "passes over as many patches as the data has, instead of --steps"),
         ("number", "batch_size", None, "patches a step; as many pixels as 8 patches of 24 x 24 unless given, and at least 8"),
         ("number", "patch_size", None, "side of a patch in LR pixels; half of what the model sees unless given, from 12 to 24"),

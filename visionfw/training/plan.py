@@ -37,7 +37,7 @@ from visionfw.runs import Run
 from visionfw.sampler_options import SamplerChoice, read_sampler
 from visionfw.training.discriminator import read_discriminator
 
-_DEFAULT_STEPS = 7000
+_DEFAULT_STEPS = 6000
 _ROUND_PATCHES = 1600
 _PATCH_SIDES = 12, 24  # LR pixels, least and most, where the user leaves it open
 _BATCH = 8  # of the largest of these
