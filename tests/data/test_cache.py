@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image
 
 from visionfw.data import cache
 from visionfw.data.cache import open_sets, store_folder
-from visionfw.data.datasets import find_sets
+from visionfw.data.datasets import find_sets, rescaled
 from visionfw.errors import VisionfwError
 from visionfw.imaging.degrade import degradation
 from visionfw.imaging.files import read_image, write_image
@@ -35,6 +36,24 @@ def test_the_pixels_are_the_files(images, tmp_path):
         hr = hr[: hr.shape[0] // 4 * 4, : hr.shape[1] // 4 * 4]
         np.testing.assert_array_equal(store.hr_image(number), hr)
         np.testing.assert_array_equal(store.lr_image(number), imresize(hr, 1 / 4))
+
+
+def test_a_smaller_set_holds_the_images_at_that_size_and_what_is_too_small_is_not_framed(images, tmp_path):
+    (smaller,) = rescaled(images, [0.7])
+    store = open_sets([*images, smaller], BICUBIC, tmp_path / "cache", least=96)
+    assert len(store) == 6
+    for number, path in enumerate(smaller.hr, 3):
+        hr = imresize(read_image(path), 0.7)  # 91 to 93 x 105
+        assert hr.shape[1] == 105
+        hr = hr[: hr.shape[0] // 4 * 4, :104]
+        np.testing.assert_array_equal(store.hr_image(number), hr)
+        np.testing.assert_array_equal(store.lr_image(number), imresize(hr, 1 / 4))
+
+
+def test_a_set_that_brings_lr_images_has_none_of_another_size(images):
+    paired = replace(images[0], lr=images[0].hr)
+    assert [(one.hr, one.rescale) for one in rescaled([*images, paired], [0.8, 0.5])] == [(images[0].hr, 0.8), (images[0].hr, 0.5)]
+    assert rescaled(images, []) == []
 
 
 def test_the_second_time_nothing_is_decoded(images, tmp_path, monkeypatch):
@@ -86,11 +105,11 @@ def test_a_killed_filling_is_gone_on_with(images, tmp_path, monkeypatch):
     whole = open_sets(images, BICUBIC, tmp_path / "whole").fingerprint()
     read_pair, read = cache.read_pair, []
 
-    def interrupted(hr, lr, how, least):
+    def interrupted(hr, *how):
         if len(read) == 2:
             raise KeyboardInterrupt
         read.append(hr)
-        return read_pair(hr, lr, how, least)
+        return read_pair(hr, *how)
 
     monkeypatch.setattr(cache, "read_pair", interrupted)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
@@ -98,7 +117,7 @@ def test_a_killed_filling_is_gone_on_with(images, tmp_path, monkeypatch):
         open_sets(images, BICUBIC, tmp_path / "cache")
     assert [path.suffix for path in (tmp_path / "cache").glob("[!.]*")] == [".partial"]
     again = []
-    monkeypatch.setattr(cache, "read_pair", lambda hr, lr, how, least: again.append(hr) or read_pair(hr, lr, how, least))
+    monkeypatch.setattr(cache, "read_pair", lambda hr, *how: again.append(hr) or read_pair(hr, *how))
     assert open_sets(images, BICUBIC, tmp_path / "cache").fingerprint() == whole
     assert len(again) == 1
     assert not list((tmp_path / "cache").glob("*.partial"))

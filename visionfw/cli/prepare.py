@@ -123,13 +123,14 @@ def _line(finding) -> str:
 
 def _define_cache(flags: Flags) -> None:
     _define_degradation(flags)
+    flags.text("rescale", _PREPARE.rescale, "sizes to decode images without LR files at besides their own, as train.py does: 0.8,0.6, or none")
     flags.text("cache_dir", None, "folder of decoded images; $VISIONFW_CACHE or ~/.cache/visionfw unless given")
     flags.switch("clear", "remove the decoded images of these sets instead, or of all where no --data is given")
 
 
 def _cache(values: dict) -> None:
     from visionfw.data.cache import cache_folder, clear, open_sets, store_folder
-    from visionfw.data.datasets import find_sets
+    from visionfw.data.datasets import find_sets, rescaled
     from visionfw.imaging.degrade import degradation
 
     clears = values.pop("clear")
@@ -139,7 +140,8 @@ def _cache(values: dict) -> None:
     request = config.PrepareRequest(**values)
     how = degradation(request.degradation, request.scale, request.degradation_seed)
     folder = cache_folder(request.cache_dir)
-    for images in find_sets(request.data, request.data_root, request.scale):
+    sets = find_sets(request.data, request.data_root, request.scale)
+    for images in [*sets, *rescaled(sets, config.read_rescale(request.rescale))]:
         place = store_folder(images, how, folder)
         if clears:
             print(f"{images.name}: {_removed(clear(folder, [place]))}")

@@ -55,6 +55,7 @@ def _training_flags() -> list[tuple]:
         ("text", "data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given"),
         ("text", "degradation", _DEFAULT.degradation, "how LR images are made: steps joined by '+' (blur:sigma=1.6+bicubic); --list=degradations"),
         ("number", "degradation_seed", _DEFAULT.degradation_seed, "of what is random in the degradation"),
+        ("text", "rescale", _DEFAULT.rescale, "sizes at which training images without LR files are used as well as at their own: 0.8,0.6, or none"),
         ("text", "augment", _DEFAULT.augment, "what is done to patches, joined by commas, or none; --list=augmentations"),
         ("text", "on_bad", _DEFAULT.on_bad, "images that cannot be used: stop, or skip them"),
         ("text", "on_small", _DEFAULT.on_small, "images smaller than a patch: skip, or frame them with noise"),

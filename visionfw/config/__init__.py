@@ -1,7 +1,7 @@
 """Requests as frozen records, checked once at the door; and the names that can be asked for. No Keras here."""
 
 from visionfw.config.adversarial import ADVERSARIAL
-from visionfw.config.checks import PRECISIONS
+from visionfw.config.checks import PRECISIONS, read_rescale
 from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, SAMPLING, TRAINED, EvaluateRequest, read_interpolation
 from visionfw.config.preparing import DIVIDE_METHODS, DivideRequest, PrepareRequest
 from visionfw.config.ranking import ENGINES, EQUALISE, RankRequest
@@ -31,5 +31,6 @@ __all__ = [
     "TrainRequest",
     "read_interpolation",
     "read_layer_rates",
+    "read_rescale",
     "with_recipe",
 ]

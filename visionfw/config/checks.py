@@ -39,3 +39,15 @@ def refuse(problems: list[str]) -> None:
     """Raise RequestError with all problems, where there are any."""
     if problems:
         raise RequestError("\n".join(problems))
+
+
+def read_rescale(text: str) -> tuple[float, ...]:
+    """Read the sizes at which images are used besides their own: '0.8,0.6'; '' or 'none' for no other. Raises RequestError."""
+    parts = [part.strip() for part in text.split(",") if part.strip() not in ("", "none")]
+    try:
+        factors = tuple(dict.fromkeys(float(part) for part in parts))
+    except ValueError:
+        factors = (0.0,)
+    if not all(0 < factor < 1 for factor in factors):
+        raise RequestError(f"--rescale={text}: sizes are numbers between 0 and 1, joined by commas (0.8,0.6), or none")
+    return factors

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from visionfw.config.checks import at_least, choices, refuse
+from visionfw.config.checks import at_least, choices, problems_of, read_rescale, refuse
 
 _LARGEST_TILE = 8192
 DIVIDE_METHODS = {
@@ -26,6 +26,7 @@ class PrepareRequest:
         scale: HR size / LR size.
         patch_size: side of an LR patch in pixels.
         degradation, degradation_seed: how LR images are made.
+        rescale: sizes that images are decoded at besides their own, as a training would.
         cache_dir: folder of decoded images; None for the user's.
         out: folder that is written.
         report: file to write the findings to.
@@ -38,12 +39,13 @@ class PrepareRequest:
     patch_size: int = 24
     degradation: str = "bicubic"
     degradation_seed: int = 0
+    rescale: str = "0.7"
     cache_dir: str | None = None
     out: str | None = None
     report: str | None = None
 
     def __post_init__(self) -> None:
-        problems = at_least(self, 1, ("scale", "patch_size")) + at_least(self, 0, ("degradation_seed",))
+        problems = at_least(self, 1, ("scale", "patch_size")) + at_least(self, 0, ("degradation_seed",)) + problems_of(read_rescale, self.rescale)
         if not self.data:
             problems.append("--data: name the image sets, as names or folders joined by commas")
         if self.report is not None and not self.report.lower().endswith((".md", ".csv", ".json")):

@@ -15,6 +15,7 @@ RECIPES = {
         "content_loss": "l1+checkerboard",
         "patch_size": 24,
         "batch_size": 8,
+        "rescale": "none",
         "discriminator_args": (("filters", 32), ("strided", 2)),
     },
     "diffusion": {
@@ -25,6 +26,7 @@ RECIPES = {
         "loss": "mse",
         "patch_size": 16,
         "batch_size": 8,
+        "rescale": "none",
         "clip_norm": 1.0,
     },
 }

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from visionfw.config import adversarial
-from visionfw.config.checks import PRECISIONS, at_least, choices, problems_of, refuse
+from visionfw.config.checks import PRECISIONS, at_least, choices, problems_of, read_rescale, refuse
 from visionfw.errors import RequestError
 from visionfw.initializers import read_initializer
 from visionfw.loss_terms import read_loss
@@ -47,6 +47,7 @@ class TrainRequest:
         data_root: folder that names are looked up in.
         degradation: how LR images are made where a set brings none, as `imaging.degrade` reads it.
         degradation_seed: of what is random in it.
+        rescale: sizes at which training images without LR files are used as well, read by `read_rescale`; '' for their own alone.
         augment: names of augmentations, joined by commas, as `data.augment` reads them.
         on_bad: what to do where images cannot be used: a name from ON_BAD.
         on_small: what to do with images smaller than a patch: a name from ON_SMALL.
@@ -96,6 +97,7 @@ class TrainRequest:
     data_root: str | None = None
     degradation: str = "bicubic"
     degradation_seed: int = 0
+    rescale: str = "0.7"
     augment: str = "dihedral"
     on_bad: str = "stop"
     on_small: str = "skip"
@@ -145,6 +147,7 @@ class TrainRequest:
         problems = (
             problems_of(read_loss, self.loss)
             + problems_of(read_sampler, self.sampler)
+            + problems_of(read_rescale, self.rescale)
             + problems_of(read_initializer, self.initializer)
             + problems_of(read_noise_schedule, self.noise_schedule)
             + choices(

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from visionfw.data.datasets import ImageSet
-from visionfw.data.pairs import framed_size, read_pair
+from visionfw.data.pairs import read_pair, size_of_hr
 from visionfw.data.store import INDEX, Store, join, open_store
 from visionfw.errors import VisionfwError
 from visionfw.imaging.degrade import Degradation
@@ -78,7 +78,7 @@ def open_sets(
         degradation: how LR images are made, where a set brings none.
         folder: of the cache.
         on_bad: 'stop' or 'skip': what to do where images cannot be used.
-        least: images with a shorter side than this many HR pixels are framed with noise up to it; 0 for none.
+        least: images of their own size with a shorter side than this many HR pixels are framed with noise up to it; 0 for none.
         progress: called with (images done, images in all) of each set.
         say: called with a line where another process is waited for.
 
@@ -86,11 +86,12 @@ def open_sets(
         VisionfwError: images cannot be used and `on_bad` is 'stop' (all of them are told), no image of a set can be used, or the
             disk is full; what was decoded is kept and gone on with.
     """
-    store = join([_open_set(images, _Making(degradation, least), folder, progress, say) for images in sets])
+    makings = [_Making(degradation, least if images.rescale == 1 else 0, images.rescale) for images in sets]
+    store = join([_open_set(images, making, folder, progress, say) for images, making in zip(sets, makings, strict=True)])
     if store.left_out and on_bad == "stop":
         told = [f"{path}: {reason}" for path, reason in store.left_out[:_MOST_TOLD]]
         more = len(store.left_out) - len(told)
-        last = f"{len(store.left_out)} of {len(store) + len(store.left_out)} images cannot be used; --on_bad=skip goes on without them"
+        last = f"{len(store.left_out)} of {len(set(store.paths)) + len(store.left_out)} images cannot be used; --on_bad=skip goes on without them"
         raise VisionfwError("\n".join([*told, *([f"... and {more} more"] if more else []), last]))
     return store
 
@@ -101,6 +102,7 @@ class _Making:
 
     degradation: Degradation
     least: int = 0
+    rescale: float = 1.0
 
     @property
     def scale(self) -> int:
@@ -110,7 +112,8 @@ class _Making:
 def store_folder(images: ImageSet, degradation: Degradation, folder: Path, least: int = 0) -> Path:
     """Return where the store of a set lies in the cache; other files, other times of writing or another degradation give another place."""
     seed = 0 if degradation.is_bicubic and not least else degradation.seed
-    digest = hashlib.sha256(f"{_FORMAT} {degradation.scale} {seed} {degradation.text()} {least}".encode())
+    rescale = "" if images.rescale == 1 else f" {images.rescale}"
+    digest = hashlib.sha256(f"{_FORMAT} {degradation.scale} {seed} {degradation.text()} {least}{rescale}".encode())
     for hr, lr in images.pairs(degradation):
         for path in (hr, lr):
             digest.update(f"\n{_identity(path)}".encode("utf-8", "surrogateescape"))
@@ -211,7 +214,7 @@ def _plan(images: ImageSet, making: _Making, workers: ThreadPoolExecutor) -> tup
         if isinstance(found, str):
             left_out[number] = found
             continue
-        height, width = (side // making.scale for side in framed_size((found.height, found.width), making.least))
+        height, width = (side // making.scale for side in size_of_hr((found.height, found.width), making.least, making.rescale))
         size = (height, width) if height and width else (0, 0)
         slots.append(_Slot(number, len(slots), *pair, size, offset, found.oddities()))
         offset += size[0] * size[1]
@@ -257,7 +260,7 @@ class _Writer:
         if self.done[place]["is_done"] and self._checksum_on_disk(slot) == self.done[place]["checksum"]:
             return
         self.done[place] = 0
-        lr, hr = read_pair(slot.hr, slot.lr, self.making.degradation, self.making.least)
+        lr, hr = read_pair(slot.hr, slot.lr, self.making.degradation, self.making.least, self.making.rescale)
         height, width = lr.shape[:2]
         if height * width != slot.size[0] * slot.size[1]:  # the sides may be changed: not every turn stands in the header
             raise ImageError(slot.hr, "its header promises another size than its pixels have")

@@ -35,6 +35,7 @@ class ImageSet:
         lr: the low-resolution image of each in LR_bicubic (which need not be there), or None where there is no such folder.
         degraded: the same in LR_degraded, whose note says how they were made.
         others: files beside the high-resolution images that are no images by their names.
+        rescale: what the size of its images is multiplied with before they are used.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ImageSet:
     lr: tuple[Path, ...] | None = None
     degraded: tuple[Path, ...] | None = None
     others: tuple[str, ...] = ()
+    rescale: float = 1.0
 
     def pairs(self, how: Degradation | None = None) -> list[tuple[Path, Path | None]]:
         """Return each HR file with its LR file, or with None where LR images are to be made.
@@ -156,6 +158,16 @@ def fewer(sets: Sequence[ImageSet], count: int, seed: int = 0) -> list[ImageSet]
         }
         found += [replace(images, **chosen)] if own else []
     return found
+
+
+def rescaled(sets: Sequence[ImageSet], factors: Sequence[float]) -> list[ImageSet]:
+    """Return sets once more at each of some sizes, those alone that bring no LR images: LR images of another size have to be made."""
+    return [
+        replace(images, name=f"{images.name} at {factor:g}", rescale=factor)
+        for factor in factors
+        for images in sets
+        if images.lr is None and images.degraded is None
+    ]
 
 
 def unpaired_lr(images: ImageSet) -> list[Path]:

@@ -9,6 +9,7 @@ import numpy as np
 from visionfw.errors import VisionfwError, brief
 from visionfw.imaging.degrade import Degradation, number_of
 from visionfw.imaging.files import ImageError, read_image
+from visionfw.imaging.resize import imresize, resized_side
 
 #: Of the noise around images that are framed, in grey levels.
 NOISE_SIGMA = 64.0
@@ -39,12 +40,13 @@ def framed(piece: np.ndarray, size: tuple[int, int], sigma: float, random: np.ra
     return whole, top, left
 
 
-def framed_size(size: tuple[int, int], least: int) -> tuple[int, int]:
-    """Return the height and width of an image whose sides are framed up to `least` pixels."""
-    return max(size[0], least), max(size[1], least)
+def size_of_hr(size: tuple[int, int], least: int, rescale: float) -> tuple[int, int]:
+    """Return the height and width that `read_pair` makes of an image's before it crops."""
+    height, width = (max(resized_side(side, rescale), least) for side in size)
+    return height, width
 
 
-def read_pair(hr_path: Path, lr_path: Path | None, degradation: Degradation, least: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def read_pair(hr_path: Path, lr_path: Path | None, degradation: Degradation, least: int = 0, rescale: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Read an HR image, cropped to a multiple of the scale, and its LR image.
 
     Args:
@@ -52,6 +54,7 @@ def read_pair(hr_path: Path, lr_path: Path | None, degradation: Degradation, lea
         lr_path: the LR file; None where the degradation makes it.
         degradation: how LR images are made, and the scale.
         least: an image with a shorter side than this is framed with noise up to it, and its LR image is made anew.
+        rescale: what the HR image's size is multiplied with first; other than 1 for an image without an LR file.
 
     Returns:
         lr, hr: (height, width, 3) uint8; empty where the image is smaller than one LR pixel.
@@ -60,10 +63,10 @@ def read_pair(hr_path: Path, lr_path: Path | None, degradation: Degradation, lea
         ImageError: a file cannot be read, or the LR file has another size than HR / scale.
     """
     scale = degradation.scale
-    hr = read_image(hr_path)
+    hr = read_image(hr_path) if rescale == 1 else imresize(read_image(hr_path), rescale)
     if min(hr.shape[:2]) < least:
         random = np.random.default_rng([degradation.seed, number_of(hr_path.name), least])
-        hr, lr_path = framed(hr, framed_size(hr.shape[:2], least), NOISE_SIGMA, random)[0], None
+        hr, lr_path = framed(hr, size_of_hr(hr.shape[:2], least, 1), NOISE_SIGMA, random)[0], None
     hr = crop_to_multiple(hr, scale)
     height, width = (side // scale for side in hr.shape[:2])
     if not height or not width:

@@ -151,7 +151,7 @@ def join(stores: Sequence[Store]) -> Store:
         tuple(store.hr[0] for store in stores),
         stores[0].scale,
         tuple(checksum for store in stores for checksum in store.checksums),
-        tuple(entry for store in stores for entry in store.left_out),
+        tuple(dict.fromkeys(entry for store in stores for entry in store.left_out)),
         tuple(words for store in stores for words in store.oddities),
         tuple(store.folders[0] for store in stores),
     )

@@ -35,7 +35,7 @@ def imresize(image: np.ndarray, scale: float | Fraction) -> np.ndarray:
         raise RequestError(f"an image is (height, width) or (height, width, channels), not of shape {image.shape}")
     if image.dtype != np.uint8 and not np.issubdtype(image.dtype, np.floating):
         raise RequestError(f"an image is uint8 or float, not {image.dtype}")
-    exact = Fraction(scale if isinstance(scale, Fraction) else float(scale)).limit_denominator(1_000_000)
+    exact = _exact(scale)
     if not exact:
         raise RequestError(f"scale {scale} is too small")
     for _ in range(2):  # rows, then columns, which are the rows of the turned image
@@ -43,12 +43,22 @@ def imresize(image: np.ndarray, scale: float | Fraction) -> np.ndarray:
     return image
 
 
+def resized_side(side: int, scale: float | Fraction) -> int:
+    """Return how many pixels a side of an image has after `imresize`."""
+    exact = _exact(scale)
+    return -((-side * exact.numerator) // exact.denominator)
+
+
+def _exact(scale: float | Fraction) -> Fraction:
+    return Fraction(scale if isinstance(scale, Fraction) else float(scale)).limit_denominator(1_000_000)
+
+
 def _resize_rows(image: np.ndarray, scale: Fraction) -> np.ndarray:
     """Resize the first dimension: a product of a sparse matrix and the rows, a strip at a time."""
     from scipy.sparse import csr_array  # a quarter of a second, which --help need not wait for
 
     size = image.shape[0]
-    new_size = -((-size * scale.numerator) // scale.denominator)
+    new_size = resized_side(size, scale)
     indices, weights = resampling_taps(size, new_size, float(scale))
     precision = np.float32 if image.dtype == np.float32 else np.float64
     starts = np.arange(new_size + 1) * indices.shape[1]

@@ -129,7 +129,7 @@ def prepared(request: RankRequest, say: Say) -> TrainRequest:
     counts = {}
     for name in request.names:
         plan = prepare(request.of(name, request.seeds[0]), lambda line: None)
-        counts[name] = len(plan.source) if request.equalise == "patches" else len(plan.source.store)
+        counts[name] = len(plan.source) if request.equalise == "patches" else len(set(plan.source.store.paths))
     if request.equalise == "none" or request.ranked != "train_sets":
         return request.train
     least = min(counts.values())
@@ -241,5 +241,9 @@ def sample_of(request: RankRequest, name: str) -> Sample:
     psnr = enlargement_psnr(source)
     counts, edges = np.histogram(np.clip(psnr, *_PSNR_RANGE), bins=40, range=_PSNR_RANGE)
     ids = np.sort(np.random.default_rng(0).choice(len(source), min(_SHOWN, len(source)), replace=False))
-    facts = {"images": len(source.store), "patches": len(source), "bicubic PSNR": f"{psnr.mean():.2f} dB on average, {np.median(psnr):.2f} dB at the middle"}
+    facts = {
+        "images": len(set(source.store.paths)),
+        "patches": len(source),
+        "bicubic PSNR": f"{psnr.mean():.2f} dB on average, {np.median(psnr):.2f} dB at the middle",
+    }
     return Sample(name, source.read(ids)[1], edges, counts, facts)

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from visionfw import models, runs
-from visionfw.config import TrainRequest
+from visionfw.config import TrainRequest, read_rescale
 from visionfw.data.augment import Augmentation
 from visionfw.data.augment import augmentation as read_augmentation
 from visionfw.data.cache import cache_folder, open_sets
-from visionfw.data.datasets import ImageSet, fewer, find_sets
+from visionfw.data.datasets import ImageSet, fewer, find_sets, rescaled
 from visionfw.data.known import unlike_published
 from visionfw.data.patches import PatchSource
 from visionfw.data.statistics import mean_and_deviation
@@ -110,7 +110,8 @@ def prepare(request: TrainRequest, say: Say, own: Run | None = None) -> Plan:
     protocol = Protocol(checked.definition.colour, request.scale, how)
     cases = _validation_cases(val_sets, protocol, request.on_bad, say)
     least = request.patch_size * request.scale if request.on_small == "frame" else 0
-    store = open_sets(train_sets, how, cache_folder(request.cache_dir), request.on_bad, least, counter("decoding images"), say)
+    smaller = rescaled(train_sets, read_rescale(request.rescale))
+    store = open_sets([*train_sets, *smaller], how, cache_folder(request.cache_dir), request.on_bad, least, counter("decoding images"), say)
     patches = PatchSource(store, request.patch_size, request.stride)
     patches = patches.limited(request.most_patches) if request.most_patches else patches
     for line in _told_of_data(train_sets, patches, how):
@@ -218,13 +219,15 @@ def _told_of_data(sets: Sequence[ImageSet], patches: PatchSource, how: Degradati
     for images in sets:
         yield from images.told(how)
     store = patches.store
-    yield f"{len(store)} images, {len(patches)} patches of {patches.patch_size}x{patches.patch_size}"
+    is_own = store.parts < len(sets)  # not one of the same images at another size
+    more = f" ({len(store) - is_own.sum()} of them smaller ones made of the others)" if not is_own.all() else ""
+    yield f"{len(store)} images{more}, {len(patches)} patches of {patches.patch_size}x{patches.patch_size}"
     if store.left_out:
         yield f"{len(store.left_out)} files cannot be used and are left out: {some([f'{path.name} ({reason})' for path, reason in store.left_out])}"
-    small = [path.name for path, grid in zip(store.paths, patches.grid, strict=True) if not grid.all()]
+    small = [path.name for path, grid, own in zip(store.paths, patches.grid, is_own, strict=True) if own and not grid.all()]
     if small:
         yield f"{len(small)} of them smaller than a patch and left out (--on_small=frame frames them): {some(small)}"
-    odd = Counter(word for words in store.oddities for word in words)
+    odd = Counter(word for words, own in zip(store.oddities, is_own, strict=True) if own for word in words)
     if odd:
         yield f"read as RGB of 8 bits, upright: {', '.join(f'{count} {word}' for word, count in odd.most_common())}"
 
