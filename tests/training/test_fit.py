@@ -183,7 +183,7 @@ def test_images_smaller_than_a_patch_are_named(tmp_path, image_folder, photograp
     assert "1 of them smaller than a patch and left out (--on_small=frame frames them): small.png" in said
     said.clear()
     check_first_step(TrainRequest(**SMALL, train_data=str(image_folder), on_small="frame"), said.append)
-    assert said[0].startswith("4 images, ")
+    assert said[0].startswith("8 images (4 of them smaller ones made of the others), ")
     assert not any("left out" in line for line in said)
 
 

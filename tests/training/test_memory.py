@@ -20,8 +20,8 @@ def plan():
 
 
 def test_a_step_takes_the_outputs_of_all_layers(plan):
-    """Head, two convolutions with a ReLU and a sum, body, a sum: seven times 8 features; then 48 features, and thrice the image."""
-    values = 7 * 8 * 12 * 12 + 48 * 12 * 12 + 3 * 3 * 48 * 48
+    """Head, a block's second convolution and its sum, body, a sum: 8 features; its first one and the ReLU: 18; then 48, and thrice the image."""
+    values = (5 * 8 + 2 * 18) * 12 * 12 + 48 * 12 * 12 + 3 * 3 * 48 * 48
     assert step_bytes(plan, 10) == round(GIB + 1.2 * 4 * 10 * values)
 
 
