@@ -111,7 +111,7 @@ class TrainRequest:
     most_patches: int = 0
     loss: str = "l1+luma"
     optimizer: str = "muon"
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 2e-3
     schedule: str = "cosine"
     layer_rates: tuple[tuple[str, float], ...] = ()
     warmup: int = 0
