@@ -5,7 +5,7 @@ https://arxiv.org/abs/1609.05158
 
 Defaults: 5-3-3 with 64 and 32 features, tanh, on luma.
 
-    python train.py --model=espcn --scale=3 --loss=mse --optimizer=adam --batch_size=16 --train_data=T91 --steps=500000
+    python train.py --model=espcn --scale=3 --loss=mse --optimizer=adam --learning_rate=1e-3 --batch_size=16 --train_data=T91 --steps=500000
 
 Published, x3, Y: Set5 33.00 dB (trained on T91), 33.13 dB (on ImageNet).
 """

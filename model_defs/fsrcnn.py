@@ -4,7 +4,7 @@ Dong et al., Accelerating the Super-Resolution Convolutional Neural Network, ECC
 
 Defaults: FSRCNN (56, 12, 4) on luma. FSRCNN-s: `--model_args=filters=32,shrunk=5,mappings=1`.
 
-    python train.py --model=fsrcnn --scale=3 --loss=mse --optimizer=adam --batch_size=16 --train_data=T91,General100 --steps=1000000
+    python train.py --model=fsrcnn --scale=3 --loss=mse --optimizer=adam --learning_rate=1e-3 --batch_size=16 --train_data=T91,General100 --steps=1000000
 
 Published, x4, Y: Set5 30.71 dB.
 """

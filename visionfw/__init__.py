@@ -5,12 +5,8 @@ The table of contents. Everything is loaded when it is first touched: `import vi
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import Any
-
-#: TensorFlow leaves its faster convolutions off on x86 processors without VNNI, unless told before it is imported.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 

@@ -109,18 +109,12 @@ def prepare(request: TrainRequest, say: Say, own: Run | None = None) -> Plan:
     train_sets = fewer(train_sets, request.most_images) if request.most_images else train_sets
     protocol = Protocol(checked.definition.colour, request.scale, how)
     cases = _validation_cases(val_sets, protocol, request.on_bad, say)
-    least = request.patch_size * request.scale if request.on_small == "frame" else 0
-    smaller = rescaled(train_sets, read_rescale(request.rescale))
-    store = open_sets([*train_sets, *smaller], how, cache_folder(request.cache_dir), request.on_bad, least, counter("decoding images"), say)
-    patches = PatchSource(store, request.patch_size, request.stride)
-    patches = patches.limited(request.most_patches) if request.most_patches else patches
-    for line in _told_of_data(train_sets, patches, how):
-        say(line)
+    patches = _open_patches(request, train_sets, how, say)
     request = replace(request, batch_size=request.batch_size or min(_usual_batch(request.patch_size), len(patches)))
     if request.batch_size > len(patches):
         raise RequestError(f"--batch_size={request.batch_size}: there are only {len(patches)} patches")
     if request.normalise:
-        mean, deviation = mean_and_deviation(store, checked.definition.colour)
+        mean, deviation = mean_and_deviation(patches.store, checked.definition.colour)
         checked = examine(normalised(checked.definition, mean, deviation), request.scale, source.functions)
         said = ", ".join(f"{value:.4f} ({spread:.4f})" for value, spread in zip(mean, deviation, strict=True))
         say(f"normalised by mean (deviation): {said}")
@@ -212,6 +206,18 @@ def _validation_cases(sets: Sequence[ImageSet], protocol: Protocol, on_bad: str,
     if bad:
         say(f"{len(bad)} validation images cannot be used and are left out: {some(bad)}")
     return tuple(cases)
+
+
+def _open_patches(request: TrainRequest, sets: Sequence[ImageSet], how: Degradation, say: Say) -> PatchSource:
+    """Open the training images, at their own size and at others, and say what they are."""
+    least = request.patch_size * request.scale if request.on_small == "frame" else 0
+    used = [*sets, *rescaled(sets, read_rescale(request.rescale))]
+    store = open_sets(used, how, cache_folder(request.cache_dir), request.on_bad, least, counter("decoding images"), say)
+    patches = PatchSource(store, request.patch_size, request.stride)
+    patches = patches.limited(request.most_patches) if request.most_patches else patches
+    for line in _told_of_data(sets, patches, how):
+        say(line)
+    return patches
 
 
 def _told_of_data(sets: Sequence[ImageSet], patches: PatchSource, how: Degradation) -> Iterator[str]:
