@@ -240,3 +240,36 @@ def test_a_log_is_told_how_far_the_run_has_come(monkeypatch):
     for batch in range(3):
         progress.on_train_batch_end(batch, {"loss": 1.0})
     assert told == [("training, step", 8, 10), ("training, step", 9, 10), ("training, step", 10, 10)]
+
+
+def test_minutes_are_as_many_steps_as_fit_and_the_run_is_that_of_those_steps(tmp_path, monkeypatch):
+    """A pace of 0.1 s a step and 0.5 s a validation fits 0.2 minutes with ten validations in 70 steps; what was tried leaves no trace."""
+    from visionfw.training import trial
+
+    monkeypatch.setattr(trial, "_pace", lambda plan, pace=trial._pace: pace(plan) and trial.Pace(0.1, 0.1, 0.5))
+    small, said = SMALL | {"steps": None, "validate_every": 0}, []
+    run = train(TrainRequest(**small, minutes=0.2, run_dir=str(tmp_path / "minutes")), said.append)
+    assert said[0] == "0.2 min at 100 ms a step and 0.5 s a validation: 70 steps"
+    assert run.read()["steps"] == 70
+    same = train(TrainRequest(**small | {"steps": 70}, run_dir=str(tmp_path / "steps")), lambda line: None)
+    for one, other in zip(vf.load(run.folder).get_weights(), vf.load(same.folder).get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_run_of_minutes_goes_on_with_its_steps(tmp_path, monkeypatch):
+    from visionfw.training import fit
+
+    monkeypatch.setattr(fit, "steps_within", lambda request, say: 20)
+    request = TrainRequest(**SMALL | {"steps": None}, minutes=5.0, run_dir=str(tmp_path / "run"))
+    run = train(request, lambda line: None)
+    run.checkpoint.unlink()
+    monkeypatch.setattr(fit, "steps_within", lambda request, say: pytest.fail("a run is timed once"))
+    said = []
+    train(request, said.append, resume=True)
+    assert "going on from step 0 of 20" in said
+
+
+def test_minutes_that_are_too_few_are_told(tmp_path):
+    with pytest.raises(RequestError, match=r"--minutes=0\.0001: too little for EDSR-small here; ten steps take about "):
+        train(TrainRequest(**SMALL | {"steps": None}, minutes=0.0001, run_dir=str(tmp_path / "run")), lambda line: None)
+    assert not (tmp_path / "run").exists()

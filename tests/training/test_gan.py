@@ -37,6 +37,7 @@ REQUEST = TrainRequest(
     adversarial_weight=0.1,
     discriminator_args=(("filters", 4), ("strided", 2)),
     ema=0.9,
+    precision="float32",
 )
 
 

@@ -10,7 +10,7 @@ from visionfw.training.fit import train
 from visionfw.training.memory import advice, step_bytes
 from visionfw.training.plan import prepare
 
-SMALL = {"model_args": (("blocks", 1), ("filters", 8)), "batch_size": 8, "patch_size": 12, "steps": 4}
+SMALL = {"model_args": (("blocks", 1), ("filters", 8)), "batch_size": 8, "patch_size": 12, "steps": 4, "precision": "float32"}
 GIB = 2**30
 
 

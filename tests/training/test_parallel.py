@@ -23,6 +23,7 @@ FLAGS = [
     "--sampler=psnr_gain",
     "--round_patches=8",
     "--optimizer=adam",
+    "--precision=float32",
 ]
 
 

@@ -21,7 +21,15 @@ from visionfw.training import callbacks
 from visionfw.training.fit import train
 
 REQUEST = TrainRequest(
-    model_args=(("blocks", 1), ("filters", 8)), batch_size=4, patch_size=12, steps=24, validate_every=8, ema=0.9, augment="dihedral,cutmix", warmup=4
+    model_args=(("blocks", 1), ("filters", 8)),
+    batch_size=4,
+    patch_size=12,
+    steps=24,
+    validate_every=8,
+    ema=0.9,
+    augment="dihedral,cutmix",
+    warmup=4,
+    precision="float32",
 )
 
 
@@ -157,12 +165,13 @@ def test_dropout_goes_on_with_its_own_random_numbers(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_kill_9_at_any_moment_resumes_to_the_same_run(root, whole, tmp_path):
-    """The command is killed at random moments until a start gets through."""
+def test_kill_9_at_any_moment_resumes_to_the_same_run(root, tmp_path):
+    """The command is killed at random moments until a start gets through; the run that nothing stopped is the command's too, in the same threads."""
     flags = ["--model_args=blocks=1,filters=8", "--batch_size=4", "--patch_size=12", "--steps=24", "--validate_every=8", "--ema=0.9"]
-    flags += ["--augment=dihedral,cutmix", "--warmup=4", "--run_dir=run"]
+    flags += ["--augment=dihedral,cutmix", "--warmup=4", "--precision=float32"]
+    subprocess.run([sys.executable, str(root / "train.py"), *flags, "--run_dir=whole"], cwd=tmp_path, capture_output=True, check=True)
     moments = random.Random(0)
-    command = [sys.executable, str(root / "train.py"), *flags]
+    command = [sys.executable, str(root / "train.py"), *flags, "--run_dir=run"]
     for _ in range(4):
         process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         while not (tmp_path / "run" / "checkpoint.npz").exists() and process.poll() is None:
@@ -174,7 +183,7 @@ def test_kill_9_at_any_moment_resumes_to_the_same_run(root, whole, tmp_path):
         command = [sys.executable, str(root / "train.py"), "--resume", "--run_dir=run"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0 or "is done" in done.stderr, done.stderr
-    for key, value in weights_of(whole).items():
+    for key, value in weights_of(Run(tmp_path / "whole")).items():
         np.testing.assert_array_equal(weights_of(Run(tmp_path / "run"))[key], value, err_msg=key)
     again = subprocess.run([*command, "--learning_rate=0.5"], cwd=tmp_path, capture_output=True, text=True)
     assert again.returncode == 2

@@ -13,7 +13,7 @@ from visionfw.models import parse_arguments
 
 _DEFAULT = config.RankRequest
 #: train.py's flags that a ranking says otherwise.
-_NOT_TRAINS = ("train_data", "seed", "run_dir", "resume", "check", "list", "model", "sampler", "most_images", "most_patches")
+_NOT_TRAINS = ("train_data", "seed", "run_dir", "resume", "check", "list", "model", "sampler", "minutes", "most_images", "most_patches")
 #: What a ranking that is gone on with may do otherwise.
 _HOW = ("engine", "jobs", "cpus", "gpus")
 

@@ -52,8 +52,8 @@ class TrainRequest:
         on_bad: what to do where images cannot be used: a name from ON_BAD.
         on_small: what to do with images smaller than a patch: a name from ON_SMALL.
         cache_dir: folder of decoded images; None for the user's.
-        steps: training steps; None where `epochs` says it.
-        epochs: passes over as many patches as there are; None where `steps` says it.
+        steps, epochs, minutes: how long to train, at most one of them: training steps, passes over as many patches as there are, or the time
+            that the steps and their validations should take on this machine.
         batch_size: patches a step; None for as many as make about as many pixels as 8 of 24 x 24, and at least 8.
         patch_size: side of an LR patch in pixels; None for about half of what the model sees, from 12 to 24.
         stride: LR pixels between neighbouring patches; None for a quarter of the patch.
@@ -104,6 +104,7 @@ class TrainRequest:
     cache_dir: str | None = None
     steps: int | None = None
     epochs: int | None = None
+    minutes: float | None = None
     batch_size: int | None = None
     patch_size: int | None = None
     stride: int | None = None
@@ -192,8 +193,11 @@ class TrainRequest:
             problems.append(f"--seed must be below {2**32}, not {self.seed}")
         if self.run_dir == "":
             problems.append("--run_dir is empty; name a folder, or leave the flag out")
-        if self.steps is not None and self.epochs is not None:
-            problems.append("--steps and --epochs both say how long to train; give one")
+        given = [f"--{key}" for key in ("steps", "epochs", "minutes") if getattr(self, key) is not None]
+        if len(given) > 1:
+            problems.append(f"{' and '.join(given)} {'both' if len(given) == 2 else 'all'} say how long to train; give one")
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
+            problems.append(f"--minutes must be a number above 0, not {self.minutes}")
         problems += adversarial.problems(self, OPTIMIZERS)
         refuse(problems)
 

@@ -31,6 +31,7 @@ from visionfw.training.pictures import illustrate, illustrate_sampler
 from visionfw.training.plan import Plan, Say, prepare
 from visionfw.training.sampling import SamplingRecord
 from visionfw.training.scores import Scoring
+from visionfw.training.trial import steps_within
 
 Shown = type[Progress] | type[LogProgress]
 
@@ -54,7 +55,9 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
     say = say if runs.is_writer() else lambda line: None
     if request.run_dir is not None and not resume:
         runs.refuse_taken(user_path(request.run_dir))
-    plan = prepare(request, say, runs.find(request.run_dir) if resume else None)
+    own = runs.find(request.run_dir) if resume else None
+    steps = None if request.minutes is None else own.read()["steps"] if own else steps_within(request, say)
+    plan = prepare(request, say, own, steps)
     made, run, standing = _continued(plan, say) if resume else _begun(plan)
     shown = None if say is not print else Progress if sys.stdout.isatty() else LogProgress
     say = Progress.say if shown is Progress else say

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 from keras import ops
 
 from visionfw.loss_terms import LossTerm
@@ -29,7 +30,7 @@ def luma(reference, made):
     """Mean absolute error of Y, which benchmarks compare; of a model of luma the same as l1."""
     difference = _difference(reference, made)
     if difference.shape[-1] == 3:
-        difference = sum(difference[..., channel] * (weight / 255) for channel, weight in enumerate(LUMA_COEFFICIENTS))[..., None]
+        difference = ops.sum(difference * (np.array(LUMA_COEFFICIENTS, np.float32) / 255), axis=-1, keepdims=True)
     return _mean(ops.abs(difference))
 
 

@@ -65,13 +65,14 @@ def orthogonal(matrix):
         A matrix of the same singular vectors, whose singular values lie between about 0.7 and 1.2.
     """
     is_high = matrix.shape[0] > matrix.shape[1]
-    matrix = ops.transpose(matrix) if is_high else matrix
     matrix = matrix / (ops.sqrt(ops.sum(ops.square(matrix))) + 1e-7)
     a, b, c = _ITERATION
     for _ in range(_ITERATIONS):
-        square = ops.matmul(matrix, ops.transpose(matrix))
-        matrix = a * matrix + ops.matmul(b * square + c * ops.matmul(square, square), matrix)
-    return ops.transpose(matrix) if is_high else matrix
+        other = ops.transpose(matrix)
+        square = ops.matmul(other, matrix) if is_high else ops.matmul(matrix, other)  # the smaller of the two
+        polynomial = b * square + c * ops.matmul(square, square)
+        matrix = a * matrix + (ops.matmul(matrix, polynomial) if is_high else ops.matmul(polynomial, matrix))
+    return matrix
 
 
 def matrices_of(model: keras.Model) -> list[str]:

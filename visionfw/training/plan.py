@@ -85,13 +85,14 @@ class Plan:
         return -(-self.steps // self.round_steps)
 
 
-def prepare(request: TrainRequest, say: Say, own: Run | None = None) -> Plan:
+def prepare(request: TrainRequest, say: Say, own: Run | None = None, steps: int | None = None) -> Plan:
     """Read the model, the data and the validation images; nothing is written.
 
     Args:
         request: the run's.
         say: called with each line for the user.
         own: the run itself, where it is gone on with: it holds what it began from.
+        steps: of the run, where the request says minutes.
     """
     source, initial = _beginning(request, own)
     checked = _read_model(request, source, say)
@@ -118,7 +119,7 @@ def prepare(request: TrainRequest, say: Say, own: Run | None = None) -> Plan:
         checked = examine(normalised(checked.definition, mean, deviation), request.scale, source.functions)
         said = ", ".join(f"{value:.4f} ({spread:.4f})" for value, spread in zip(mean, deviation, strict=True))
         say(f"normalised by mean (deviation): {said}")
-    steps = request.steps or _DEFAULT_STEPS
+    steps = steps or request.steps or _DEFAULT_STEPS
     if request.epochs is not None:
         steps = max(1, request.epochs * len(patches) // request.batch_size)
     validate_steps = min(request.validate_every or max(1, -(-steps // 10)), steps)

@@ -1,23 +1,43 @@
-"""The first steps of a training, to say what the whole would take."""
+"""The first steps of a training, to say what the whole would take, or how many fit into a time."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from dataclasses import dataclass
 
-import numpy as np
+import keras
 
 from visionfw import runs
 from visionfw.config import TrainRequest
-from visionfw.data.pipeline import given
+from visionfw.data.pipeline import Feed
 from visionfw.devices import is_out_of_memory
-from visionfw.errors import VisionfwError
+from visionfw.errors import RequestError, VisionfwError
 from visionfw.graph.cost import measure
 from visionfw.graph.describe import short
 from visionfw.paths import user_path
-from visionfw.training.learner import compile_for_training, feed
+from visionfw.training.learner import Learning, as_batches, compile_for_training, enlarger, feed
 from visionfw.training.memory import advice
 from visionfw.training.plan import Plan, Say, prepare
+
+_UNTIMED, _TIMED = 10, 40  # steps
+_ENOUGH = 15.0  # seconds after which fewer will do
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a training goes.
+
+    Attributes:
+        loss: of the first step.
+        step: seconds of a step.
+        validation: seconds of a validation.
+    """
+
+    loss: float
+    step: float
+    validation: float
 
 
 def check_first_step(request: TrainRequest, say: Say = print) -> None:
@@ -26,33 +46,103 @@ def check_first_step(request: TrainRequest, say: Say = print) -> None:
         runs.refuse_taken(user_path(request.run_dir))
     plan = prepare(request, say)
     cost = measure(plan.checked)
-    try:
-        loss, step = _first_steps(plan)
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise VisionfwError(advice(plan)) from error
-        raise
+    pace = _pace(plan)
+    steps = plan.steps if request.minutes is None else _fitting(request, plan, pace)
     say(f"model: {plan.checked.definition.name}, {cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, in {plan.policy}")
-    say(f"first step: loss {loss:.5f}; {step * 1000:.0f} ms a step, memory {_peak_memory()}")
-    say(f"expected: {step * plan.steps / 60:.1f} min for {plan.steps} steps; nothing was written")
+    say(f"first step: loss {pace.loss:.5f}; {pace.step * 1000:.0f} ms a step, {pace.validation:.1f} s a validation, memory {_peak_memory()}")
+    validations = -(-steps // request.validate_every) if request.validate_every else min(10, steps)
+    say(f"expected: {(pace.step * steps + pace.validation * validations) / 60:.1f} min for {steps} steps and {validations} validations; nothing was written")
 
 
 def expected_seconds(request: TrainRequest) -> float:
     """Return how long a run's steps would take, by a few of them; nothing is written."""
     plan = prepare(request, lambda line: None)
-    return _first_steps(plan)[1] * plan.steps
+    return _pace(plan).step * plan.steps
 
 
-def _first_steps(plan: Plan, timed: int = 10) -> tuple[float, float]:
-    """Return the first step's loss, and how many seconds the steps after it take."""
-    made, drawn = compile_for_training(plan), feed(plan)
-    drawn.open(timed)  # no sampler has to learn from these
-    learner, batches = made.learner, (given(*batch, made.takes_both) for batch in drawn)
-    loss = learner.train_on_batch(*next(batches))
+def steps_within(request: TrainRequest, say: Say) -> int:
+    """Return how many steps, with their validations, a few of them promise within the request's minutes. Raises RequestError where none fits."""
+    plan = prepare(request, lambda line: None)
+    pace = _pace(plan)
+    steps = _fitting(request, plan, pace)
+    say(f"{request.minutes:g} min at {pace.step * 1000:.0f} ms a step and {pace.validation:.1f} s a validation: {steps} steps")
+    return steps
+
+
+def _fitting(request: TrainRequest, plan: Plan, pace: Pace) -> int:
+    """Return the steps that fit, in two digits, so that validations and rounds divide them evenly."""
+    seconds = 60.0 * request.minutes
+    if request.validate_every:
+        steps = int(seconds / (pace.step + pace.validation / request.validate_every))
+    else:
+        steps = int((seconds - 10 * pace.validation) / pace.step)
+    if steps < 10:
+        least = (10 * pace.step + 10 * pace.validation) / 60
+        raise RequestError(f"--minutes={request.minutes:g}: too little for {plan.checked.definition.name} here; ten steps take about {least:.2g}")
+    unit = 10 ** (len(str(steps)) - 2)
+    return steps // unit * unit
+
+
+class _Clock(keras.callbacks.Callback):
+    """Notes when steps end, and stops when that is enough."""
+
+    def __init__(self, batches: Feed):
+        super().__init__()
+        self.batches, self.ends, self.loss = batches, [], 0.0
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        loss = float(logs["loss"])  # waits for the device
+        self.loss = self.loss if self.ends else loss
+        self.ends.append(time.monotonic())
+        timed = len(self.ends) - _UNTIMED
+        if timed > _TIMED or (timed > 1 and self.ends[-1] - self.ends[0] > _ENOUGH):
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        self.batches.open(epoch + 1)  # no sampler has to learn from these
+
+    def on_train_end(self, logs=None) -> None:
+        self.batches.close()
+
+    @property
+    def step(self) -> float:
+        """Seconds of a step."""
+        timed = self.ends[_UNTIMED:] if len(self.ends) > _UNTIMED + 1 else self.ends[-2:]
+        return (timed[-1] - timed[0]) / (len(timed) - 1)
+
+
+def _pace(plan: Plan) -> Pace:
+    """Train for some steps, as a run does, and validate. Raises VisionfwError where memory does not suffice."""
+    try:
+        made, batches = compile_for_training(plan), feed(plan)
+        if made.parallel.processes > 1 and plan.request.minutes is not None:
+            raise RequestError("--minutes: machines that train together must do equally many steps; give --steps")
+        clock = _Clock(batches)
+        with contextlib.closing(batches), made.parallel.active():
+            made.learner.fit(
+                as_batches(batches, 0, made.parallel, made.takes_both),
+                epochs=_UNTIMED + _TIMED + 1,
+                steps_per_epoch=plan.round_steps if keras.backend.backend() == "tensorflow" else None,
+                callbacks=[clock],
+                verbose=0,
+                shuffle=False,
+            )
+        with made.parallel.alone():
+            return Pace(clock.loss, clock.step, _validation(plan, made))
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise VisionfwError(advice(plan)) from error
+        raise
+
+
+def _validation(plan: Plan, made: Learning) -> float:
+    """Return the seconds of a validation, of which the first image is enlarged once before: that compiles the model."""
+    enlarge = enlarger(plan, made.twin)
+    enlarge(plan.cases[0].lr)
     started = time.monotonic()
-    for _ in range(timed):
-        learner.train_on_batch(*next(batches))
-    return float(np.ravel(loss)[0]), (time.monotonic() - started) / timed
+    for case in plan.cases:
+        case.score_of(case.finish(enlarge(case.lr)))
+    return time.monotonic() - started
 
 
 def _peak_memory() -> str:
