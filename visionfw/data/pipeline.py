@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import threading
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,6 +19,7 @@ from visionfw.data.patches import PatchSource
 _ALIGNMENT = 64  # bytes
 _BYTES_AT_ONCE = 2**24
 _BATCHES_AHEAD = 64  # what is made before it is trained on, at most
+_WAITING = 4  # batches that lie ready for the device
 
 Batch = tuple[np.ndarray, np.ndarray]
 
@@ -183,11 +186,20 @@ def as_rounds(feed: Feed, start: int, part: slice = slice(None), both: bool = Fa
 
         def __getitem__(self, place):
             if place == 0:  # Keras looks at the first batch more than once
-                number = feed.opened * feed.round_steps + (skipped if feed.opened == first_round else 0)
-                self.batches = feed.batches(number)
+                before = skipped if feed.opened == first_round else 0
+                self.batches = _ahead(itertools.islice(feed.batches(feed.opened * feed.round_steps + before), feed.round_steps - before))
             return given(*(patches[part] for patches in next(self.batches)), both)
 
     return Rounds()
+
+
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield batches that a thread makes while the device computes."""
+    with ThreadPoolExecutor(1) as worker:
+        waiting = deque(worker.submit(next, batches, None) for _ in range(_WAITING))
+        while (batch := waiting.popleft().result()) is not None:
+            waiting.append(worker.submit(next, batches, None))
+            yield batch
 
 
 def as_dataset(feed: Feed, start: int | None = None, both: bool = False):
@@ -213,4 +225,4 @@ def as_dataset(feed: Feed, start: int | None = None, both: bool = False):
         return given(*(tf.ensure_shape(tensor, shape) for tensor, shape in zip(made, shapes, strict=True)), both)
 
     several = tf.data.Dataset.counter(first).map(make, num_parallel_calls=1, deterministic=True)
-    return several.unbatch().skip(start - feed.helping(first)[0]).prefetch(4)
+    return several.unbatch().skip(start - feed.helping(first)[0]).prefetch(_WAITING)
