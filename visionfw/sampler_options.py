@@ -100,11 +100,15 @@ SAMPLERS = {
     ),
     "flatness": SamplerKind("only patches whose luma deviates by at least so many grey levels (standard deviation)", {"least": _number(8.0)}),
     "widening": SamplerKind(
-        "the share of patches that bicubic does worst, up to a part of the run, then steadily more, up to all",
-        {"share": _share(0.25, may_be_zero=False), "until": _share(0.5)},
+        "the share of patches that bicubic does worst (or by=headroom: where most can be gained), up to a part of the run, then steadily more, up to all",
+        {"share": _share(0.25, may_be_zero=False), "until": _share(0.5), "by": _choice("bicubic", "headroom")},
     ),
     "hardest": SamplerKind(
         "adaptive: the share of patches that the model itself does worst, widening in the same way",
+        {"share": _share(0.25, may_be_zero=False), "until": _share(0.2)},
+    ),
+    "headroom": SamplerKind(
+        "adaptive: the share of patches where most squared error can be gained over bicubic, by one back-projection and then by the model, widening too",
         {"share": _share(0.25, may_be_zero=False), "until": _share(0.2)},
     ),
 }

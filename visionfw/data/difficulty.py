@@ -1,4 +1,4 @@
-"""How hard patches are before any training: the PSNR of a plain enlargement, and how flat they are.
+"""What is known of patches before any training: the PSNR of a plain enlargement, what more than that can be gained, and how flat they are.
 
 Computed once for a store and a grid of patches, an image at a time and for all its patches at once, and kept beside the store.
 """
@@ -40,14 +40,37 @@ def enlargement_psnr(source: PatchSource, filter_name: str = "bicubic", colour: 
     enlarge = _ENLARGE[filter_name]
 
     def of_image(index: int) -> np.ndarray:
-        hr, made = source.store.hr_image(index), enlarge(source.store.lr_image(index), source.scale)
-        if colour == "y":
-            error = (luma(hr) - luma(made)) ** 2
-        else:
-            error = np.square(hr.astype(np.float32) - made).mean(axis=2, dtype=np.float64)
+        error = _squared_error(source.store.hr_image(index), enlarge(source.store.lr_image(index), source.scale), colour)
         return np.minimum(10 * np.log10(255**2 / np.maximum(_window_means(source, index, error), 1e-9)), _MOST_PSNR)
 
     return _of_every_patch(source, f"{filter_name}_psnr_{colour}", of_image, progress)
+
+
+def headroom(source: PatchSource, colour: str = "rgb", progress: Counter | None = None) -> np.ndarray:
+    """Return how much squared error of every patch's bicubic enlargement goes with one step of back-projection.
+
+    The step adds what the enlargement, made small again, lacks of the LR image. What so simple a correction can mend, a network can,
+    and more of it; noise and textures that no method restores stay as they are, however large their error.
+
+    Args:
+        source: the patches.
+        colour: 'rgb', or 'y' for luma alone.
+        progress: called with (images done, images in all).
+
+    Returns:
+        (n,) float32, squared grey levels, below 0 where the step does harm; at scale 1, where it does nothing, the whole error. It lies on the disk where that can be written.
+
+    Reference: Irani and Peleg, Improving Resolution by Image Registration, CVGIP 1991.
+    """
+
+    def of_image(index: int) -> np.ndarray:
+        hr, lr = source.store.hr_image(index), source.store.lr_image(index).astype(np.float32)
+        plain = imresize(lr, source.scale)
+        mended = plain + imresize(lr - imresize(plain, 1 / source.scale), source.scale)
+        left = _squared_error(hr, mended, colour) if source.scale > 1 else 0.0
+        return _window_means(source, index, _squared_error(hr, plain, colour) - left)
+
+    return _of_every_patch(source, f"headroom_{colour}", of_image, progress)
 
 
 def deviation(source: PatchSource, progress: Counter | None = None) -> np.ndarray:
@@ -58,6 +81,13 @@ def deviation(source: PatchSource, progress: Counter | None = None) -> np.ndarra
         return np.sqrt(np.maximum(_window_means(source, index, image**2) - _window_means(source, index, image) ** 2, 0.0))
 
     return _of_every_patch(source, "deviation", of_image, progress)
+
+
+def _squared_error(hr: np.ndarray, made: np.ndarray, colour: str) -> np.ndarray:
+    """Return the squared error of every pixel, the mean over colours or that of luma, float64."""
+    if colour == "y":
+        return (luma(hr) - luma(made)) ** 2
+    return np.square(hr.astype(np.float32) - made).mean(axis=2, dtype=np.float64)
 
 
 def _bilinear(image: np.ndarray, scale: int) -> np.ndarray:

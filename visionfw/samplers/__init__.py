@@ -12,10 +12,10 @@ import numpy as np
 
 from visionfw.sampler_options import SamplerChoice
 from visionfw.samplers.psnr_gain import PSNRGain
-from visionfw.samplers.subsets import Hardest, Subset, Widening, lowest
+from visionfw.samplers.subsets import Hardest, Headroom, Subset, Widening, lowest
 from visionfw.samplers.uniform import Uniform
 
-__all__ = ["Hardest", "PSNRGain", "Subset", "Uniform", "Widening", "make"]
+__all__ = ["Hardest", "Headroom", "PSNRGain", "Subset", "Uniform", "Widening", "make"]
 
 
 def make(choice: SamplerChoice, n: int, seed: int, rounds: int, measure: Callable[[str], np.ndarray]):
@@ -26,8 +26,8 @@ def make(choice: SamplerChoice, n: int, seed: int, rounds: int, measure: Callabl
         n: number of patches.
         seed: of its random numbers.
         rounds: draws of the whole run.
-        measure: called with 'bicubic' or 'bilinear' returns the PSNR of each patch's enlargement, with 'deviation' that of its luma;
-            (n,). It is called only where the sampler needs it.
+        measure: called with 'bicubic' or 'bilinear' returns the PSNR of each patch's enlargement, with 'deviation' that of its luma, with
+            'headroom' what squared error one step of back-projection mends; (n,). It is called only where the sampler needs it.
 
     Raises:
         RequestError: the options leave no patch to draw.
@@ -41,9 +41,13 @@ def make(choice: SamplerChoice, n: int, seed: int, rounds: int, measure: Callabl
         return Subset(psnr, most=lowest(psnr, options["share"]), seed=seed)
     if choice.name == "flatness":
         return Subset(measure("deviation"), least=options["least"], seed=seed)
-    if choice.name in ("widening", "hardest"):
-        kind = Widening if choice.name == "widening" else Hardest
-        return kind(measure("bicubic"), options["share"], options["until"], rounds, seed)
+    if choice.name == "widening":
+        order = measure("bicubic") if options["by"] == "bicubic" else -measure("headroom")
+        return Widening(order, options["share"], options["until"], rounds, seed)
+    if choice.name == "hardest":
+        return Hardest(measure("bicubic"), options["share"], options["until"], rounds, seed)
+    if choice.name == "headroom":
+        return Headroom(measure("bicubic"), measure("headroom"), options["share"], options["until"], rounds, seed)
     return Uniform(n, seed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -76,19 +77,19 @@ class Subset:
 
 
 class Widening(Subset):
-    """Draws from the share of patches that bicubic does worst, for a part of the run, and then steadily from more, at last from all.
+    """Draws from the share of patches of which a figure is lowest, for a part of the run, and then steadily from more, at last from all.
 
     Args:
-        psnr: (n,) PSNR of each patch's bicubic enlargement, dB.
+        figure: (n,) such as the PSNR of each patch's bicubic enlargement.
         share: of the patches at the start, above 0.
         until: part of the run after which it widens, 0..1.
         rounds: draws of the whole run.
         seed: of the random numbers.
     """
 
-    def __init__(self, psnr: np.ndarray, share: float, until: float, rounds: int, seed: int = 0):
+    def __init__(self, figure: np.ndarray, share: float, until: float, rounds: int, seed: int = 0):
         self._share, self._until, self._rounds, self._round = share, until, rounds, 0
-        super().__init__(psnr, lowest(psnr, share), seed=seed)
+        super().__init__(figure, lowest(figure, share), seed=seed)
 
     def draw(self, k: int) -> np.ndarray:
         """Return `k` patch numbers, (k,) int64; every draw is a round."""
@@ -115,21 +116,17 @@ class Widening(Subset):
         self.widen(lowest(self._figure, self._share_at(self._done())))
 
 
-class Hardest(Widening):
-    """Widening that follows the model: the hardest patches are those that the model itself does worst, as far as it has seen them.
-
-    What is known of a patch is bicubic's PSNR, and once it was drawn the model's, less the mean gain of its round, so that both stand
-    on one scale and patches are compared over rounds.
+class _Following(Widening, ABC):
+    """Widening whose figures are its own, and follow what is learned of the patches that were drawn.
 
     Args:
-        psnr, share, until, rounds, seed: as Widening.
+        figure, share, until, rounds, seed: as Widening.
     """
 
     score = "gain"
 
-    def __init__(self, psnr: np.ndarray, share: float, until: float, rounds: int, seed: int = 0):
-        self._bicubic = psnr
-        super().__init__(np.array(psnr, np.float32), share, until, rounds, seed)
+    def __init__(self, figure: np.ndarray, share: float, until: float, rounds: int, seed: int = 0):
+        super().__init__(np.array(figure, np.float32), share, until, rounds, seed)
 
     def draw(self, k: int) -> np.ndarray:
         """Return `k` patch numbers, (k,) int64; every draw is a round."""
@@ -142,7 +139,11 @@ class Hardest(Widening):
         if ids.shape != scores.shape or ids.ndim != 1 or not np.isfinite(scores).all():
             raise RequestError(f"every drawn patch has one finite score, not {ids.shape} patches and {scores.shape} scores")
         if len(ids):
-            self._figure[ids] = self._bicubic[ids] + (scores - scores.mean())
+            self._figure[ids] = self._learned(ids, scores)
+
+    @abstractmethod
+    def _learned(self, ids: np.ndarray, gains: np.ndarray) -> np.ndarray:
+        """Return the new figures of the patches that were drawn, (k,)."""
 
     def state(self) -> dict[str, Any]:
         """Return all that `restore` needs; its array is this sampler's own, and changes with the next `update`."""
@@ -151,6 +152,51 @@ class Hardest(Widening):
     def restore(self, state: dict[str, Any]) -> None:
         self._figure = np.array(state["figure"], np.float32)
         super().restore(state)
+
+
+class Hardest(_Following):
+    """Widening that follows the model: the hardest patches are those that the model itself does worst, as far as it has seen them.
+
+    What is known of a patch is bicubic's PSNR, and once it was drawn the model's, less the mean gain of its round, so that both stand
+    on one scale and patches are compared over rounds.
+
+    Args:
+        psnr: (n,) PSNR of each patch's bicubic enlargement, dB.
+        share, until, rounds, seed: as Widening.
+    """
+
+    def __init__(self, psnr: np.ndarray, share: float, until: float, rounds: int, seed: int = 0):
+        self._bicubic = psnr
+        super().__init__(psnr, share, until, rounds, seed)
+
+    def _learned(self, ids: np.ndarray, gains: np.ndarray) -> np.ndarray:
+        return self._bicubic[ids] + (gains - gains.mean())
+
+
+class Headroom(_Following):
+    """Widening by what can be gained: patches first that lose most of bicubic's squared error to the model, as far as it has seen them.
+
+    Hard patches are not all worth training on: what no method restores stays hard. What is known of a patch is how much squared error
+    one step of back-projection mends, and once it was drawn how much the model did, brought to the same sum over its round. A model that
+    mends less than the back-projection yet is believed as far as it does.
+
+    Args:
+        psnr: (n,) PSNR of each patch's bicubic enlargement, dB.
+        mended: (n,) squared error that one step of back-projection takes off it, squared grey levels.
+        share, until, rounds, seed: as Widening.
+    """
+
+    def __init__(self, psnr: np.ndarray, mended: np.ndarray, share: float, until: float, rounds: int, seed: int = 0):
+        self._bicubic, self._mended = psnr, mended
+        super().__init__(np.negative(mended), share, until, rounds, seed)
+
+    def _learned(self, ids: np.ndarray, gains: np.ndarray) -> np.ndarray:
+        before, expected = 255.0**2 * 10.0 ** (-self._bicubic[ids].astype(np.float64) / 10), self._mended[ids].astype(np.float64)
+        mended = before * (1.0 - 10.0 ** (-gains / 10))
+        least = np.abs(expected).sum()
+        if mended.sum() >= least:
+            return -mended * (least / max(mended.sum(), 1e-9))
+        return -(mended + (1.0 - max(0.0, mended.sum() / least)) * expected)
 
 
 def lowest(figure: np.ndarray, share: float) -> float:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from visionfw.checkpoints import load_weights, precision
-from visionfw.data.difficulty import deviation, enlargement_psnr
+from visionfw.data.difficulty import deviation, enlargement_psnr, headroom
 from visionfw.data.pipeline import Feed, as_dataset, as_rounds
 from visionfw.devices import compute_in_parts, gpu_has_bfloat16, jit_compile, keep_freed_memory, processors
 from visionfw.errors import RequestError, brief
@@ -203,7 +203,7 @@ def _metrics(plan: Plan, loss: Callable, psnr: Callable) -> list[keras.metrics.M
 
 def score_of(plan: Plan) -> str | None:
     """Return what the run's sampler learns from; None for nothing."""
-    return "gain" if plan.sampler.name == "hardest" else plan.sampler.options.get("score")
+    return "gain" if plan.sampler.name in ("hardest", "headroom") else plan.sampler.options.get("score")
 
 
 def baseline(plan: Plan) -> tuple[np.ndarray | None, float]:
@@ -217,7 +217,12 @@ def measure_patches(plan: Plan, what: str) -> np.ndarray:
     if what not in plan.measured:
         told = counter(f"measuring patches ({what})")
         colour = plan.checked.definition.colour
-        plan.measured[what] = deviation(plan.source, told) if what == "deviation" else enlargement_psnr(plan.source, what, colour, told)
+        if what == "deviation":
+            plan.measured[what] = deviation(plan.source, told)
+        elif what == "headroom":
+            plan.measured[what] = headroom(plan.source, colour, told)
+        else:
+            plan.measured[what] = enlargement_psnr(plan.source, what, colour, told)
     return plan.measured[what]
 
 
