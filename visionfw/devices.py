@@ -10,6 +10,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 _WORDS = ("resource_exhausted", "resourceexhausted", "out of memory", "outofmemory", "unable to allocate", "failed to allocate", "oom when", "allocate memory")
@@ -116,6 +118,16 @@ def input_gradient(figure: Callable, x: Any) -> Any:
         tape.watch(x)
         value = figure(x)
     return tape.gradient(value, x)
+
+
+def seed_step(*numbers: int) -> None:
+    """Seed what PyTorch's layers draw past Keras' own generators, which is state that no checkpoint has; does nothing on other backends."""
+    import keras
+
+    if keras.backend.backend() == "torch":
+        import torch
+
+        torch.manual_seed(int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1))
 
 
 def processor_has_bfloat16() -> bool:

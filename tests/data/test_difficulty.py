@@ -1,10 +1,10 @@
-"""How hard patches are, against the same figures patch by patch."""
+"""What is known of patches, against the same figures patch by patch."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from visionfw.data.difficulty import deviation, enlargement_psnr
+from visionfw.data.difficulty import deviation, enlargement_psnr, headroom
 from visionfw.data.patches import PatchSource, open_patches
 from visionfw.imaging.colour import luma
 from visionfw.imaging.resize import imresize
@@ -37,6 +37,26 @@ def test_the_deviation_is_the_lumas(source):
     ids = np.random.default_rng(1).integers(0, len(source), 40)
     expected = [luma(hr).std() for hr in source.read(ids)[1]]
     np.testing.assert_allclose(deviation(source)[ids], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("colour", ["rgb", "y"])
+def test_headroom_is_what_a_step_of_back_projection_takes_off_the_squared_error(source, colour):
+    made = headroom(source, colour)
+    ids = np.random.default_rng(2).integers(0, len(source), 40)
+    for number, image, row, column in zip(ids, *source.locate(ids), strict=True):
+        place = slice(2 * row, 2 * row + 24), slice(2 * column, 2 * column + 24)
+        hr, lr = (read(image).astype(np.float64) for read in (source.store.hr_image, source.store.lr_image))
+        plain = imresize(lr, 2)
+        mended = plain + imresize(lr, 2) - imresize(imresize(plain, 0.5), 2)
+        of = luma if colour == "y" else np.asarray
+        before, after = (np.mean((of(hr[place]) - of(image[place])) ** 2) for image in (plain, mended))
+        assert made[number] == pytest.approx(before - after, abs=1e-2)
+    assert (made > 0).mean() > 0.9
+
+
+def test_where_nothing_is_enlarged_the_whole_error_can_be_gained(tmp_path):
+    same = open_patches("embedded/test", scale=1, patch_size=12, degradation="noise:sigma=25", cache=str(tmp_path))
+    np.testing.assert_allclose(10 * np.log10(255**2 / headroom(same)), enlargement_psnr(same), atol=1e-3)
 
 
 def test_they_are_computed_once_and_kept_beside_the_store(source, monkeypatch):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from visionfw.errors import RequestError
 from visionfw.sampler_options import SAMPLERS, read_sampler
-from visionfw.samplers import Hardest, Subset, Widening, make
+from visionfw.samplers import Hardest, Headroom, Subset, Widening, make
 
 
 @given(st.integers(1, 3000), st.integers(1, 400), st.floats(0.01, 1), st.integers(0, 2**31))
@@ -42,13 +42,13 @@ def test_widening_starts_with_the_hardest_and_ends_with_all():
     assert highest[5:] == sorted(highest[5:])
 
 
-@pytest.mark.parametrize("kind", [Widening, Hardest])
+@pytest.mark.parametrize("kind", [Widening, Hardest, lambda psnr, *rest, **more: Headroom(psnr, 40 - psnr, *rest, **more)])
 def test_a_restored_sampler_goes_on_exactly(kind):
     psnr = np.linspace(20, 40, 500, dtype=np.float32)
     sampler = kind(psnr, 0.2, 0.3, rounds=10, seed=4)
     for _ in range(6):
         ids = sampler.draw(30)
-        if kind is Hardest:
+        if sampler.score:
             sampler.update(ids, np.cos(ids))
     state = sampler.state()
     expected = [sampler.draw(30) for _ in range(3)]
@@ -57,7 +57,7 @@ def test_a_restored_sampler_goes_on_exactly(kind):
     np.testing.assert_array_equal([other.draw(30) for _ in range(3)], expected)
 
 
-@pytest.mark.parametrize("text", [*SAMPLERS, "low_psnr_static:share=0.5,by=bicubic", "psnr_gain:score=psnr,start=bicubic"])
+@pytest.mark.parametrize("text", [*SAMPLERS, "widening:by=headroom", "low_psnr_static:share=0.5,by=bicubic", "psnr_gain:score=psnr,start=bicubic"])
 def test_every_sampler_that_can_be_named_is_made_and_draws(text):
     figure = np.random.default_rng(0).normal(28, 4, 300).astype(np.float32)
     sampler = make(read_sampler(text), 300, 0, 10, lambda what: figure)
@@ -90,6 +90,36 @@ def test_a_round_of_higher_gains_moves_no_patch_before_those_of_another_round():
     sampler.update(np.array([0, 1]), np.array([1.0, 3.0]))
     sampler.update(np.array([2, 3]), np.array([11.0, 13.0]))
     np.testing.assert_allclose(sampler.state()["figure"], [29, 31, 29, 31])
+
+
+PSNR = np.full(1000, 30, np.float32)
+ERROR = 255.0**2 / 1000  # squared error at 30 dB
+
+
+def test_most_is_gained_where_the_model_takes_most_error_away():
+    """Of 1000 patches alike for bicubic and the back-projection the model mends the even ones alone; then these are drawn."""
+    sampler = Headroom(PSNR, np.full(1000, 20, np.float32) + np.arange(1000, dtype=np.float32) / 1e6, 0.5, 1.0, rounds=20)
+    for _ in range(10):
+        ids = sampler.draw(300)
+        sampler.update(ids, np.where(ids % 2 == 0, 4.0, 0.1))
+    assert (sampler.draw(300) % 2 == 0).mean() > 0.95
+
+
+def test_what_can_be_gained_is_the_error_that_is_gone_on_the_scale_of_the_back_projection():
+    sampler = Headroom(PSNR, np.full(1000, 20, np.float32), 1.0, 0.0, rounds=9)
+    sampler.update(np.array([0, 1]), np.array([3.0, 6.0]))
+    gone = ERROR * (1 - 10 ** -np.array([0.3, 0.6]))
+    np.testing.assert_allclose(sampler.state()["figure"][:3], [*(-gone * 40 / gone.sum()), -20], rtol=1e-5)
+
+
+def test_a_model_is_believed_as_far_as_it_mends_what_the_back_projection_does():
+    sampler = Headroom(PSNR, np.full(1000, 20, np.float32), 1.0, 0.0, rounds=9)
+    sampler.update(np.array([0, 1]), np.array([0.0, 0.5]))
+    gone = ERROR * (1 - 10**-0.05)
+    np.testing.assert_allclose(sampler.state()["figure"][:2], [-20 * (1 - gone / 40), -20 * (1 - gone / 40) - gone], rtol=1e-5)
+    sampler.update(np.array([2, 3]), np.array([-0.5, -1.0]))  # it does harm as yet: the back-projection's order, and what it did
+    harm = ERROR * (10 ** np.array([0.05, 0.1]) - 1)
+    np.testing.assert_allclose(sampler.state()["figure"][2:4], -20 + harm, rtol=1e-5)
 
 
 def test_hard_patches_are_likely_at_the_start_from_bicubic():

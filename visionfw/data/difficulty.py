@@ -58,7 +58,8 @@ def headroom(source: PatchSource, colour: str = "rgb", progress: Counter | None 
         progress: called with (images done, images in all).
 
     Returns:
-        (n,) float32, squared grey levels, below 0 where the step does harm; at scale 1, where it does nothing, the whole error. It lies on the disk where that can be written.
+        (n,) float32, squared grey levels, below 0 where the step does harm; at scale 1, where it does nothing, the whole error. It lies on
+        the disk where that can be written.
 
     Reference: Irani and Peleg, Improving Resolution by Image Registration, CVGIP 1991.
     """

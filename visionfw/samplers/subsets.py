@@ -177,8 +177,8 @@ class Headroom(_Following):
     """Widening by what can be gained: patches first that lose most of bicubic's squared error to the model, as far as it has seen them.
 
     Hard patches are not all worth training on: what no method restores stays hard. What is known of a patch is how much squared error
-    one step of back-projection mends, and once it was drawn how much the model did, brought to the same sum over its round. A model that
-    mends less than the back-projection yet is believed as far as it does.
+    one step of back-projection mends, and once it was drawn how much the model did, brought to what was known of its round together. A
+    model that mends less than that as yet is believed as far as it does.
 
     Args:
         psnr: (n,) PSNR of each patch's bicubic enlargement, dB.
@@ -187,16 +187,15 @@ class Headroom(_Following):
     """
 
     def __init__(self, psnr: np.ndarray, mended: np.ndarray, share: float, until: float, rounds: int, seed: int = 0):
-        self._bicubic, self._mended = psnr, mended
+        self._bicubic = psnr
         super().__init__(np.negative(mended), share, until, rounds, seed)
 
     def _learned(self, ids: np.ndarray, gains: np.ndarray) -> np.ndarray:
-        before, expected = 255.0**2 * 10.0 ** (-self._bicubic[ids].astype(np.float64) / 10), self._mended[ids].astype(np.float64)
-        mended = before * (1.0 - 10.0 ** (-gains / 10))
-        least = np.abs(expected).sum()
-        if mended.sum() >= least:
-            return -mended * (least / max(mended.sum(), 1e-9))
-        return -(mended + (1.0 - max(0.0, mended.sum() / least)) * expected)
+        believed = -self._figure[ids].astype(np.float64)
+        mended = 255.0**2 * 10.0 ** (-self._bicubic[ids].astype(np.float64) / 10) * (1.0 - 10.0 ** (-gains / 10))
+        together, expected = mended.sum(), np.abs(believed).sum()
+        trust = max(0.0, together) / max(expected, 1e-9)
+        return -mended / trust if trust > 1.0 else -(mended + (1.0 - trust) * believed)
 
 
 def lowest(figure: np.ndarray, share: float) -> float:

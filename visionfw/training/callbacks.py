@@ -16,6 +16,7 @@ import numpy as np
 
 from visionfw.checkpoints import save_weights
 from visionfw.data.pipeline import Feed
+from visionfw.devices import seed_step
 from visionfw.errors import VisionfwError, brief
 from visionfw.imaging.files import write_image
 from visionfw.paths import write_whole
@@ -61,6 +62,9 @@ class Validation(keras.callbacks.Callback):
         self.plan, self.cases, self.steps, self.round_steps, self.validate_steps = plan, plan.cases, plan.steps, plan.round_steps, plan.validate_steps
         self.is_stopping = False
         self._before, self._started = standing.seconds, time.monotonic()
+
+    def on_train_batch_begin(self, batch: int, logs=None) -> None:
+        seed_step(self.plan.request.seed, self.standing.step)
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
         self.standing.step += 1

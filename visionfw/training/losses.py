@@ -15,6 +15,8 @@ from visionfw.loss_terms import LossTerm
 from visionfw.metrics.tensors import ssim_per_image
 from visionfw.numerics import LUMA_COEFFICIENTS
 
+_LUMA = np.array(LUMA_COEFFICIENTS, np.float32) / 255
+
 
 def l1(reference, made):
     """Mean absolute error."""
@@ -30,7 +32,7 @@ def luma(reference, made):
     """Mean absolute error of Y, which benchmarks compare; of a model of luma the same as l1."""
     difference = _difference(reference, made)
     if difference.shape[-1] == 3:
-        difference = ops.sum(difference * (np.array(LUMA_COEFFICIENTS, np.float32) / 255), axis=-1, keepdims=True)
+        difference = ops.sum(difference * ops.convert_to_tensor(_LUMA), axis=-1, keepdims=True)
     return _mean(ops.abs(difference))
 
 

@@ -79,7 +79,8 @@ def optimizer(
     limits = {"global_clipnorm": clip_norm or None, "clipvalue": clip_value or None}
     limits |= {"use_ema": True, "ema_momentum": ema} if ema else {}
     limits |= {"momentum": 0.9} if name == "sgd" else {"matrices": matrices} if name == "muon" else {}
-    return _guarded(kinds[name], factors or {})(rate, **limits)
+    kind = kinds[name] if factors else type(kinds[name](rate, **limits))  # on PyTorch one that moves all variables at once, at one rate
+    return _guarded(kind, factors or {})(rate, **limits)
 
 
 def _guarded(kind: type[keras.optimizers.Optimizer], factors: Mapping[str, float]) -> type[keras.optimizers.Optimizer]:
