@@ -1,6 +1,7 @@
 """Compare samplers: the same model, steps, schedule and seeds; only the sampler differs.
 
     python benchmarks/sampler_study.py --data_root=DIR --out=FOLDER [--seeds=0,1,2] [--steps=1200] [--jobs=2] [train.py's flags ...]
+        [--samplers="uniform;headroom;..."] [--shorter="headroom;..."]
 
 Every run is train.py followed by evaluate.py, in a process of its own on one processor core. Uniform sampling is also run with fewer
 and with more steps, each with a whole schedule: what PSNR a sampler reaches is translated by that curve into the steps that uniform
@@ -36,7 +37,10 @@ SETTINGS = (
     "low_psnr_static:share=0.25",
     "widening",
     "hardest",
+    "widening:until=0.2,by=headroom",
+    "headroom",
 )
+_SHORTER = 0.7  # the goal: of uniform sampling's steps, for its PSNR
 TESTS = ("Set5", "Set14", "BSD100")
 
 
@@ -52,6 +56,8 @@ class Study:
         others = [round(options.steps * float(share)) for share in options.uniform_steps.split(",") if share]
         self.runs = [(name, options.steps, seed) for seed in seeds for name in settings]
         self.runs += [("uniform", steps, seed) for seed in seeds for steps in others]
+        shorter = [name for name in options.shorter.split(";") if name]
+        self.runs += [(name, round(options.steps * _SHORTER), seed) for seed in seeds for name in shorter]
 
     def folder(self, run: tuple[str, int, int]) -> Path:
         name, steps, seed = run
@@ -177,6 +183,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--uniform_steps", default="0.7,1.4", help="parts of --steps that uniform sampling is also run with")
+    parser.add_argument("--shorter", default="", help=f"samplers, joined by ;, that are also run with {_SHORTER} of the steps")
     parser.add_argument("--samplers", default=";".join(SETTINGS), help="joined by ;")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options, flags = parser.parse_known_args()

@@ -43,6 +43,7 @@ def start_backend(devices: int = 1) -> None:
     if importlib.util.find_spec(asked) is None:
         raise RequestError(f"KERAS_BACKEND={asked}: {asked} is not installed")
     os.environ["KERAS_BACKEND"] = asked
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow leaves these convolutions off on processors without VNNI, where they are faster too
     if asked == "jax" and devices > 1:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}".strip()
     with quiet():

@@ -70,7 +70,7 @@ def stopped(folder, monkeypatch, step, request=REQUEST):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampler", "step"), [("psnr_gain:score=loss,start=bicubic", 2), ("hardest", 12)])
+@pytest.mark.parametrize(("sampler", "step"), [("psnr_gain:score=loss,start=bicubic", 2), ("headroom", 12)])
 def test_a_sampler_goes_on_with_what_it_has_learned(tmp_path, monkeypatch, sampler, step):
     """Rounds of four steps, stopped inside one without a validation, and at the end of one."""
     request = replace(REQUEST, sampler=sampler, round_patches=16)

@@ -123,7 +123,7 @@ class TrainRequest:
     normalise: bool = False
     on_nan: str = "stop"
     most_rollbacks: int = 3
-    sampler: str = "hardest"
+    sampler: str = "headroom"
     round_patches: int = 0
     precision: str = "auto"
     devices: int = 1
