@@ -76,7 +76,9 @@ def draw_sheet(path: Path, rows: Sequence[tuple[str, np.ndarray]], captions: Seq
         draw.text((6, top + factor * height / 2), name, fill="black", font=font, anchor="lm")
         for column in range(columns):
             patch = Image.fromarray(patches[column]).resize((factor * width, factor * height), Image.Resampling.NEAREST)
-            sheet.paste(patch, (left + column * (factor * width + gap), top))
+            place = left + column * (factor * width + gap), top
+            sheet.paste(patch, place)
+            draw.rectangle((place[0] - 1, top - 1, place[0] + patch.width, top + patch.height), outline="#cccccc")  # a white patch is one too
     for column, caption in enumerate(captions[:columns]):
         draw.text((left + column * (factor * width + gap) + factor * width / 2, sheet.height - line / 2), caption, fill="black", font=font, anchor="mm")
     try:

@@ -45,7 +45,10 @@ def test_help_and_list_answer_at_once(root, command, flag):
         (["train", "--steps=0"], "error: --steps must be at least 1, not 0"),
         (["train", "--loss=l3"], "error: --loss: no loss 'l3'; did you mean 'l1'?"),
         (["train", "--optimizer=adm"], "error: --optimizer: no optimizer 'adm'; did you mean 'adam'?"),
-        (["train", "--sampler=importance"], "error: --sampler: no sampler 'importance'; there is flatness, hardest, headroom, low_psnr_static, psnr_gain, uniform, widening"),
+        (
+            ["train", "--sampler=importance"],
+            "error: --sampler: no sampler 'importance'; there is flatness, hardest, headroom, low_psnr_static, psnr_gain, uniform, widening",
+        ),
         (["train", "--precision=bf16"], "error: --precision: no precision 'bf16'; there is auto, float32, mixed_bfloat16"),
         (["train", "--learning_rate=-1"], "error: --learning_rate must be a number above 0, not -1.0"),
         (["train", "--learning_rate=nan"], "error: --learning_rate must be a number above 0, not nan"),

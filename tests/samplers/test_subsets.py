@@ -64,6 +64,9 @@ def test_every_sampler_that_can_be_named_is_made_and_draws(text):
     ids = sampler.draw(20)
     assert len(set(ids.tolist())) == 20
     assert sampler.probabilities().sum() == pytest.approx(1, abs=1e-5)
+    assert sampler.wanted().shape == (300,)
+    order = sampler.probabilities()[np.argsort(-sampler.wanted(), kind="stable")]
+    assert (np.diff(order) <= 0).all()  # what is wanted more is not less likely
 
 
 def test_after_its_last_round_widening_wants_all():
@@ -74,6 +77,7 @@ def test_after_its_last_round_widening_wants_all():
     other = Widening(psnr, 0.2, 0.5, rounds=4)
     other.restore(sampler.state())
     assert (other.probabilities() > 0).all()
+    assert list(np.argsort(-other.wanted())) == list(range(400))
 
 
 def test_the_hardest_are_those_that_the_model_does_worst():

@@ -1,7 +1,7 @@
 """Samplers: which patch numbers come next. They know neither images nor models.
 
 Every sampler has `draw(k)` (a round's patches, without replacement), `score` (what it learns from, None for nothing; then also
-`update(ids, scores)`), `probabilities()`, and `state()` with `restore(state)`.
+`update(ids, scores)`), `probabilities()` of the next draw, `wanted()` (the higher, the sooner it comes), and `state()` with `restore(state)`.
 """
 
 from __future__ import annotations

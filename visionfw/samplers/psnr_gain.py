@@ -81,6 +81,10 @@ class PSNRGain:
         weighted = self._weights.values / self._weights.total()
         return self.uniform_share / self.n + (1.0 - self.uniform_share) * weighted
 
+    def wanted(self) -> np.ndarray:
+        """Return a figure of every patch, the higher, the sooner it comes: its probability, (n,) float64."""
+        return self.probabilities()
+
     def state(self) -> dict[str, Any]:
         """Return all that `restore` needs to go on exactly; its array is this sampler's own, and changes with the next `update`."""
         return {"n": self.n, "weights": self._weights.values, "random": self._random.bit_generator.state}

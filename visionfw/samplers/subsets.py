@@ -65,6 +65,10 @@ class Subset:
         """Return every patch's probability of being the next one, (n,) float64."""
         return self._is_in(np.asarray(self._figure), self._most) / self._count
 
+    def wanted(self) -> np.ndarray:
+        """Return a figure of every patch, the higher, the sooner it comes: its probability, (n,) float64."""
+        return self.probabilities()
+
     def state(self) -> dict[str, Any]:
         """Return all that `restore` needs to go on exactly."""
         return {"n": self.n, "random": self._random.bit_generator.state}
@@ -106,6 +110,10 @@ class Widening(Subset):
         if done <= self._until:
             return self._share
         return min(1.0, self._share + (1 - self._share) * (done - self._until) / (1 - self._until))
+
+    def wanted(self) -> np.ndarray:
+        """Return a figure of every patch, the higher, the sooner it comes, (n,) float32: also where all are drawn alike at last."""
+        return np.negative(self._figure)
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"round": self._round}

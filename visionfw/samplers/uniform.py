@@ -37,6 +37,10 @@ class Uniform:
         """Return every patch's probability of being the next one, (n,) float64."""
         return np.full(self.n, 1.0 / self.n)
 
+    def wanted(self) -> np.ndarray:
+        """Return a figure of every patch, the higher, the sooner it comes: its probability, (n,) float64."""
+        return self.probabilities()
+
     def state(self) -> dict[str, Any]:
         """Return all that `restore` needs to go on exactly."""
         return {"n": self.n, "random": self._random.bit_generator.state}

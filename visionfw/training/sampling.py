@@ -69,7 +69,7 @@ def illustrate_sampling(run: Run, feed: Feed, psnr: np.ndarray, deviation: np.nd
         (score, SCORE_EDGES[score]) if score else None,
     )
     if len(psnr) <= _MOST_PATCHES:
-        order = np.lexsort((psnr, -feed.sampler.probabilities()))
+        order = np.lexsort((psnr, -feed.sampler.wanted()))
         shown = min(_SHOWN, len(order))
         chosen = np.concatenate([order[:shown], order[-shown:]])
         lr, hr = feed.source.read(chosen)
