@@ -66,6 +66,9 @@ def fit_in_turns(learner, batches, rounds: int, steps: int | None, turns: Turns)
 
 def run_visionfw(options: argparse.Namespace, model: str, turns: Turns) -> None:
     """Run train.py's own steps, its pipeline included."""
+    from visionfw.backend import start_backend
+
+    start_backend()
     import keras
 
     from visionfw.config import TrainRequest

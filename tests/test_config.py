@@ -28,6 +28,21 @@ def test_all_problems_are_told_at_once():
     ]
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"steps": 3, "minutes": 1.0}, "--steps and --minutes both say how long to train; give one"),
+        ({"steps": 3, "epochs": 1, "minutes": 1.0}, "--steps and --epochs and --minutes all say how long to train; give one"),
+        ({"minutes": 0.0}, "--minutes must be a number above 0, not 0.0"),
+        ({"minutes": float("nan")}, "--minutes must be a number above 0, not nan"),
+    ],
+)
+def test_how_long_is_said_once_and_in_sensible_numbers(given, sentence):
+    with pytest.raises(RequestError) as caught:
+        TrainRequest(**given)
+    assert str(caught.value) == sentence
+
+
 def test_an_evaluation_needs_one_subject():
     for wrong in ({}, {"run": "x", "model": "edsr"}, {"model": "edsr"}):
         with pytest.raises(RequestError):
