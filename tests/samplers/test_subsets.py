@@ -126,6 +126,18 @@ def test_a_model_is_believed_as_far_as_it_mends_what_the_back_projection_does():
     np.testing.assert_allclose(sampler.state()["figure"][2:4], -20 + harm, rtol=1e-5)
 
 
+def test_where_back_projection_does_harm_the_error_itself_is_what_can_be_gained():
+    psnr = np.linspace(20, 40, 1000, dtype=np.float32)
+    sampler = Headroom(psnr, np.full(1000, -20, np.float32) - psnr, 0.25, 1.0, rounds=20)
+    assert sampler.draw(200).max() < 250
+    ids = sampler.draw(200)
+    sampler.update(ids, np.where(ids % 2 == 0, 4.0, 0.1))
+    for _ in range(10):
+        ids = sampler.draw(200)
+        sampler.update(ids, np.where(ids % 2 == 0, 4.0, 0.1))
+    assert (sampler.draw(200) % 2 == 0).mean() > 0.8
+
+
 def test_hard_patches_are_likely_at_the_start_from_bicubic():
     psnr = np.array([20.0, 25, 30, 35], np.float32)
     weights = make(read_sampler("psnr_gain:start=bicubic"), 4, 0, 1, lambda what: psnr).probabilities()

@@ -64,7 +64,7 @@ class TrainRequest:
         normalise: compute with pixels less the training images' mean, over their deviation.
         on_nan: what to do where the loss is not finite or explodes: a name from ON_NAN.
         most_rollbacks: how often a run goes back before it stops.
-        sampler: as `sampler_options.read_sampler` reads it.
+        sampler: as `sampler_options.read_sampler` reads it; '' for headroom where LR images are bicubic's, and hardest elsewhere.
         round_patches: patches that are drawn at a time, about; 0 for as many as the sampler likes.
         learning_rate: at the start.
         layer_rates: patterns of layer names, each with a factor on the learning rate of these layers.
@@ -123,7 +123,7 @@ class TrainRequest:
     normalise: bool = False
     on_nan: str = "stop"
     most_rollbacks: int = 3
-    sampler: str = "headroom"
+    sampler: str = ""
     round_patches: int = 0
     precision: str = "auto"
     devices: int = 1
@@ -147,7 +147,7 @@ class TrainRequest:
     def __post_init__(self) -> None:
         problems = (
             problems_of(read_loss, self.loss)
-            + problems_of(read_sampler, self.sampler)
+            + (problems_of(read_sampler, self.sampler) if self.sampler else [])
             + problems_of(read_rescale, self.rescale)
             + problems_of(read_initializer, self.initializer)
             + problems_of(read_noise_schedule, self.noise_schedule)

@@ -186,8 +186,9 @@ def as_rounds(feed: Feed, start: int, part: slice = slice(None), both: bool = Fa
 
         def __getitem__(self, place):
             if place == 0:  # Keras looks at the first batch more than once
-                before = skipped if feed.opened == first_round else 0
-                self.batches = _ahead(itertools.islice(feed.batches(feed.opened * feed.round_steps + before), feed.round_steps - before))
+                first = feed.opened * feed.round_steps
+                numbers = range(first + (skipped if feed.opened == first_round else 0), first + feed.round_steps)
+                self.batches = _ahead(feed.batch(number) for number in numbers)
             return given(*(patches[part] for patches in next(self.batches)), both)
 
     return Rounds()

@@ -1,4 +1,4 @@
-"""Samplers that draw uniformly from a part of the patches: chosen before the first step, or by what the model does worst."""
+"""Samplers that draw uniformly from a part of the patches: chosen before the first step, or by what the model does to those it has seen."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from visionfw.errors import RequestError
+
+_ENOUGH = 0.25  # of the patches: where back-projection mends fewer, it says nothing
 
 
 class Subset:
@@ -125,7 +127,7 @@ class Widening(Subset):
 
 
 class _Following(Widening, ABC):
-    """Widening whose figures are its own, and follow what is learned of the patches that were drawn.
+    """Widening by figures that change: those of the patches that were drawn follow the model's gains.
 
     Args:
         figure, share, until, rounds, seed: as Widening.
@@ -186,7 +188,8 @@ class Headroom(_Following):
 
     Hard patches are not all worth training on: what no method restores stays hard. What is known of a patch is how much squared error
     one step of back-projection mends, and once it was drawn how much the model did, brought to what was known of its round together. A
-    model that mends less than that as yet is believed as far as it does.
+    model that mends less than that as yet is believed as far as it does. Where the back-projection mostly does harm, as with noise, all
+    that is known before is bicubic's error.
 
     Args:
         psnr: (n,) PSNR of each patch's bicubic enlargement, dB.
@@ -196,14 +199,19 @@ class Headroom(_Following):
 
     def __init__(self, psnr: np.ndarray, mended: np.ndarray, share: float, until: float, rounds: int, seed: int = 0):
         self._bicubic = psnr
-        super().__init__(np.negative(mended), share, until, rounds, seed)
+        is_harm = lowest(np.negative(mended), _ENOUGH) >= 0
+        super().__init__(np.negative(_squared_error(psnr) if is_harm else mended), share, until, rounds, seed)
 
     def _learned(self, ids: np.ndarray, gains: np.ndarray) -> np.ndarray:
         believed = -self._figure[ids].astype(np.float64)
-        mended = 255.0**2 * 10.0 ** (-self._bicubic[ids].astype(np.float64) / 10) * (1.0 - 10.0 ** (-gains / 10))
-        together, expected = mended.sum(), np.abs(believed).sum()
-        trust = max(0.0, together) / max(expected, 1e-9)
-        return -mended / trust if trust > 1.0 else -(mended + (1.0 - trust) * believed)
+        mended = _squared_error(self._bicubic[ids].astype(np.float64)) * (1.0 - 10.0 ** (-gains / 10))
+        ratio = max(0.0, mended.sum()) / max(np.abs(believed).sum(), 1e-9)
+        return -mended / ratio if ratio > 1.0 else -(mended + (1.0 - ratio) * believed)
+
+
+def _squared_error(psnr: np.ndarray) -> np.ndarray:
+    """Return the mean squared error of a PSNR in dB, squared grey levels."""
+    return 255.0**2 * 10.0 ** (-psnr / 10)
 
 
 def lowest(figure: np.ndarray, share: float) -> float:

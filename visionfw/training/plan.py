@@ -122,7 +122,9 @@ def prepare(request: TrainRequest, say: Say, own: Run | None = None, steps: int 
     steps = steps or request.steps or _DEFAULT_STEPS
     if request.epochs is not None:
         steps = max(1, request.epochs * len(patches) // request.batch_size)
-    validate_steps = min(request.validate_every or max(1, -(-steps // 10)), steps)
+    validate_steps = validation_distance(request, steps)
+    if not request.sampler:  # what can be gained is known by back-projection, which noise and blur lead astray
+        request = replace(request, sampler="headroom" if how.is_bicubic and request.scale > 1 else "hardest")
     sampler = read_sampler(request.sampler)
     round_steps = _round_steps(request, sampler, validate_steps)
     if sampler.name != "uniform":
@@ -183,6 +185,11 @@ def _half_of_what_it_sees(checked: Checked) -> int:
 def _usual_batch(patch_size: int) -> int:
     """Return how many patches, an even number, have as many pixels as the usual batch's; not fewer than that."""
     return max(_BATCH, 2 * round(_BATCH / 2 * (_PATCH_SIDES[1] / patch_size) ** 2))
+
+
+def validation_distance(request: TrainRequest, steps: int) -> int:
+    """Return the steps between validations of a run of so many: the request's, or a tenth of the run."""
+    return min(request.validate_every or max(1, -(-steps // 10)), steps)
 
 
 def _round_steps(request: TrainRequest, sampler: SamplerChoice, validate_steps: int) -> int:
@@ -263,7 +270,7 @@ def _refuse_with_diffusion(request: TrainRequest, definition: Definition) -> Non
     wrong = [term.name for term in read_loss(request.loss) if term.name not in _NOISE_LOSSES]
     problems += [f"--loss={name}: {definition.name} is a diffusion model, which compares noise: {', '.join(_NOISE_LOSSES)}" for name in wrong]
     problems += [f"{definition.name}: a diffusion model makes RGB images, not luma"] if definition.colour != "rgb" else []
-    if read_sampler(request.sampler).options.get("score") == "loss":
+    if request.sampler and read_sampler(request.sampler).options.get("score") == "loss":
         problems.append("--sampler: the loss of noise says nothing of a patch; score=psnr or gain")
     problems += ["--devices: a diffusion model is trained on one device"] if request.devices > 1 else []
     if problems:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -19,10 +21,12 @@ from visionfw.graph.describe import short
 from visionfw.paths import user_path
 from visionfw.training.learner import Learning, as_batches, compile_for_training, enlarger, feed
 from visionfw.training.memory import advice
-from visionfw.training.plan import Plan, Say, prepare
+from visionfw.training.plan import Plan, Say, prepare, validation_distance
 
 _UNTIMED, _TIMED = 10, 40  # steps
 _ENOUGH = 15.0  # seconds after which fewer will do
+_VALIDATIONS = 10  # of a run, unless it says otherwise
+_LEAST_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,10 @@ class Pace:
     step: float
     validation: float
 
+    def seconds(self, request: TrainRequest, steps: int) -> float:
+        """Return how long so many steps and their validations take."""
+        return self.step * steps + self.validation * -(-steps // validation_distance(request, steps))
+
 
 def check_first_step(request: TrainRequest, say: Say = print) -> None:
     """Do everything up to the first step, run a few, and say how long the whole would take and what memory it takes (--check)."""
@@ -50,35 +58,38 @@ def check_first_step(request: TrainRequest, say: Say = print) -> None:
     steps = plan.steps if request.minutes is None else _fitting(request, plan, pace)
     say(f"model: {plan.checked.definition.name}, {cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, in {plan.policy}")
     say(f"first step: loss {pace.loss:.5f}; {pace.step * 1000:.0f} ms a step, {pace.validation:.1f} s a validation, memory {_peak_memory()}")
-    validations = -(-steps // request.validate_every) if request.validate_every else min(10, steps)
-    say(f"expected: {(pace.step * steps + pace.validation * validations) / 60:.1f} min for {steps} steps and {validations} validations; nothing was written")
+    validations = -(-steps // validation_distance(request, steps))
+    say(f"expected: {pace.seconds(request, steps) / 60:.1f} min for {steps} steps and {validations} validations; nothing was written")
 
 
 def expected_seconds(request: TrainRequest) -> float:
-    """Return how long a run's steps would take, by a few of them; nothing is written."""
+    """Return how long a run's steps and validations would take, by a few of them; nothing is written."""
     plan = prepare(request, lambda line: None)
-    return _pace(plan).step * plan.steps
+    return _pace(plan).seconds(request, plan.steps)
 
 
 def steps_within(request: TrainRequest, say: Say) -> int:
-    """Return how many steps, with their validations, a few of them promise within the request's minutes. Raises RequestError where none fits."""
+    """Return how many steps, with their validations, a few of them promise within the request's minutes. Raises RequestError where not even ten fit."""
+    say("timing some steps and a validation")
     plan = prepare(request, lambda line: None)
     pace = _pace(plan)
     steps = _fitting(request, plan, pace)
     say(f"{request.minutes:g} min at {pace.step * 1000:.0f} ms a step and {pace.validation:.1f} s a validation: {steps} steps")
+    gc.collect()  # what was tried is held by cycles, on a device too
     return steps
 
 
 def _fitting(request: TrainRequest, plan: Plan, pace: Pace) -> int:
-    """Return the steps that fit, in two digits, so that validations and rounds divide them evenly."""
+    """Return the steps that fit, rounded down to two digits: numbers that a tenth, and rounds, divide evenly where there are many."""
     seconds = 60.0 * request.minutes
     if request.validate_every:
         steps = int(seconds / (pace.step + pace.validation / request.validate_every))
     else:
-        steps = int((seconds - 10 * pace.validation) / pace.step)
-    if steps < 10:
-        least = (10 * pace.step + 10 * pace.validation) / 60
-        raise RequestError(f"--minutes={request.minutes:g}: too little for {plan.checked.definition.name} here; ten steps take about {least:.2g}")
+        steps = int((seconds - _VALIDATIONS * pace.validation) / pace.step)
+    if steps < _LEAST_STEPS:
+        least = math.ceil(pace.seconds(request, _LEAST_STEPS))
+        name = plan.checked.definition.name
+        raise RequestError(f"--minutes={request.minutes:g}: too little for {name} here: {_LEAST_STEPS} steps and their validations take about {least} s")
     unit = 10 ** (len(str(steps)) - 2)
     return steps // unit * unit
 
@@ -86,16 +97,16 @@ def _fitting(request: TrainRequest, plan: Plan, pace: Pace) -> int:
 class _Clock(keras.callbacks.Callback):
     """Notes when steps end, and stops when that is enough."""
 
-    def __init__(self, batches: Feed):
+    def __init__(self, batches: Feed, most_seconds: float):
         super().__init__()
-        self.batches, self.ends, self.loss = batches, [], 0.0
+        self.batches, self.most_seconds, self.ends, self.loss = batches, most_seconds, [], 0.0
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
         loss = float(logs["loss"])  # waits for the device
         self.loss = self.loss if self.ends else loss
         self.ends.append(time.monotonic())
-        timed = len(self.ends) - _UNTIMED
-        if timed > _TIMED or (timed > 1 and self.ends[-1] - self.ends[0] > _ENOUGH):
+        is_slow = len(self.ends) > 2 and self.ends[-1] - self.ends[0] > self.most_seconds
+        if is_slow or len(self.ends) > _UNTIMED + _TIMED:
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
@@ -117,7 +128,7 @@ def _pace(plan: Plan) -> Pace:
         made, batches = compile_for_training(plan), feed(plan)
         if made.parallel.processes > 1 and plan.request.minutes is not None:
             raise RequestError("--minutes: machines that train together must do equally many steps; give --steps")
-        clock = _Clock(batches)
+        clock = _Clock(batches, _ENOUGH if made.parallel.processes == 1 else math.inf)  # several do equally many, by no clock of their own
         with contextlib.closing(batches), made.parallel.active():
             made.learner.fit(
                 as_batches(batches, 0, made.parallel, made.takes_both),
@@ -136,9 +147,10 @@ def _pace(plan: Plan) -> Pace:
 
 
 def _validation(plan: Plan, made: Learning) -> float:
-    """Return the seconds of a validation, of which the first image is enlarged once before: that compiles the model."""
+    """Return the seconds of a validation; before that an image of each size is enlarged, which compiles the model."""
     enlarge = enlarger(plan, made.twin)
-    enlarge(plan.cases[0].lr)
+    for case in {case.lr.shape: case for case in plan.cases}.values():
+        enlarge(case.lr)
     started = time.monotonic()
     for case in plan.cases:
         case.score_of(case.finish(enlarge(case.lr)))
