@@ -17,7 +17,7 @@ $(READY): setup.py pyproject.toml
 	touch $(READY)
 
 demo: $(READY)
-	$(BIN)/python train.py --steps=500
+	$(BIN)/python train.py --minutes=2
 	$(BIN)/python evaluate.py --run=latest
 
 test: $(READY)
