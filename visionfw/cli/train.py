@@ -81,12 +81,7 @@ def _training_flags() -> list[tuple]:
         ("switch", "normalise", "compute with pixels less the training images' mean, over their deviation"),
         ("text", "on_nan", _DEFAULT.on_nan, "a loss that is not finite or explodes: stop, or rollback to the last checkpoint at half the learning rate"),
         ("number", "most_rollbacks", _DEFAULT.most_rollbacks, "how often a run goes back before it stops"),
-        (
-            "text",
-            "sampler",
-            _DEFAULT.sampler,
-            f"{', '.join(SAMPLERS)}; with options after a colon (--list=samplers); headroom unless given, hardest where LR images are not bicubic's",
-        ),
+        ("text", "sampler", _DEFAULT.sampler, f"{', '.join(SAMPLERS)}, with options (--list=samplers); headroom, or hardest where LR images are not bicubic's"),
         ("number", "round_patches", _DEFAULT.round_patches, "patches that are drawn at a time, about; 0 for as many as the sampler likes"),
         ("text", "precision", _DEFAULT.precision, ", ".join(config.PRECISIONS)),
         ("number", "devices", _DEFAULT.devices, "devices of this machine that share each batch (JAX)"),
