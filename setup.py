@@ -19,7 +19,7 @@ setup(
         "keras>=3.10",
         "numpy>=1.26",
         "pillow>=10.3",
-        "pypng>=0.20220715",  # colours of 16 bits, of which Pillow keeps 8
+        "pypng>=0.20220715",  # colors of 16 bits, of which Pillow keeps 8
         "scikit-image>=0.24",
         "scipy>=1.11",
         "tensorboard>=2.18",  # TensorFlow writes its summaries only where this is installed

@@ -5,7 +5,7 @@
 
 Every run is train.py followed by evaluate.py. Runs that are done are kept, so an interrupted study goes on where it was. Prints a table
 and writes it (study.md) into the folder: what the generator was before, and by run PSNR, fine detail (1: as much as the originals have),
-what the discriminator knew of real and made patches over the rounds, least and most, and how far colours shifted.
+what the discriminator knew of real and made patches over the rounds, least and most, and how far colors shifted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from visionfw.reports import as_table  # noqa: E402
+from visionfw.reports.tables import as_table  # noqa: E402
 
 TESTS = ("Set5", "Set14")
 
@@ -45,7 +45,7 @@ def played(run: Path) -> dict[str, str]:
     told = {f"knows {kind}": [row[f"{kind}_accuracy"] for row in rows] for kind in ("real", "fake")}
     shares = {name: f"{min(values):.2f} to {max(values):.2f}" for name, values in told.items()}
     last = rows[-1]
-    return shares | {"colours off": f"{last['colour_shift']:.2f}", "minutes": f"{last['seconds'] / 60:.1f}", "steps": f"{last['step']:.0f}"}
+    return shares | {"colors off": f"{last['color_shift']:.2f}", "minutes": f"{last['seconds'] / 60:.1f}", "steps": f"{last['step']:.0f}"}
 
 
 def trained(game: str, seed: int, asked: argparse.Namespace, flags: list[str]) -> Path:

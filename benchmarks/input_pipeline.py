@@ -24,11 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from PIL import Image
 
+from visionfw.backend.devices import keep_freed_memory
 from visionfw.data.datasets import find_sets
 from visionfw.data.pairs import crop_to_multiple
 from visionfw.data.patches import PatchSource, open_patches
-from visionfw.data.pipeline import Feed, as_dataset
-from visionfw.devices import keep_freed_memory
+from visionfw.data.pipeline import BatchSource, as_dataset
 from visionfw.imaging.files import read_image
 from visionfw.imaging.resize import imresize
 from visionfw.samplers import Uniform
@@ -103,7 +103,7 @@ def rate_of_dataset(source: PatchSource, batch_size: int, seconds: float) -> flo
     import tensorflow as tf
 
     steps = 200
-    batches = iter(as_dataset(Feed(source, Uniform(len(source)), batch_size, steps)))
+    batches = iter(as_dataset(BatchSource(source, Uniform(len(source)), batch_size, steps)))
 
     @tf.function
     def take(count):
@@ -123,15 +123,15 @@ def rate_of_dataset(source: PatchSource, batch_size: int, seconds: float) -> flo
 
 def seconds_a_patch(source: PatchSource, batch_size: int) -> list[tuple[str, float]]:
     """Return how long each part of the way takes by itself, in seconds a patch."""
-    feed = Feed(source, Uniform(len(source)), batch_size, 10_000 // batch_size)
+    feed = BatchSource(source, Uniform(len(source)), batch_size, 10_000 // batch_size)
     ids = [feed.numbers(number) for number in range(10_000 // batch_size)]
-    at_once = [np.concatenate(ids[first : first + feed.at_once]) for first in range(0, len(ids), feed.at_once)]
-    turns = [np.random.default_rng(0).integers(8, size=len(some)) for some in at_once]
+    chunk_size = [np.concatenate(ids[first : first + feed.chunk_size]) for first in range(0, len(ids), feed.chunk_size)]
+    turns = [np.random.default_rng(0).integers(8, size=len(some)) for some in chunk_size]
     sampler = Uniform(len(source))
     parts = {
         "draw": lambda: sampler.draw(10_000),
-        "read": lambda: [source.read(some) for some in at_once],
-        "read and turn": lambda: [source.read(some, turn) for some, turn in zip(at_once, turns, strict=True)],
+        "read": lambda: [source.read(some) for some in chunk_size],
+        "read and turn": lambda: [source.read(some, turn) for some, turn in zip(chunk_size, turns, strict=True)],
     }
     return [(name, min(_seconds(part) for _ in range(3)) / (len(ids) * batch_size)) for name, part in parts.items()]
 
@@ -161,7 +161,7 @@ def main() -> None:
         theirs = max(rate(usual, asked.batch_size, asked.seconds) for _ in range(asked.rounds))
         usual.close()
     ours = [rate_of_dataset(source, asked.batch_size, asked.seconds) for _ in range(asked.rounds)]
-    numpy_only = max(rate(iter(Feed(source, Uniform(len(source)), asked.batch_size, 200)), asked.batch_size, asked.seconds) for _ in range(asked.rounds))
+    numpy_only = max(rate(iter(BatchSource(source, Uniform(len(source)), asked.batch_size, 200)), asked.batch_size, asked.seconds) for _ in range(asked.rounds))
     print(f"{asked.data}: {len(source.store)} images, x{asked.scale}, LR patches of {asked.patch_size}, batches of {asked.batch_size}, {os.cpu_count()} cores")
     print(f"file-per-patch loader, {_WORKERS} worker processes: {theirs:8.0f} patches/s (best of {asked.rounds})")
     print(f"visionfw, tensors by tf.data:               {max(ours):8.0f} patches/s (best of {asked.rounds}; worst {min(ours):.0f})")

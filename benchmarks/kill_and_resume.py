@@ -35,7 +35,7 @@ def command(folder: Path, *flags: str) -> list[str]:
 
 
 def arrays(folder: Path) -> dict[str, np.ndarray]:
-    """Return the weights and the optimiser's state of a run's checkpoint."""
+    """Return the weights and the optimizer's state of a run's checkpoint."""
     with np.load(folder / "checkpoint.npz") as file:
         return {key: file[key] for key in file.files if key != "standing"}
 
@@ -77,7 +77,7 @@ def main() -> None:
         expected, made = arrays(whole), arrays(killed)
         different = [key for key, value in expected.items() if not np.array_equal(value, made.get(key))]
         tracebacks = log.read_text().count("Traceback")
-    print(f"killed {kills} times in {asked.steps} steps; {len(expected)} arrays of weights and optimiser, {len(different)} differ; {tracebacks} tracebacks")
+    print(f"killed {kills} times in {asked.steps} steps; {len(expected)} arrays of weights and optimizer, {len(different)} differ; {tracebacks} tracebacks")
     sys.exit(1 if different or tracebacks else 0)
 
 

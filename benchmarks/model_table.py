@@ -14,9 +14,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from visionfw import models  # noqa: E402
-from visionfw.graph.cost import cost  # noqa: E402
-from visionfw.graph.describe import short  # noqa: E402
+from visionfw.graph.analysis.cost import cost  # noqa: E402
+from visionfw.graph.analysis.describe import short  # noqa: E402
+from visionfw.graph.language import loader as models  # noqa: E402
 
 MARK = "<!-- model table -->"
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import visionfw as vf  # noqa: E402
-from visionfw import runs  # noqa: E402
+from visionfw.runs import directory as runs  # noqa: E402
 
 if __name__ == "__main__":
     images = ROOT / "docs" / "images"

@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from visionfw.sampler_options import read_sampler
 from visionfw.samplers import make
+from visionfw.samplers.options import read_sampler
 
 
 def kept_bytes(sampler) -> int:
@@ -57,10 +57,10 @@ def round_seconds(sampler, patches: int, rounds: int) -> float:
 
 
 def step_seconds(batch: int) -> float:
-    """Return the time of a training step of EDSR-baseline, x4, on LR patches of 24x24: the fastest of some, which favours no sampler."""
+    """Return the time of a training step of EDSR-baseline, x4, on LR patches of 24x24: the fastest of some, which favors no sampler."""
     from visionfw.config import TrainRequest
-    from visionfw.training.learner import compile_for_training, feed
-    from visionfw.training.plan import prepare
+    from visionfw.training.models import compile_for_training, feed
+    from visionfw.training.setup import prepare
 
     plan = prepare(TrainRequest(model="edsr", batch_size=batch, sampler="uniform"), lambda line: None)
     learner, batches, times = compile_for_training(plan).learner, iter(feed(plan)), []

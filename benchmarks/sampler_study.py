@@ -148,7 +148,7 @@ class Study:
 
     def draw(self) -> None:
         """Draw the mean Set5 PSNR against steps, with the range over the seeds."""
-        from visionfw.plots import pyplot
+        from visionfw.reports.plots import pyplot
 
         figure, axes = pyplot().subplots(figsize=(9, 5.5), layout="constrained")
         names = list(dict.fromkeys(name for name, steps, _ in self.runs if steps == self.options.steps))

@@ -66,14 +66,14 @@ def fit_in_turns(learner, batches, rounds: int, steps: int | None, turns: Turns)
 
 def run_visionfw(options: argparse.Namespace, model: str, turns: Turns) -> None:
     """Run train.py's own steps, its pipeline included."""
-    from visionfw.backend import start_backend
+    from visionfw.backend.start import start_backend
 
     start_backend()
     import keras
 
     from visionfw.config import TrainRequest
-    from visionfw.training.learner import as_batches, compile_for_training, feed
-    from visionfw.training.plan import prepare
+    from visionfw.training.models import as_batches, compile_for_training, feed
+    from visionfw.training.setup import prepare
 
     request = TrainRequest(
         model=model,
@@ -173,7 +173,7 @@ def contestants() -> list[str]:
     """Return who can take part here."""
     import importlib.util
 
-    from visionfw.devices import gpu_has_bfloat16, processor_has_bfloat16
+    from visionfw.backend.devices import gpu_has_bfloat16, processor_has_bfloat16
 
     has_bfloat16 = processor_has_bfloat16() if gpu_has_bfloat16() is None else gpu_has_bfloat16()
     names = ["visionfw", "keras"]

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from visionfw.backend import start_backend
+from visionfw.backend.start import start_backend
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def large() -> None:
     print(f"peak memory beyond both images and what the program takes before: {beyond / 2**20:.0f} MiB")
     part = made[4 * 1000 : 4 * 1100, 4 * 1000 : 4 * 1100]
     alone = vf.upscale(model, image[900:1200, 900:1200], tile=0)[400:800, 400:800]
-    print(f"largest difference to the whole, in grey levels, on 400x400 pixels: {np.abs(part.astype(int) - alone).max()}")
+    print(f"largest difference to the whole, in gray levels, on 400x400 pixels: {np.abs(part.astype(int) - alone).max()}")
 
 
 def peak() -> int:
@@ -55,8 +55,8 @@ def compare(rounds: int) -> None:
     import keras
 
     import visionfw as vf
-    from visionfw.checkpoints import precision
-    from visionfw.devices import choose_precision
+    from visionfw.backend.devices import choose_precision
+    from visionfw.runs.checkpoints import precision
 
     policy = choose_precision("auto")
     with precision(policy):

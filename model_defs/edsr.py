@@ -1,4 +1,4 @@
-"""EDSR: residual blocks without normalisation.
+"""EDSR: residual blocks without normalization.
 
 Lim et al., Enhanced Deep Residual Networks for Single Image Super-Resolution, CVPRW 2017. https://arxiv.org/abs/1707.02921
 

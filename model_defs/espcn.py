@@ -24,7 +24,7 @@ def espcn(*, scale=4, filters=(64, 32), activation="tanh"):
         "name": "ESPCN",
         "paper": "https://arxiv.org/abs/1609.05158",
         "scale": scale,
-        "colour": "y",
+        "color": "y",
         "conv": [(0, 1), (2, 3), (4, 5)],
         "conv_par": [{"filters": first, "kernel_size": 5}, {"filters": second}, {"filters": scale**2}],
         "activation": [(1, 2), (3, 4)],

@@ -14,7 +14,7 @@ def fsrcnn(*, scale=4, filters=56, shrunk=12, mappings=4):
     """Return FSRCNN's dictionary.
 
     Args:
-        scale: 1 to 9, of which 1 to 5 lay an LR pixel under the last kernel's centre, as published weights have it.
+        scale: 1 to 9, of which 1 to 5 lay an LR pixel under the last kernel's center, as published weights have it.
         filters: d, features of the LR image.
         shrunk: s, features inside.
         mappings: m, number of 3x3 convolutions inside.
@@ -30,7 +30,7 @@ def fsrcnn(*, scale=4, filters=56, shrunk=12, mappings=4):
         "name": "FSRCNN",
         "paper": "https://arxiv.org/abs/1608.00367",
         "scale": scale,
-        "colour": "y",
+        "color": "y",
         "conv": [*zip(entries, steps), ("expand_prelu", "enlarged")],
         "conv_sub": [*["Conv2D"] * len(steps), "Conv2DTranspose"],
         "conv_par": [

@@ -1,7 +1,7 @@
-"""Patch discriminator: judges every piece of an image by itself, with spectral normalisation instead of batch normalisation.
+"""Patch discriminator: judges every piece of an image by itself, with spectral normalization instead of batch normalization.
 
 After Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017. https://arxiv.org/abs/1611.07004
-Normalised as Miyato et al., Spectral Normalization for Generative Adversarial Networks, ICLR 2018.
+Normalized as Miyato et al., Spectral Normalization for Generative Adversarial Networks, ICLR 2018.
 
 Defaults: as published, for pieces of 70 x 70 pixels. Judges images of any size from 32 x 32 on; not trained by itself:
 

@@ -21,7 +21,7 @@ def sr3(*, scale=4, size=64, filters=32, multiples=(1, 2, 4), blocks=1, attentio
         multiples: features at each halving, in multiples of `filters`.
         blocks: residual blocks a level on the way down; one more on the way up.
         attention: sides of the feature maps on which every pixel attends to all others.
-        groups: of the group normalisation.
+        groups: of the group normalization.
         dropout: share of features left out in training.
         continuous: the network is told the noise level, the square root of gamma; else the number of the step.
         tells: 'noise', as published, or 'velocity', which is sooner learned.
@@ -92,7 +92,7 @@ def sr3(*, scale=4, size=64, filters=32, multiples=(1, 2, 4), blocks=1, attentio
 
 
 def _residual(given, taken, groups, dropout):
-    """Two convolutions, each behind normalisation and activation, with the noise level between them; the second begins at zero."""
+    """Two convolutions, each behind normalization and activation, with the noise level between them; the second begins at zero."""
     matched = "x" if given == taken else "matched"
     links = [
         ("norm", ("x",), "n1", "GroupNormalization", {"groups": groups}),
@@ -111,7 +111,7 @@ def _residual(given, taken, groups, dropout):
 
 
 def _attention(groups):
-    """Self-attention behind normalisation, added to what it reads."""
+    """Self-attention behind normalization, added to what it reads."""
     return {
         "norm": [(0, "normed")],
         "norm_sub": "GroupNormalization",

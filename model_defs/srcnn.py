@@ -3,7 +3,7 @@
 Dong et al., Image Super-Resolution Using Deep Convolutional Networks, TPAMI 2016. https://arxiv.org/abs/1501.00092
 
 Defaults: 9-5-5 on luma. Others: `--model_args=kernels=[9,1,5]` (the paper's first), `kernels=[9,1,7]`, `kernels=[9,3,5]`.
-`colour=rgb,enlarge=last` is the variant that works on the RGB image and enlarges by bicubic at the end.
+`color=rgb,enlarge=last` is the variant that works on the RGB image and enlarges by bicubic at the end.
 
     python train.py --model=srcnn --scale=3 --loss=mse --optimizer=adam --learning_rate=1e-4 --batch_size=16 --train_data=T91 --steps=1000000
 
@@ -11,7 +11,7 @@ Published, Set5, Y: x2 36.66, x3 32.75, x4 30.48 dB (9-5-5, trained on ImageNet)
 """
 
 
-def srcnn(*, scale=4, kernels=(9, 5, 5), filters=(64, 32), colour="y", enlarge="first"):
+def srcnn(*, scale=4, kernels=(9, 5, 5), filters=(64, 32), color="y", enlarge="first"):
     """Return SRCNN's dictionary.
 
     The image's edge is replicated before every convolution, as the published weights expect it.
@@ -20,19 +20,19 @@ def srcnn(*, scale=4, kernels=(9, 5, 5), filters=(64, 32), colour="y", enlarge="
         scale: any whole number.
         kernels: side of the three kernels.
         filters: features behind the first and second convolution.
-        colour: 'y' for luma, 'rgb'.
+        color: 'y' for luma, 'rgb'.
         enlarge: 'first' for bicubic before the network, 'last' for bicubic behind it.
     """
     if enlarge not in ("first", "last"):
         raise ValueError(f"enlarge must be 'first' or 'last', not {enlarge!r}")
-    channels = {"y": 1, "rgb": 3}.get(colour, colour)
+    channels = {"y": 1, "rgb": 3}.get(color, color)
     steps = ("patches", "mapped", "made")
     entries = (0, "patches_relu", "mapped_relu")
     model = {
         "name": "SRCNN",
         "paper": "https://arxiv.org/abs/1501.00092",
         "scale": scale,
-        "colour": colour,
+        "color": color,
         "layer": [(entry, f"{step}_padded") for entry, step in zip(entries, steps)],
         "layer_sub": ["ReplicatePadding"] * 3,
         "layer_par": [{"padding": kernel // 2} for kernel in kernels],

@@ -16,7 +16,7 @@ def srgan_discriminator(*, patch_size=96, filters=64, dense=1024, norm=True):
         patch_size: side of the HR patches it judges; train.py gives its own.
         filters: features of the first convolution; doubled three times.
         dense: features of the dense layer.
-        norm: batch normalisation, as published; without it for wgan_gp, whose penalty is one of single images.
+        norm: batch normalization, as published; without it for wgan_gp, whose penalty is one of single images.
     """
     widths = [filters * 2 ** (number // 2) for number in range(8)]
     leaky = {"negative_slope": 0.2}

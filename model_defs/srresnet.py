@@ -1,4 +1,4 @@
-"""SRResNet: sixteen residual blocks with batch normalisation, and two pixel shuffles.
+"""SRResNet: sixteen residual blocks with batch normalization, and two pixel shuffles.
 
 Ledig et al., Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network, CVPR 2017. https://arxiv.org/abs/1609.04802
 

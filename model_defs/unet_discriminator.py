@@ -1,4 +1,4 @@
-"""U-Net discriminator: judges every pixel, from what lies around it near and far, with spectral normalisation.
+"""U-Net discriminator: judges every pixel, from what lies around it near and far, with spectral normalization.
 
 Wang et al., Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data, ICCVW 2021. https://arxiv.org/abs/2107.10833
 

@@ -10,20 +10,20 @@ Published, Set5, Y: x2 37.53, x3 33.66, x4 31.35 dB.
 """
 
 
-def vdsr(*, scale=4, layers=20, filters=64, colour="y"):
+def vdsr(*, scale=4, layers=20, filters=64, color="y"):
     """Return VDSR's dictionary.
 
     Args:
         scale: any whole number.
         layers: number of convolutions, at least 3.
         filters: features.
-        colour: 'y' for luma, 'rgb'.
+        color: 'y' for luma, 'rgb'.
     """
     return {
         "name": "VDSR",
         "paper": "https://arxiv.org/abs/1511.04587",
         "scale": scale,
-        "colour": colour,
+        "color": color,
         "pre_upsample": "bicubic",
         "defaults": {"conv": {"filters": filters, "kernel_initializer": "he_normal"}},
         "block": [(0, "first"), ("first", "features")],
@@ -31,6 +31,6 @@ def vdsr(*, scale=4, layers=20, filters=64, colour="y"):
         "block_par": [None, {"repeat": layers - 2}],
         "blocks": {"convolution": {"conv": [(0, 1)], "activation": [(1, 2)]}},
         "conv": [("features", "residual")],
-        "conv_par": [{"filters": {"y": 1, "rgb": 3}.get(colour, colour)}],
+        "conv_par": [{"filters": {"y": 1, "rgb": 3}.get(color, color)}],
         "merge": [(0, "residual", "sr")],
     }

@@ -65,4 +65,4 @@ def test_a_request_survives_its_record():
     request = TrainRequest(model_args=(("kernels", (9, 1, 7)), ("blocks", 3)), layer_rates=(("tail", 0.1),), ema=0.9)
     assert TrainRequest.of_record(json.loads(json.dumps(request.record()))) == request
     with pytest.raises(RequestError, match="recorded by another version"):
-        TrainRequest.of_record({"model_args": {}, "layer_rates": {}, "colour": 1})
+        TrainRequest.of_record({"model_args": {}, "layer_rates": {}, "color": 1})

@@ -30,8 +30,8 @@ def test_the_good_dictionary_is_good():
 MISTAKES = [
     ("no name", {"name": None}, "model: a model needs a 'name'"),
     ("an unknown key", {"convs": []}, "Net: no key 'convs'; did you mean 'conv'?"),
-    ("American spelling", {"color": "y"}, "Net: no key 'color'; did you mean 'colour'?"),
-    ("an unknown colour", {"colour": "yuv"}, "Net: no colour 'yuv'; did you mean 'y'?"),
+    ("a misspelled key", {"colr": "y"}, "Net: no key 'colr'; did you mean 'color'?"),
+    ("an unknown color", {"color": "yuv"}, "Net: no color 'yuv'; did you mean 'y'?"),
     ("an unknown layer", {"layer_sub": ["PixelShufle"]}, "Net: layer[0] (3 -> 4): no layer 'PixelShufle'; did you mean 'PixelShuffle'?"),
     ("an unknown block", {"block_sub": ["residul"]}, "Net: block[0] (1 -> 2): no block 'residul'; did you mean 'residual'?"),
     ("an unknown parameter", {"conv_par": [{"filter": 3}, None, None]}, "Net: conv[0] (0 -> 1): Conv2D: no parameter 'filter'; did you mean 'filters'?"),
@@ -78,7 +78,7 @@ MISTAKES = [
     (
         "other channels",
         {"conv_par": [None, {"filters": 12}, {"filters": 1}]},
-        "Net: output node 5 has 1 channels, but colour 'rgb' has 3; for a model of luma say 'colour': 'y'",
+        "Net: output node 5 has 1 channels, but color 'rgb' has 3; for a model of luma say 'color': 'y'",
     ),
     ("one source for a merge", {"merge": [(5, 6)]}, "Net: merge[0] (5 -> 6): Add takes two sources or more, not 1"),
     ("two sources for a convolution", {"conv": [(0, 1), (2, 3), (4, 0, 5)]}, "Net: conv[2] (4, 0 -> 5): Conv2D takes 1 source, not 2"),
@@ -101,7 +101,7 @@ MISTAKES = [
         "Net: conv[1] (2 -> 3): Conv2D: 64 channels cannot be split into 5 groups",
     ),
     (
-        "normalisation groups",
+        "normalization groups",
         {"norm": [(5, 6)], "norm_sub": "GroupNormalization"},
         "Net: norm[0] (5 -> 6): GroupNormalization: 3 channels cannot be split into 32 groups",
     ),
@@ -158,7 +158,7 @@ def test_a_block_that_contains_itself_is_told():
 
 
 def test_all_problems_are_told_at_once():
-    d = GOOD | {"color": "y", "layer_sub": ["PixelShufle"], "conv_par": [{"filter": 3}, None, None], "block_sub": ["residul"]}
+    d = GOOD | {"colr": "y", "layer_sub": ["PixelShufle"], "conv_par": [{"filter": 3}, None, None], "block_sub": ["residul"]}
     with pytest.raises(vf.ModelDefinitionError) as caught:
         vf.check(d)
     assert len(caught.value.problems) == 4
@@ -243,7 +243,7 @@ def test_a_function_block_cannot_come_from_json():
         vf.build(d)
 
 
-def test_keras_initialisers_and_regularisers_are_plain_data():
+def test_keras_initializers_and_regularizers_are_plain_data():
     import keras
 
     parameters = {"kernel_regularizer": keras.regularizers.L2(1e-4), "kernel_initializer": keras.initializers.RandomNormal(stddev=0.001)}

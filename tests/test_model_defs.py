@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import visionfw as vf
-from visionfw import models
-from visionfw.graph.check import examine
+from visionfw.graph.checking.check import examine
+from visionfw.graph.language import loader as models
 
 NAMES = models.names()
 JUDGING = [name for name in NAMES if name.endswith("_discriminator")]
@@ -38,7 +38,7 @@ PUBLISHED = [
     ("srcnn", {"kernels": (9, 3, 5)}, 24_416, "weights", "the same: 24,416"),
     ("srcnn", {"kernels": (9, 5, 5)}, 57_184, "weights", "the same: 57,184"),
     ("srcnn", {"kernels": (9, 1, 7)}, 8_800, "weights", "arithmetic, 81*64 + 64*32 + 49*32: no figure is published"),
-    ("srcnn", {"colour": "rgb", "enlarge": "last"}, 69_251, "all", "arithmetic, 243*64+64 + 1600*32+32 + 800*3+3: no figure is published"),
+    ("srcnn", {"color": "rgb", "enlarge": "last"}, 69_251, "all", "arithmetic, 243*64+64 + 1600*32+32 + 800*3+3: no figure is published"),
     ("fsrcnn", {}, 12_464, "weights", "Dong et al., ECCV 2016, table 1: 12,464 without biases and PReLU"),
     ("espcn", {"scale": 2}, 21_184, "weights", "Zhang et al. (ECBSR), ACM MM 2021, table 2: 21.18K"),
     ("espcn", {"scale": 4}, 24_640, "weights", "the same: 24.64K"),
@@ -66,7 +66,7 @@ PUBLISHED = [
         "all",
         "97,807,491: Janspiry's SR3, 16 -> 128, whose six attentions of 512 features have no biases of query, key and value",
     ),
-    ("patch_discriminator", {}, 2_764_737, "all", "2.765 M: junyanz/pytorch-CycleGAN-and-pix2pix, NLayerDiscriminator with instance normalisation"),
+    ("patch_discriminator", {}, 2_764_737, "all", "2.765 M: junyanz/pytorch-CycleGAN-and-pix2pix, NLayerDiscriminator with instance normalization"),
     ("unet_discriminator", {}, 4_376_897, "all", "xinntao/Real-ESRGAN, UNetDiscriminatorSN"),
     ("srgan_discriminator", {}, 23_565_505, "all", "arithmetic over Ledig et al., CVPR 2017, figure 4"),
 ]
@@ -103,9 +103,9 @@ def test_the_file_is_one_function_with_keyword_arguments_and_a_docstring(name, r
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_normal_form_is_idempotent_and_survives_json(name):
-    normal = vf.normalise(vf.definition(name))
-    assert vf.normalise(normal) == normal
-    assert vf.normalise(json.loads(json.dumps(normal))) == normal
+    normal = vf.canonicalize(vf.definition(name))
+    assert vf.canonicalize(normal) == normal
+    assert vf.canonicalize(json.loads(json.dumps(normal))) == normal
 
 
 @pytest.mark.parametrize("name", NAMES)

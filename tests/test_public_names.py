@@ -3,8 +3,8 @@
 import visionfw as vf
 
 NAMES = """
-    ModelDefinitionError VisionfwError __version__ build check cost data definition degrade describe diff draw fold_normalisation imresize load
-    load_weights luma normalise psnr register_block register_layer samplers ssim upscale
+    ModelDefinitionError VisionfwError __version__ build canonicalize check cost data definition degrade describe diff draw fold_normalization imresize load
+    load_weights luma psnr register_block register_layer samplers ssim upscale
 """
 
 

@@ -33,10 +33,10 @@ def resampling_taps(size: int, new_size: int, scale: float) -> tuple[np.ndarray,
     """
     stretch = min(scale, 1.0)
     width = 4.0 / stretch
-    centre = (np.arange(new_size) + 0.5) / scale - 0.5
-    first = np.floor(centre + 1.0 - width / 2)
+    center = (np.arange(new_size) + 0.5) / scale - 0.5
+    first = np.floor(center + 1.0 - width / 2)
     positions = first[:, None] + np.arange(int(np.ceil(width)) + 2)
-    weights = stretch * cubic_kernel(stretch * (centre[:, None] - positions))
+    weights = stretch * cubic_kernel(stretch * (center[:, None] - positions))
     weights /= weights.sum(axis=1, keepdims=True)
     mirrored = np.mod(positions.astype(np.int64), 2 * size)
     indices = np.where(mirrored < size, mirrored, 2 * size - 1 - mirrored)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import visionfw as vf
-from visionfw.checkpoints import save_weights
 from visionfw.cli.evaluate import run
 from visionfw.errors import RequestError
 from visionfw.imaging.files import read_image, write_image
+from visionfw.runs.checkpoints import save_weights
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_a_wrong_request_is_one_line(flags, more, sentence):
         run("evaluate.py", [*flags, *more])
 
 
-def test_a_luma_model_cannot_be_compared_in_colour(tmp_path, image_folder):
+def test_a_luma_model_cannot_be_compared_in_color(tmp_path, image_folder):
     save_weights(vf.build(vf.definition("srcnn", kernels=(3, 1, 3), filters=(4, 4))), tmp_path / "x.weights.h5")
     flags = ["--model=srcnn", "--model_args=kernels=[3,1,3],filters=[4,4]", f"--weights={tmp_path / 'x.weights.h5'}", f"--test_data={image_folder}"]
     with pytest.raises(RequestError, match="--channel=rgb: the model makes luma alone"):

@@ -17,7 +17,7 @@ from visionfw.data import cache
 from visionfw.data.cache import open_sets, store_folder
 from visionfw.data.datasets import find_sets, rescaled
 from visionfw.errors import VisionfwError
-from visionfw.imaging.degrade import degradation
+from visionfw.imaging.degradations.pipeline import degradation
 from visionfw.imaging.files import read_image, write_image
 from visionfw.imaging.resize import imresize
 
@@ -161,9 +161,9 @@ def test_a_damaged_store_is_told_and_decoded_anew(images, tmp_path, damage):
     whole = open_sets(images, BICUBIC, tmp_path).fingerprint()
     damage(store_folder(images[0], BICUBIC, tmp_path))
     said = []
-    assert open_sets(images, BICUBIC, tmp_path, say=said.append).fingerprint() == whole
+    assert open_sets(images, BICUBIC, tmp_path, log=said.append).fingerprint() == whole
     assert "is damaged" in said[0] and "it is decoded anew" in said[0]
-    open_sets(images, BICUBIC, tmp_path, say=said.append)
+    open_sets(images, BICUBIC, tmp_path, log=said.append)
     assert len(said) == 1
 
 
@@ -176,7 +176,7 @@ def test_two_at_once_decode_once(images, tmp_path, monkeypatch):
         return read_pair(*arguments)
 
     monkeypatch.setattr(cache, "read_pair", slowly)
-    threads = [threading.Thread(target=lambda: found.append(open_sets(images, BICUBIC, tmp_path / "c", say=said.append).fingerprint())) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: found.append(open_sets(images, BICUBIC, tmp_path / "c", log=said.append).fingerprint())) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -302,6 +302,6 @@ def test_small_images_can_be_framed_with_noise(images, image_folder, tmp_path, p
 
 
 def test_what_is_odd_is_remembered(images, image_folder, tmp_path, photograph):
-    write_image(image_folder / "grey.png", photograph[:50, :50, 0])
+    write_image(image_folder / "gray.png", photograph[:50, :50, 0])
     store = open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache")
-    assert store.oddities == ((), (), (), ("grey",))
+    assert store.oddities == ((), (), (), ("gray",))

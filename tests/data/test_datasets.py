@@ -8,7 +8,7 @@ import pytest
 from visionfw.data.cache import open_sets
 from visionfw.data.datasets import fewer, find_sets, list_sets
 from visionfw.errors import RequestError, VisionfwError
-from visionfw.imaging.degrade import degradation
+from visionfw.imaging.degradations.pipeline import degradation
 from visionfw.imaging.files import read_image, write_image
 from visionfw.imaging.resize import imresize
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from odd_files import BROKEN, ODD, write_odd_files
 
+from visionfw.data.audit.survey import survey
 from visionfw.data.cache import open_sets
 from visionfw.data.datasets import find_sets
-from visionfw.data.survey import survey
-from visionfw.imaging.degrade import degradation
+from visionfw.imaging.degradations.pipeline import degradation
 from visionfw.imaging.files import ImageError, read_header, read_image
 from visionfw.imaging.pictures import read_picture, write_picture
 
@@ -60,7 +60,7 @@ def test_the_survey_names_every_broken_file(folder):
     assert told == BROKEN
     assert found.harms
     words = " ".join(finding.text for finding in found.findings if finding.kind == "mixed kinds")
-    for word in ("grey", "alpha", "16 bits", "palette", "CMYK", "black and white", "2 frames, of which the first counts", "turned by EXIF"):
+    for word in ("gray", "alpha", "16 bits", "palette", "CMYK", "black and white", "2 frames, of which the first counts", "turned by EXIF"):
         assert word in words
     assert {Path(finding.file).name for finding in found.findings if finding.kind == "too small"} == {"one.png", "long.png", "tall.png"}
     assert any("Thumbs.db" in finding.text for finding in found.findings if finding.kind == "not looked at")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import visionfw as vf
-from visionfw.data.difficulty import enlargement_psnr
+from visionfw.data.patch_statistics import enlargement_psnr
 from visionfw.data.patches import PatchSource
 from visionfw.data.store import Store
 from visionfw.errors import RequestError
@@ -104,7 +104,7 @@ def test_a_billion_patches_open_in_a_second_and_100_mib(root, tmp_path):
 import resource, time
 from pathlib import Path
 import numpy as np
-from visionfw.data.difficulty import enlargement_psnr
+from visionfw.data.patch_statistics import enlargement_psnr
 from visionfw.data.patches import PatchSource
 from visionfw.data.store import open_store
 before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from visionfw.data.augment import augmentation
 from visionfw.data.patches import open_patches
-from visionfw.data.pipeline import Feed, as_dataset
+from visionfw.data.pipeline import BatchSource, as_dataset
 from visionfw.samplers import Uniform
 
 
@@ -19,7 +19,7 @@ def source(tmp_path_factory):
 @pytest.fixture
 def feed(source):
     def make(seed=3, augment="dihedral", **more):
-        return Feed(source, Uniform(len(source), seed), 4, 5, augmentation(augment), seed, **more)
+        return BatchSource(source, Uniform(len(source), seed), 4, 5, augmentation(augment), seed, **more)
 
     return make
 
@@ -39,13 +39,13 @@ def test_other_seeds_give_other_batches(feed):
     assert (next(iter(feed()))[0] != next(iter(feed(seed=4)))[0]).any()
 
 
-@given(start=st.integers(0, 23), augment=st.sampled_from(["dihedral", "none", "dihedral,cutmix,colour_jitter"]))
+@given(start=st.integers(0, 23), augment=st.sampled_from(["dihedral", "none", "dihedral,cutmix,color_jitter"]))
 @settings(max_examples=20, deadline=None)
 def test_a_feed_can_be_entered_at_any_batch(source, start, augment):
     """With a sampler at the start of the batch's round, as a checkpoint keeps it."""
 
     def feed(sampler, first_round=0):
-        return Feed(source, sampler, 4, 5, augmentation(augment), 3, first_round)
+        return BatchSource(source, sampler, 4, 5, augmentation(augment), 3, first_round)
 
     whole = feed(Uniform(len(source), 3))
     expected = [whole.batch(number) for number in range(26)][start:]

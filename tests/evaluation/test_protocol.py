@@ -32,20 +32,20 @@ BICUBIC = {
 @pytest.mark.parametrize(("name", "scale"), BICUBIC)
 def test_bicubics_rows_are_met(benchmark_data, name, scale):
     (images,) = find_sets(name, str(benchmark_data), scale)
-    for colour, expected in (("y", BICUBIC[name, scale][:2]), ("rgb", BICUBIC[name, scale][2:])):
-        cases = cases_of(images, Protocol(colour, scale))
+    for color, expected in (("y", BICUBIC[name, scale][:2]), ("rgb", BICUBIC[name, scale][2:])):
+        cases = cases_of(images, Protocol(color, scale))
         assert np.mean([case.bicubic_psnr for case in cases]) == pytest.approx(expected[0], abs=0.002)
         assert np.mean([case.bicubic_ssim for case in cases]) == pytest.approx(expected[1], abs=0.0002)
 
 
-@pytest.mark.parametrize("colour", ["rgb", "y"])
-def test_bicubic_itself_gains_nothing(image_folder, colour):
+@pytest.mark.parametrize("color", ["rgb", "y"])
+def test_bicubic_itself_gains_nothing(image_folder, color):
     def enlarge(lr):
-        if colour == "y":
+        if color == "y":
             return imresize(lr.astype(np.float64), 4)
         return imresize(np.round(lr * 255).astype(np.uint8), 4) / 255
 
-    (score,) = benchmark(enlarge, find_sets(str(image_folder)), Protocol(colour, 4))
+    (score,) = benchmark(enlarge, find_sets(str(image_folder)), Protocol(color, 4))
     row = score.row("bicubic")
     assert (row["images"], row["scale"], row["dataset"]) == (3, 4, str(image_folder))
     assert row["gain"] == pytest.approx(0, abs=2e-3)

@@ -147,7 +147,7 @@ def test_a_shared_layer_without_weights_can_be_the_output_in_bfloat16():
 
 def test_folding_keeps_the_enlargement_of_the_run():
     d = {"name": "x", "conv": [(0, 1)], "conv_par": {"filters": 3}, "norm": [(1, 2)]}
-    _, folded = vf.fold_normalisation(d, vf.build(d, scale=2))
+    _, folded = vf.fold_normalization(d, vf.build(d, scale=2))
     assert folded(np.zeros((1, 8, 8, 3), np.float32)).shape == (1, 16, 16, 3)
 
 

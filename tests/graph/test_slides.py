@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import visionfw as vf
-from visionfw import models
 from visionfw.config import TrainRequest
 from visionfw.graph.build import compile_model
-from visionfw.graph.check import examine
+from visionfw.graph.checking.check import examine
+from visionfw.graph.language import loader as models
 
-SLIDES = Path(__file__).with_name("slides.py")
+SLIDES = Path(__file__).parents[1] / "support" / "slides.py"
 
 
 @pytest.mark.parametrize("name", ["VDSR", "SRResNet"])
@@ -29,10 +29,10 @@ def test_a_definition_of_a_file_brings_the_files_functions():
 def test_they_build_in_a_notebook_where_they_are_typed():
     namespace = {"__name__": "__main__", "vf": vf}
     exec(compile(SLIDES.read_text(), str(SLIDES), "exec"), namespace)
-    exec("model = vf.build(SRResNet); text = vf.describe(VDSR); normal = vf.normalise(SRResNet)", namespace)
+    exec("model = vf.build(SRResNet); text = vf.describe(VDSR); normal = vf.canonicalize(SRResNet)", namespace)
     assert namespace["model"].get_layer("block_3-conv2d").filters == 64
     assert "vdsr_last_block" in namespace["text"]
-    assert vf.normalise(json.loads(json.dumps(namespace["normal"]))) == namespace["normal"]
+    assert vf.canonicalize(json.loads(json.dumps(namespace["normal"]))) == namespace["normal"]
 
 
 @pytest.mark.slow
@@ -43,7 +43,7 @@ def test_they_train_and_their_run_loads_without_their_code(name, tmp_path, image
     request = TrainRequest(
         model=f"{SLIDES}:{name}", train_data=str(image_folder), val_data=str(image_folder), steps=4, batch_size=2, patch_size=8, run_dir=str(tmp_path / "run")
     )
-    run = train(request, say=lambda line: None)
+    run = train(request, log=lambda line: None)
     loaded = vf.load(run.folder)
     assert loaded(np.zeros((1, 8, 8, 3), np.float32)).shape == (1, 32, 32, 3)
 

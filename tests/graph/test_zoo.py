@@ -32,8 +32,8 @@ def test_parameters_are_as_published(name, arguments, count):
 
 @pytest.mark.parametrize("name", ["carn", "carn_m", "pan", "lapsrn", "drrn", "unet", "swinir_light"])
 def test_each_survives_json_in_its_normal_form(name):
-    normal = vf.normalise(getattr(zoo, name)())
-    assert vf.normalise(json.loads(json.dumps(normal))) == normal
+    normal = vf.canonicalize(getattr(zoo, name)())
+    assert vf.canonicalize(json.loads(json.dumps(normal))) == normal
     vf.check(normal)
 
 

@@ -64,11 +64,11 @@ def test_a_header_tells_what_is_odd(tmp_path, photograph):
     exif = Image.Exif()
     exif[0x0112] = 3
     Image.fromarray(photograph).convert("LA").save(tmp_path / "odd.png", exif=exif)
-    assert read_header(tmp_path / "odd.png").oddities() == ["grey", "alpha", "turned by EXIF"]
+    assert read_header(tmp_path / "odd.png").oddities() == ["gray", "alpha", "turned by EXIF"]
     Image.fromarray(photograph).convert("CMYK").save(tmp_path / "print.jpg")
     assert read_header(tmp_path / "print.jpg").oddities() == ["CMYK"]
     Image.fromarray(photograph[..., 0].astype(np.uint16)).save(tmp_path / "deep.png")
-    assert read_header(tmp_path / "deep.png").oddities() == ["grey", "16 bits"]
+    assert read_header(tmp_path / "deep.png").oddities() == ["gray", "16 bits"]
 
 
 def test_what_is_no_plain_file_is_never_waited_for(tmp_path):

@@ -110,7 +110,7 @@ def test_the_exif_orientation_is_applied_once(tmp_path, small, orientation, bits
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
-def test_a_colour_profile_is_kept(tmp_path, small, suffix):
+def test_a_color_profile_is_kept(tmp_path, small, suffix):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(small).save(tmp_path / f"x{suffix}", icc_profile=profile)
     write_picture(tmp_path / f"y{suffix}", read_picture(tmp_path / f"x{suffix}"))

@@ -51,7 +51,7 @@ def test_sizes_are_rounded_up():
     assert imresize(np.zeros((10, 11), np.uint8), 1.5).shape == (15, 17)
 
 
-def test_grey_and_colour_agree(photograph):
+def test_gray_and_color_agree(photograph):
     np.testing.assert_array_equal(imresize(photograph[..., 1], 1 / 3), imresize(photograph, 1 / 3)[..., 1])
 
 
@@ -88,10 +88,10 @@ def test_any_scale_is_the_sum_over_the_kernel(height, width, scale, seed):
         size, stretch = expected.shape[0], min(float(scale), 1.0)
         rows = []
         for number in range(math.ceil(size * scale)):
-            centre = (number + 0.5) / float(scale) - 0.5
+            center = (number + 0.5) / float(scale) - 0.5
             reach = 2 / stretch
-            places = np.arange(math.floor(centre - reach), math.ceil(centre + reach) + 1)
-            x = np.abs((centre - places) * stretch)
+            places = np.arange(math.floor(center - reach), math.ceil(center + reach) + 1)
+            x = np.abs((center - places) * stretch)
             weights = np.where(x <= 1, 1.5 * x**3 - 2.5 * x**2 + 1, np.where(x < 2, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2, 0))
             mirrored = [place % (2 * size) if place % (2 * size) < size else 2 * size - 1 - place % (2 * size) for place in places]
             rows.append(np.tensordot(weights / weights.sum(), expected[mirrored].astype(float), 1))

@@ -37,7 +37,7 @@ def pair(ours, theirs, shape, **parameters):
 
 
 @pytest.mark.parametrize("parameters", [{}, {"momentum": 0.5, "epsilon": 1e-4}, {"scale": False}, {"center": False}, {"epsilon": 1e-7}, {"axis": 1}])
-def test_normalisation_is_keras_own(parameters):
+def test_normalization_is_keras_own(parameters):
     x, upstream = values((3, 5, 7, 4)), values((3, 5, 7, 4), 1)
     ours, theirs = pair(BatchNormalization, keras.layers.BatchNormalization, x.shape, **parameters)
     for made, expected in zip(trained(ours, x, upstream), trained(theirs, x, upstream), strict=True):
@@ -47,7 +47,7 @@ def test_normalisation_is_keras_own(parameters):
     np.testing.assert_allclose(ours(x, training=False), theirs(x, training=False), atol=1e-5)
 
 
-def test_normalisation_of_bfloat16_keeps_its_statistics_in_float32():
+def test_normalization_of_bfloat16_keeps_its_statistics_in_float32():
     x = values((4, 8, 8, 3))
     ours, theirs = pair(BatchNormalization, keras.layers.BatchNormalization, x.shape, dtype="mixed_bfloat16")
     made, expected = (layer(tf.cast(x, "bfloat16"), training=True) for layer in (ours, theirs))
@@ -58,14 +58,14 @@ def test_normalisation_of_bfloat16_keeps_its_statistics_in_float32():
 
 
 @pytest.mark.parametrize("parameters", [{"groups": 2}, {"groups": 6, "epsilon": 1e-5}, {"groups": 3, "center": False}, {"groups": 1}])
-def test_normalisation_of_groups_is_keras_own(parameters):
+def test_normalization_of_groups_is_keras_own(parameters):
     x, upstream = values((3, 5, 7, 6)), values((3, 5, 7, 6), 1)
     ours, theirs = pair(GroupNormalization, keras.layers.GroupNormalization, x.shape, **parameters)
     for made, expected in zip(trained(ours, x, upstream), trained(theirs, x, upstream), strict=True):
         np.testing.assert_allclose(made, expected, atol=2e-4, rtol=2e-4)
 
 
-def test_frozen_normalisation_does_not_learn():
+def test_frozen_normalization_does_not_learn():
     x = values((2, 4, 4, 3))
     ours, theirs = pair(BatchNormalization, keras.layers.BatchNormalization, x.shape)
     ours.trainable = theirs.trainable = False

@@ -86,7 +86,7 @@ def spectral(x, kernel, bias, left):
     return out
 
 
-def test_spectral_normalisation_comes_to_the_largest_singular_value():
+def test_spectral_normalization_comes_to_the_largest_singular_value():
     layer, x = example("SpectralConv2D")
     for _ in range(50):
         layer(x, training=True)
@@ -154,7 +154,7 @@ def test_the_layer_takes_images_of_any_size(name):
 def test_another_backend_computes_the_same(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    script = Path(__file__).with_name("layer_cases.py")
+    script = Path(__file__).parents[1] / "support" / "layer_cases.py"
     environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(Path(__file__).parents[2]), "CUDA_VISIBLE_DEVICES": ""}
     subprocess.run([sys.executable, str(script), str(tmp_path / "out.npz")], env=environment, check=True, capture_output=True, timeout=300)
     with np.load(tmp_path / "out.npz") as results:

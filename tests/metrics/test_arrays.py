@@ -114,7 +114,7 @@ def test_a_grid_of_dots_is_a_checkerboard_and_a_photograph_is_none(photograph, s
 
 
 def test_a_checkerboard_is_its_closed_form():
-    """Of 2 x 2 places one is higher by d: its Laplacian is 4 d, that of its two neighbours 2 d, of the last 0, so the median is 2 d."""
+    """Of 2 x 2 places one is higher by d: its Laplacian is 4 d, that of its two neighbors 2 d, of the last 0, so the median is 2 d."""
     dots = np.zeros((34, 34))
     dots[::2, ::2] = 7.0
     assert checkerboard(dots, 2) == pytest.approx(2.0)

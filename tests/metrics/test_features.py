@@ -6,9 +6,9 @@ import pytest
 from torch_files import as_tensors, write_zip
 
 from visionfw.errors import RequestError
-from visionfw.loss_terms import read_loss
+from visionfw.losses.functions import weighted_sum
+from visionfw.losses.terms import read_loss
 from visionfw.metrics.features import Inception, Lpips, Vgg19
-from visionfw.training.losses import weighted_sum
 
 #: torchvision's VGG16: the numbers of its convolutions among `features`, and their depths; 'M' is pooling.
 LAYERS = [
@@ -187,7 +187,7 @@ def test_vgg19_needs_weights():
 
 
 @pytest.mark.slow
-def test_vgg19_with_batch_normalisation_is_not_vgg19(tmp_path, vgg19):
+def test_vgg19_with_batch_normalization_is_not_vgg19(tmp_path, vgg19):
     more = {f"features.{number}.running_mean": np.zeros(64, np.float32) for number in (1, 4)}
     more |= {f"features.{number}.running_var": np.ones(64, np.float32) for number in (1, 4)}
     write_zip(tmp_path / "vgg19_bn.pth", as_tensors(vgg19 | more))

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visionfw.errors import RequestError
-from visionfw.sampler_options import SAMPLERS, read_sampler
 from visionfw.samplers import Hardest, Headroom, Subset, Widening, make
+from visionfw.samplers.options import SAMPLERS, read_sampler
 
 
 @given(st.integers(1, 3000), st.integers(1, 400), st.floats(0.01, 1), st.integers(0, 2**31))

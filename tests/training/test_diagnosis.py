@@ -10,12 +10,12 @@ from PIL import Image
 
 import visionfw as vf
 from visionfw.config import TrainRequest
+from visionfw.optimizers.schedules import optimizer
 from visionfw.training import callbacks
 from visionfw.training.diagnosis import Exploded, where_not_finite
 from visionfw.training.fit import train
-from visionfw.training.learner import compile_for_training
-from visionfw.training.plan import prepare
-from visionfw.training.schedules import optimizer
+from visionfw.training.models import compile_for_training
+from visionfw.training.setup import prepare
 
 REQUEST = TrainRequest(model_args=(("blocks", 1), ("filters", 8)), batch_size=4, patch_size=12, steps=12, validate_every=6, optimizer="sgd", loss="l1+mse")
 

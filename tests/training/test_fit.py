@@ -8,16 +8,16 @@ import pytest
 from PIL import Image
 
 import visionfw as vf
-from visionfw import runs
 from visionfw.config import TrainRequest
 from visionfw.data.datasets import find_sets
 from visionfw.errors import RequestError
 from visionfw.evaluation.benchmark import benchmark
 from visionfw.evaluation.protocol import Protocol
 from visionfw.imaging.files import image_size
-from visionfw.inference import Enlarger, super_resolve
+from visionfw.inference.upscaler import Upscaler, super_resolve
+from visionfw.runs import directory as runs
 from visionfw.training.fit import train
-from visionfw.training.trial import check_first_step
+from visionfw.training.timing import check_first_step
 
 SMALL = {"model_args": (("blocks", 1), ("filters", 8)), "batch_size": 4, "patch_size": 12, "steps": 30, "validate_every": 10}
 
@@ -39,7 +39,7 @@ def test_the_directory_holds_everything(finished):
     assert record["data"]["patches"] > 100
     assert len(record["data"]["fingerprint"]) == 16
     assert {"visionfw", "keras", "python", "backend"} <= set(record["versions"]) | {"visionfw"}
-    assert vf.normalise(run.read_model()) == run.read_model()
+    assert vf.canonicalize(run.read_model()) == run.read_model()
     assert all(path.exists() for path in (run.best, run.last, run.history, run.tensorboard, run.curve, run.comparison))
 
 
@@ -86,7 +86,7 @@ def test_equal_seeds_train_to_equal_weights(tmp_path):
         np.testing.assert_array_equal(first, again)
 
 
-def test_a_luma_model_trains_and_is_pictured_in_colour(tmp_path, image_folder):
+def test_a_luma_model_trains_and_is_pictured_in_color(tmp_path, image_folder):
     request = TrainRequest(
         model="espcn", train_data=str(image_folder), val_data=str(image_folder), steps=4, batch_size=2, patch_size=8, scale=2, run_dir=str(tmp_path / "y")
     )
@@ -104,7 +104,7 @@ def test_a_model_with_strides_validates_on_images_whose_sides_they_do_not_divide
     request = TrainRequest(model=str(file), train_data=str(image_folder), val_data=str(image_folder), steps=1, patch_size=12, run_dir=str(tmp_path / "run"))
     run = train(request, lambda line: None)
     assert all(image_size(path)[1] // 4 % 2 for path in image_folder.iterdir())
-    (score,) = benchmark(Enlarger(vf.load(run.folder)), find_sets(str(image_folder)), Protocol("rgb", 4))
+    (score,) = benchmark(Upscaler(vf.load(run.folder)), find_sets(str(image_folder)), Protocol("rgb", 4))
     assert score.mean("psnr") == pytest.approx(run.read()["best"]["val_psnr"], abs=0.001)
 
 
@@ -214,8 +214,8 @@ def test_averaged_weights_are_what_is_validated_kept_and_evaluated(tmp_path):
 @pytest.mark.parametrize("ema", [0.0, 0.1, 0.999])
 def test_the_average_is_its_formula(tmp_path, ema):
     """After three steps: average = decay x average + (1 - decay) x weights, from the first step's weights on; the decay of step t is min(ema, (1 + t) / (10 + t))."""
-    from visionfw.training.learner import compile_for_training, feed
-    from visionfw.training.plan import prepare
+    from visionfw.training.models import compile_for_training, feed
+    from visionfw.training.setup import prepare
 
     plan = prepare(TrainRequest(**SMALL, ema=ema), lambda line: None)
     made = compile_for_training(plan)
@@ -244,9 +244,9 @@ def test_a_log_is_told_how_far_the_run_has_come(monkeypatch):
 
 def test_minutes_are_as_many_steps_as_fit_and_the_run_is_that_of_those_steps(tmp_path, monkeypatch):
     """A pace of 0.1 s a step and 0.5 s a validation fits 0.2 minutes with ten validations in 70 steps; what was tried leaves no trace."""
-    from visionfw.training import trial
+    from visionfw.training import timing as trial
 
-    monkeypatch.setattr(trial, "_pace", lambda plan, pace=trial._pace: pace(plan) and trial.Pace(0.1, 0.1, 0.5))
+    monkeypatch.setattr(trial, "_pace", lambda plan, pace=trial._pace: pace(plan) and trial.StepTiming(0.1, 0.1, 0.5))
     small, said = SMALL | {"steps": None, "validate_every": 0}, []
     run = train(TrainRequest(**small, minutes=0.2, run_dir=str(tmp_path / "minutes")), said.append)
     assert said[1] == "0.2 min at 100 ms a step and 0.5 s a validation: 70 steps"
@@ -259,11 +259,11 @@ def test_minutes_are_as_many_steps_as_fit_and_the_run_is_that_of_those_steps(tmp
 def test_a_run_of_minutes_goes_on_with_its_steps(tmp_path, monkeypatch):
     from visionfw.training import fit
 
-    monkeypatch.setattr(fit, "steps_within", lambda request, say: 20)
+    monkeypatch.setattr(fit, "steps_within", lambda request, log: 20)
     request = TrainRequest(**SMALL | {"steps": None}, minutes=5.0, run_dir=str(tmp_path / "run"))
     run = train(request, lambda line: None)
     run.checkpoint.unlink()
-    monkeypatch.setattr(fit, "steps_within", lambda request, say: pytest.fail("a run is timed once"))
+    monkeypatch.setattr(fit, "steps_within", lambda request, log: pytest.fail("a run is timed once"))
     said = []
     train(request, said.append, resume=True)
     assert "going on from step 0 of 20" in said

@@ -2,13 +2,13 @@
 
 import pytest
 
+from visionfw.backend.devices import is_out_of_memory
 from visionfw.config import TrainRequest
-from visionfw.devices import is_out_of_memory
 from visionfw.errors import VisionfwError
 from visionfw.training import fit
 from visionfw.training.fit import train
 from visionfw.training.memory import advice, step_bytes
-from visionfw.training.plan import prepare
+from visionfw.training.setup import prepare
 
 SMALL = {"model_args": (("blocks", 1), ("filters", 8)), "batch_size": 8, "patch_size": 12, "steps": 4, "precision": "float32"}
 GIB = 2**30

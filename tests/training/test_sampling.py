@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from visionfw.config import TrainRequest
-from visionfw.data.difficulty import enlargement_psnr
+from visionfw.data.patch_statistics import enlargement_psnr
 from visionfw.training.fit import train
-from visionfw.training.plan import prepare
 from visionfw.training.sampling import PSNR_EDGES, histogram
+from visionfw.training.setup import prepare
 
 REQUEST = TrainRequest(model_args=(("blocks", 1), ("filters", 8)), batch_size=4, patch_size=12, steps=12, validate_every=6, round_patches=12)
 

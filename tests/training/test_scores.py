@@ -6,7 +6,7 @@ import pytest
 
 from visionfw.config import TrainRequest
 from visionfw.metrics.arrays import psnr
-from visionfw.training import learner
+from visionfw.training import models as learner
 from visionfw.training.fit import train
 from visionfw.training.scores import PatchScores
 
@@ -75,7 +75,7 @@ def test_scores_are_the_models_own_on_those_patches(tmp_path, watched):
     )
     run = train(request, lambda line: None)
     import visionfw as vf
-    from visionfw.training.plan import prepare
+    from visionfw.training.setup import prepare
 
     source, model = prepare(TrainRequest(**SMALL), lambda line: None).source, vf.load(run.folder)
     _, ids, scores = [event for event in watched if event[0] == "learned"][-1]
@@ -86,7 +86,7 @@ def test_scores_are_the_models_own_on_those_patches(tmp_path, watched):
 
 
 def test_a_gain_is_the_psnr_over_bicubics(tmp_path, watched):
-    """The small model starts as bicubic, so its first gains are about 0; near the borders of a patch it lacks the neighbours."""
+    """The small model starts as bicubic, so its first gains are about 0; near the borders of a patch it lacks the neighbors."""
     train(TrainRequest(**SMALL | {"patch_size": 32}, sampler="psnr_gain", learning_rate=1e-30, run_dir=str(tmp_path / "run")), lambda line: None)
     scores = [event for event in watched if event[0] == "learned"][-1][2]
     assert abs(np.median(scores)) < 0.3

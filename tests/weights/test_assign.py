@@ -26,7 +26,7 @@ def weights(model):
 
 @pytest.fixture
 def model():
-    """A convolution without bias, normalisation, PReLU, a depthwise and a transposed convolution."""
+    """A convolution without bias, normalization, PReLU, a depthwise and a transposed convolution."""
     return vf.build(
         {
             "name": "many",
@@ -105,7 +105,7 @@ def two_convolutions(**last):
 
 
 def test_matconvnets_cells_and_dropped_axes(tmp_path):
-    model = vf.build({"name": "y", "colour": "y", "scale": 1, "conv": [(0, 1), (1, 2)], "conv_par": [{"filters": 5}, {"filters": 1}]})
+    model = vf.build({"name": "y", "color": "y", "scale": 1, "conv": [(0, 1), (1, 2)], "conv_par": [{"filters": 5}, {"filters": 1}]})
     first, last = normal(3, 3, 1, 5), normal(3, 3, 5)  # MATLAB drops the last axis of length 1
     cells = np.empty((1, 2), object)
     cells[0, 0], cells[0, 1] = first, last

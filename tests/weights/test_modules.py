@@ -29,7 +29,7 @@ def test_the_word_that_tells_the_role_is_taken_out_of_the_name(keys, expected):
     assert {name: list(module) for name, module in found.items()} == expected
 
 
-def test_weight_normalisation_is_multiplied_out():
+def test_weight_normalization_is_multiplied_out():
     random = np.random.default_rng(0)
     direction, length = random.normal(size=(4, 3, 2, 2)), random.normal(size=(4, 1, 1, 1))
     for keys in (("c.weight_g", "c.weight_v"), ("c.parametrizations.weight.original0", "c.parametrizations.weight.original1")):

@@ -9,7 +9,7 @@ import visionfw as vf
 from visionfw.data.datasets import find_sets
 from visionfw.evaluation.benchmark import benchmark
 from visionfw.evaluation.protocol import Protocol
-from visionfw.inference import Enlarger
+from visionfw.inference.upscaler import Upscaler
 
 #: model, file, scale -> PSNR.
 FIGURES = [
@@ -39,7 +39,7 @@ def test_published_weights_come_to_their_figures(benchmark_data, weights, name, 
     d = vf.definition(name, scale=scale)
     model = vf.build(d)
     vf.load_weights(model, weights / file)
-    (score,) = benchmark(Enlarger(model), find_sets("Set5", str(benchmark_data), scale), Protocol(d.get("colour", "rgb"), scale))
+    (score,) = benchmark(Upscaler(model), find_sets("Set5", str(benchmark_data), scale), Protocol(d.get("color", "rgb"), scale))
     assert score.mean("psnr") == pytest.approx(expected, abs=0.01)
 
 

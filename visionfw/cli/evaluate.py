@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from visionfw import config
-from visionfw.backend import start_backend
+from visionfw.backend.start import start_backend
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
-from visionfw.models import parse_arguments
-from visionfw.noise_schedules import TARGETS
+from visionfw.diffusion.noise_schedule import TARGETS
+from visionfw.graph.language.loader import parse_arguments
 
 if TYPE_CHECKING:
     from visionfw.data.datasets import ImageSet
     from visionfw.evaluation.benchmark import Keep
-    from visionfw.evaluation.measures import Measures
+    from visionfw.evaluation.loaded_model import LoadedModel
+    from visionfw.evaluation.metric_suite import MetricSuite
     from visionfw.evaluation.protocol import Protocol
-    from visionfw.subjects import Subject
 
 #: Columns of reports that the line below the table says for all rows.
 _SAID_BELOW = ("channel", "crop", "rounding", "resize", "model scale", "precision", "self-ensemble", "LR")
@@ -88,20 +88,20 @@ def run(command: str, arguments: Sequence[str]) -> None:
 
 def _enlarge(request: config.EvaluateRequest) -> str:
     """Enlarge images; return how many."""
-    from visionfw.enlargement import enlarge_files, plan_files
+    from visionfw.inference.image_files import enlarge_files, plan_files
 
     works = plan_files(request.images, request.out)
     start_backend()
-    from visionfw.progress import Looks, counter
-    from visionfw.subjects import enlarger_of, open_subject
+    from visionfw.evaluation.loaded_model import load_for_evaluation, upscaler_for
+    from visionfw.io.progress import StepTimer, counter
 
-    subject = open_subject(request)
+    subject = load_for_evaluation(request)
     for remark in subject.remarks:
         print(remark)
     wanted = sum(request.overwrite or not work.target.exists() for work in works)
-    looks = Looks(subject.looks(request), wanted, counter("looking at images"))
+    looks = StepTimer(subject.looks(request), wanted, counter("looking at images"))
     tell = _untold if subject.refining else counter("enlarging images")
-    said = f"{enlarge_files(enlarger_of(subject, request, 0, looks), works, request.overwrite, print, tell)}: {request.out}"
+    said = f"{enlarge_files(upscaler_for(subject, request, 0, looks), works, request.overwrite, print, tell)}: {request.out}"
     return "\n".join([said, *([looks.pace()] if looks.taken else [])])
 
 
@@ -113,23 +113,23 @@ def _measure(request: config.EvaluateRequest) -> str:
     """Open the model, score it, write the reports; return the table."""
     start_backend()
     from visionfw.data.datasets import find_sets
-    from visionfw.data.known import unlike_published
-    from visionfw.evaluation.measures import Measures
+    from visionfw.data.standard_datasets import count_mismatch
+    from visionfw.evaluation.loaded_model import load_for_evaluation
+    from visionfw.evaluation.metric_suite import MetricSuite
     from visionfw.evaluation.protocol import Protocol
-    from visionfw.feature_weights import read_feature_weights
-    from visionfw.reports import as_table
-    from visionfw.results import Results
-    from visionfw.subjects import open_subject
+    from visionfw.evaluation.results import Results
+    from visionfw.metrics.feature_weights import read_feature_weights
+    from visionfw.reports.tables import as_table
 
     find_sets(request.test_data, request.data_root, request.scale or 1)  # a wrong name is told before a model is built
-    measures = Measures(request.measures, read_feature_weights(request.feature_weights), request.allow_download)
-    subject = open_subject(request)
+    measures = MetricSuite(request.measures, read_feature_weights(request.feature_weights), request.allow_download)
+    subject = load_for_evaluation(request)
     if subject.refining is not None and "consistency" not in measures.names:
         measures.names.append("consistency")
     sets = find_sets(request.test_data, request.data_root, subject.degradation.scale)
-    protocol = Protocol(subject.colour, subject.scale, subject.degradation, request.channel, request.crop)
+    protocol = Protocol(subject.color, subject.scale, subject.degradation, request.channel, request.crop)
     given = {} if protocol.is_float else {images.name: str(images.given(protocol.how)[0].parent) for images in sets if images.given(protocol.how)}
-    for line in (*subject.remarks, *(line for images in sets for line in unlike_published(images))):
+    for line in (*subject.remarks, *(line for images in sets for line in count_mismatch(images))):
         print(line)
     results = Results(request, subject, protocol, given)
     scores, remarks = _draw(request, subject, sets, protocol, measures, results.keep)
@@ -139,16 +139,16 @@ def _measure(request: config.EvaluateRequest) -> str:
     return "\n".join([*lines, *(f"report: {Path(file)}" for file in request.reports), *([f"images: {request.out}"] if request.out else [])])
 
 
-def _draw(request: config.EvaluateRequest, subject: Subject, sets: Sequence[ImageSet], protocol: Protocol, measures: Measures, keep: Keep):
+def _draw(request: config.EvaluateRequest, subject: LoadedModel, sets: Sequence[ImageSet], protocol: Protocol, measures: MetricSuite, keep: Keep):
     """Return every set's scores, the mean over samples, and what is to be said of how a diffusion model's images were made."""
     from visionfw.evaluation.benchmark import averaged, benchmark
-    from visionfw.progress import Looks, counter
-    from visionfw.subjects import enlarger_of
+    from visionfw.evaluation.loaded_model import upscaler_for
+    from visionfw.io.progress import StepTimer, counter
 
-    looks = Looks(subject.looks(request), request.samples * sum(len(images.hr) for images in sets), counter("looking at images"))
+    looks = StepTimer(subject.looks(request), request.samples * sum(len(images.hr) for images in sets), counter("looking at images"))
     tell = _untold if subject.refining else counter("measuring images")
     drawn = []
     for sample in range(request.samples):
-        enlarger = enlarger_of(subject, request, sample, looks)
-        drawn.append(benchmark(enlarger, sets, protocol, tell, measures, None if sample else keep))
+        upscaler = upscaler_for(subject, request, sample, looks)
+        drawn.append(benchmark(upscaler, sets, protocol, tell, measures, None if sample else keep))
     return averaged(drawn) if request.samples > 1 else drawn[0], [_ONE_OF_MANY, looks.pace()] if looks.taken else []

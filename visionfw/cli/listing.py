@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from visionfw import config, models
+from visionfw import config
 from visionfw.data.augment import AUGMENTATIONS
 from visionfw.data.datasets import EMBEDDED, find_sets, list_sets
-from visionfw.data.known import KNOWN, KnownSet, find_known, unlike_published
+from visionfw.data.standard_datasets import STANDARD_DATASETS, StandardDataset, count_mismatch, find_known
+from visionfw.diffusion.noise_schedule import SCHEDULES
 from visionfw.errors import RequestError, unknown
-from visionfw.imaging.degrade import CHAINS, STEPS
-from visionfw.loss_terms import LOSSES
-from visionfw.noise_schedules import SCHEDULES
-from visionfw.sampler_options import SAMPLERS, described
+from visionfw.graph.language import loader as models
+from visionfw.imaging.degradations.pipeline import CHAINS, STEPS
+from visionfw.losses.terms import LOSSES
+from visionfw.samplers.options import SAMPLERS, described
 
 
 def listing(kind: str, root: str | None) -> str:
@@ -50,7 +51,7 @@ def _data_sets(root: str | None) -> str:
         if known:
             of_set.setdefault(known[0].name, []).append(name)
     found = {name: f"{len(EMBEDDED[name])} photographs inside scikit-image" if name in EMBEDDED else _counted(name, root) for name in there}
-    standard = {known.name: _facts(known, of_set.get(known.name, [])) for known in KNOWN}
+    standard = {known.name: _facts(known, of_set.get(known.name, [])) for known in STANDARD_DATASETS}
     return _section("datasets", found) + "\n\n" + _section("standard sets", standard)
 
 
@@ -61,11 +62,11 @@ def _counted(name: str, root: str | None) -> str:
         (images,) = find_sets(name, root)
     except RequestError as error:
         return str(error)
-    return "; ".join([f"{len(images.hr)} images", *(line.partition(", but ")[2] for line in unlike_published(images))])
+    return "; ".join([f"{len(images.hr)} images", *(line.partition(", but ")[2] for line in count_mismatch(images))])
 
 
-def _facts(known: KnownSet, found: list[str]) -> str:
+def _facts(known: StandardDataset, found: list[str]) -> str:
     count = str(known.images) if isinstance(known.images, int) else " + ".join(f"{count} {part}" for part, count in known.images.items())
-    parts = [f"{count} images", known.use, known.layout, known.licence, known.page, known.warning]
+    parts = [f"{count} images", known.use, known.layout, known.license, known.page, known.warning]
     parts.append("found: " + ", ".join(found) if found else "not found" + (" (prepare.py fetch has an address)" if known.archives else ""))
     return "; ".join(part for part in parts if part)

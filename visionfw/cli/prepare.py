@@ -10,8 +10,8 @@ from visionfw import config
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.errors import RequestError, VisionfwError, unknown
-from visionfw.paths import user_path
-from visionfw.progress import counter, span
+from visionfw.io.paths import user_path
+from visionfw.io.progress import counter, span
 
 _PREPARE, _DIVIDE = config.PrepareRequest(data="-"), config.DivideRequest(data="-", out="-")
 
@@ -93,9 +93,9 @@ def _define_check(flags: Flags) -> None:
 
 
 def _check(values: dict) -> None:
-    from visionfw import reports
+    from visionfw.data.audit.survey import survey
     from visionfw.data.datasets import find_sets
-    from visionfw.data.survey import survey
+    from visionfw.reports import tables as reports
 
     request = config.PrepareRequest(**values)
     train = find_sets(request.data, request.data_root, request.scale)
@@ -131,7 +131,7 @@ def _define_cache(flags: Flags) -> None:
 def _cache(values: dict) -> None:
     from visionfw.data.cache import cache_folder, clear, open_sets, store_folder
     from visionfw.data.datasets import find_sets, rescaled
-    from visionfw.imaging.degrade import degradation
+    from visionfw.imaging.degradations.pipeline import degradation
 
     clears = values.pop("clear")
     if clears and values["data"] is None:
@@ -146,7 +146,7 @@ def _cache(values: dict) -> None:
         if clears:
             print(f"{images.name}: {_removed(clear(folder, [place]))}")
             continue
-        store = open_sets([images], how, folder, "skip", progress=counter(f"decoding {images.name}"), say=print)
+        store = open_sets([images], how, folder, "skip", progress=counter(f"decoding {images.name}"), log=print)
         for path, reason in store.left_out:
             print(f"left out: {path}: {reason}")
         size = sum(path.stat().st_size for path in place.iterdir())
@@ -163,9 +163,9 @@ def _define_degrade(flags: Flags) -> None:
 
 
 def _degrade(values: dict) -> None:
+    from visionfw.data.build.degraded_pairs import write_degraded
     from visionfw.data.datasets import find_sets
-    from visionfw.data.degraded import write_degraded
-    from visionfw.imaging.degrade import degradation
+    from visionfw.imaging.degradations.pipeline import degradation
 
     request = config.PrepareRequest(**values)
     if not request.out:
@@ -185,13 +185,13 @@ def _define_divide(flags: Flags) -> None:
     flags.text("method", _DIVIDE.method, ", ".join(config.DIVIDE_METHODS))
     flags.number("size", _DIVIDE.size, "side of a tile in pixels")
     flags.number("least", _DIVIDE.least, "shortest side of a leftover that is framed, in pixels")
-    flags.real("noise_sigma", _DIVIDE.noise_sigma, "of the frame's noise, in grey levels")
+    flags.real("noise_sigma", _DIVIDE.noise_sigma, "of the frame's noise, in gray levels")
     flags.number("seed", _DIVIDE.seed, "of the noise")
 
 
 def _divide(values: dict) -> None:
+    from visionfw.data.build.tile import divide
     from visionfw.data.datasets import find_sets
-    from visionfw.data.divide import divide
 
     request = config.DivideRequest(**values)
     summary = divide(request, find_sets(request.data, request.data_root), counter("dividing images"), print)
@@ -209,15 +209,15 @@ def _define_fetch(flags: Flags) -> None:
 
 
 def _fetch(values: dict) -> None:
-    from visionfw.data.fetch import fetch
-    from visionfw.data.known import find_known
+    from visionfw.data.build.fetch import fetch
+    from visionfw.data.standard_datasets import find_known
 
     if not values["name"]:
         raise RequestError("which set? prepare.py fetch NAME; --list=datasets tells which have an address")
     folder, count = fetch(values["name"], values["data_root"], values["address"], counter(f"fetching {values['name']}, bytes"))
     known = find_known(values["name"])
     expected = f" of {known[0].count}" if known else ""
-    print(f"{count}{expected} images in {folder}" + (f"; terms: {known[0].licence}, {known[0].page}" if known else ""))
+    print(f"{count}{expected} images in {folder}" + (f"; terms: {known[0].license}, {known[0].page}" if known else ""))
 
 
 TASKS = {

@@ -9,7 +9,7 @@ from visionfw.cli import train
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.errors import RequestError
-from visionfw.models import parse_arguments
+from visionfw.graph.language.loader import parse_arguments
 
 _DEFAULT = config.RankRequest
 #: train.py's flags that a ranking says otherwise.
@@ -37,7 +37,7 @@ def define(command: str) -> Flags:
     found.text("samplers", "", "several samplers, joined by ';', ranked on one training set instead")
     found.text("seeds", "0,1,2", "of the runs of each")
     found.text("out", "", "folder of the ranking")
-    found.text("equalise", "none", "give every training set as many images or patches as the smallest has: " + ", ".join(config.EQUALISE))
+    found.text("equalize", "none", "give every training set as many images or patches as the smallest has: " + ", ".join(config.EQUALIZE))
     found.text("engine", "local", ", ".join(config.ENGINES))
     found.number("jobs", 1, "runs at a time (local)")
     found.real("cpus", 1.0, "processor cores that Ray reserves for a run")
@@ -57,7 +57,7 @@ def run(command: str, arguments: Sequence[str]) -> None:
     if list_kind is not None:
         print(listing(list_kind, values["data_root"]))
         return
-    from visionfw.ranking.work import go_on, start
+    from visionfw.ranking.ranking import go_on, start
 
     if resume:
         if not values["out"]:
@@ -72,7 +72,7 @@ def run(command: str, arguments: Sequence[str]) -> None:
 
 def request_of(values: dict, given: Collection[str]) -> config.RankRequest:
     """Return the ranking that flags ask for."""
-    own = {key: values.pop(key) for key in ("train_sets", "test_sets", "out", "equalise", "engine", "jobs", "cpus", "gpus")}
+    own = {key: values.pop(key) for key in ("train_sets", "test_sets", "out", "equalize", "engine", "jobs", "cpus", "gpus")}
     models, samplers, seeds = values.pop("models"), values.pop("samplers"), values.pop("seeds")
     problems = [
         f"--{one} and --{several} both name what is trained; give one"
@@ -94,7 +94,7 @@ def request_of(values: dict, given: Collection[str]) -> config.RankRequest:
     kinds = {name: train.kind_of(values | {"model": name}) for name in names["models"]} if is_clear else {}
     if len(set(kinds.values())) > 1:
         told = ", ".join(f"{name}'s is {kind}" for name, kind in kinds.items())
-        raise RequestError(f"--models: their trainings differ in loss and optimiser, so no ranking would tell which model is better: {told}")
+        raise RequestError(f"--models: their trainings differ in loss and optimizer, so no ranking would tell which model is better: {told}")
     first = {"model": names["models"][0]} if kinds else {}
     values, said = train.completed(values | first, {*given, *(["sampler"] if samplers else [])})
     print(said, end="\n" if said else "")

@@ -6,17 +6,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from visionfw import config, models, runs
-from visionfw.backend import start_backend
+from visionfw import config
+from visionfw.backend.start import start_backend
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
+from visionfw.diffusion.noise_schedule import TARGETS
 from visionfw.errors import RequestError
-from visionfw.graph.schema import parse
-from visionfw.initializers import INITIALIZERS
-from visionfw.loss_terms import LOSSES
-from visionfw.models import parse_arguments
-from visionfw.noise_schedules import TARGETS
-from visionfw.sampler_options import SAMPLERS
+from visionfw.graph.language import loader as models
+from visionfw.graph.language.initializers import INITIALIZERS
+from visionfw.graph.language.loader import parse_arguments
+from visionfw.graph.language.parser import parse
+from visionfw.losses.terms import LOSSES
+from visionfw.runs import directory as runs
+from visionfw.samplers.options import SAMPLERS
 
 _DEFAULT = config.TrainRequest()
 
@@ -65,7 +67,7 @@ def _training_flags() -> list[tuple]:
         ("real", "minutes", None, "as many steps as a trial promises in so many minutes on this machine, instead of --steps"),
         ("number", "batch_size", None, "patches a step; as many pixels as 8 patches of 24 x 24 unless given, and at least 8"),
         ("number", "patch_size", None, "side of a patch in LR pixels; half of what the model sees unless given, from 12 to 24"),
-        ("number", "stride", None, "LR pixels between neighbouring patches; a quarter of the patch unless given"),
+        ("number", "stride", None, "LR pixels between neighboring patches; a quarter of the patch unless given"),
         ("number", "most_images", _DEFAULT.most_images, "so many of the training images at most; 0 for all"),
         ("number", "most_patches", _DEFAULT.most_patches, "so many of their patches at most; 0 for all"),
         ("text", "loss", _DEFAULT.loss, f"terms joined by '+', with weights (l1+0.1*ssim): {', '.join(LOSSES)}"),
@@ -78,7 +80,7 @@ def _training_flags() -> list[tuple]:
         ("real", "clip_value", _DEFAULT.clip_value, "largest absolute value in the gradient; 0 for no limit"),
         ("real", "ema", _DEFAULT.ema, "decay of a moving average of the weights (0.999), which is then what is validated and kept; 0 for none"),
         ("text", "initializer", _DEFAULT.initializer, f"of kernels whose dictionary says none: normal:0.001; {', '.join(INITIALIZERS)}"),
-        ("switch", "normalise", "compute with pixels less the training images' mean, over their deviation"),
+        ("switch", "standardize_input", "compute with pixels less the training images' mean, over their deviation"),
         ("text", "on_nan", _DEFAULT.on_nan, "a loss that is not finite or explodes: stop, or rollback to the last checkpoint at half the learning rate"),
         ("number", "most_rollbacks", _DEFAULT.most_rollbacks, "how often a run goes back before it stops"),
         ("text", "sampler", _DEFAULT.sampler, f"{', '.join(SAMPLERS)}, with options (--list=samplers); headroom, or hardest where LR images are not bicubic's"),
@@ -127,7 +129,7 @@ def run(command: str, arguments: Sequence[str]) -> None:
     _look_ahead(request, resume)
     start_backend(request.devices)
     from visionfw.training.fit import train
-    from visionfw.training.trial import check_first_step
+    from visionfw.training.timing import check_first_step
 
     if check:
         check_first_step(request)
@@ -175,8 +177,8 @@ def _look_ahead(request: config.TrainRequest, resume: bool) -> None:
     """Refuse what can be refused before a backend takes its seconds to start."""
     from visionfw.data.augment import augmentation
     from visionfw.data.datasets import find_sets
-    from visionfw.imaging.degrade import degradation
-    from visionfw.paths import user_path
+    from visionfw.imaging.degradations.pipeline import degradation
+    from visionfw.io.paths import user_path
 
     if request.run_dir is not None and not resume:
         runs.refuse_taken(user_path(request.run_dir))

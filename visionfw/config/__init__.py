@@ -4,7 +4,7 @@ from visionfw.config.adversarial import ADVERSARIAL
 from visionfw.config.checks import PRECISIONS, read_rescale
 from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, SAMPLING, TRAINED, EvaluateRequest, read_interpolation
 from visionfw.config.preparing import DIVIDE_METHODS, DivideRequest, PrepareRequest
-from visionfw.config.ranking import ENGINES, EQUALISE, RankRequest
+from visionfw.config.ranking import ENGINES, EQUALIZE, RankRequest
 from visionfw.config.recipes import with_recipe
 from visionfw.config.training import ON_BAD, ON_NAN, ON_SMALL, OPTIMIZERS, SCHEDULES, TrainRequest, read_layer_rates
 
@@ -13,7 +13,7 @@ __all__ = [
     "CHANNELS",
     "DIVIDE_METHODS",
     "ENGINES",
-    "EQUALISE",
+    "EQUALIZE",
     "METRICS",
     "ON_BAD",
     "ON_NAN",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from visionfw.config.checks import problems_of
 from visionfw.errors import unknown
-from visionfw.feature_weights import read_feature_weights
-from visionfw.loss_terms import read_loss
+from visionfw.losses.terms import read_loss
+from visionfw.metrics.feature_weights import read_feature_weights
 
 if TYPE_CHECKING:
     from visionfw.config.training import TrainRequest
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ADVERSARIAL = {
     "vanilla": "cross entropy, the generator's not saturating (SRGAN)",
     "lsgan": "squared distances from 1 and 0",
-    "wgan_gp": "a critic with a gradient penalty; its dictionary must not have batch normalisation",
+    "wgan_gp": "a critic with a gradient penalty; its dictionary must not have batch normalization",
     "relativistic": "how much more real than the other kind, on average (ESRGAN)",
 }
 _OWN = ("adversarial_weight", "content_loss", "discriminator", "discriminator_args", "discriminator_optimizer", "discriminator_rate")
@@ -27,8 +27,8 @@ def problems(request: TrainRequest, optimizers) -> list[str]:
     found = problems_of(read_feature_weights, request.feature_weights)
     if request.content_loss:
         found += problems_of(lambda text: read_loss(text, "content_loss"), request.content_loss)
-    if request.init_from is not None and request.normalise:
-        found.append("--init_from brings its model's dictionary along, so --normalise cannot change it")
+    if request.init_from is not None and request.standardize_input:
+        found.append("--init_from brings its model's dictionary along, so --standardize_input cannot change it")
     if request.init_from is not None and request.model_args:
         found.append("--init_from brings its model's dictionary along; leave --model_args out")
     if request.init_from is not None and request.initializer:

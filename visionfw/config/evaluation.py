@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionfw.config.checks import PRECISIONS, at_least, choices, problems_of, refuse
+from visionfw.diffusion.noise_schedule import TARGETS, read_noise_schedule
 from visionfw.errors import RequestError, unknown
-from visionfw.feature_weights import read_feature_weights
-from visionfw.noise_schedules import TARGETS, read_noise_schedule
+from visionfw.metrics.feature_weights import read_feature_weights
 
 METRICS = {
     "psnr": "peak signal-to-noise ratio, dB (always there)",

@@ -64,7 +64,7 @@ class DivideRequest:
         method: a name from DIVIDE_METHODS.
         size: side of a tile in pixels.
         least: shortest side of a leftover that is framed, in pixels.
-        noise_sigma: of the frame's noise, in grey levels.
+        noise_sigma: of the frame's noise, in gray levels.
         seed: of the noise.
     """
 

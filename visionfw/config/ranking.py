@@ -10,7 +10,7 @@ from visionfw.config.checks import at_least, choices, refuse
 from visionfw.config.training import TrainRequest
 from visionfw.errors import RequestError
 
-EQUALISE = {
+EQUALIZE = {
     "none": "every training set as it is",
     "patches": "as many patches of each training set as the smallest has",
     "images": "as many images of each training set as the smallest has",
@@ -30,7 +30,7 @@ class RankRequest:
         test_sets: names of image sets, joined by commas.
         seeds: of the runs of each.
         out: folder of the matrix.
-        equalise: a name from EQUALISE.
+        equalize: a name from EQUALIZE.
         engine: a name from ENGINES.
         jobs: cells at a time.
         cpus, gpus: what Ray reserves for a cell.
@@ -43,14 +43,14 @@ class RankRequest:
     test_sets: str = ""
     seeds: tuple[int, ...] = (0, 1, 2)
     out: str = ""
-    equalise: str = "none"
+    equalize: str = "none"
     engine: str = "local"
     jobs: int = 1
     cpus: float = 1.0
     gpus: float = 0.0
 
     def __post_init__(self) -> None:
-        problems = choices(self, {"equalise": EQUALISE, "engine": ENGINES}) + at_least(self, 1, ("jobs",)) + at_least(self, 0, ("cpus", "gpus"))
+        problems = choices(self, {"equalize": EQUALIZE, "engine": ENGINES}) + at_least(self, 1, ("jobs",)) + at_least(self, 0, ("cpus", "gpus"))
         problems += [
             f"--{key}: name {what}"
             for key, what in (("train_sets", "the sets to train on"), ("test_sets", "the sets to test on"), ("out", "the folder of the ranking"))
@@ -63,8 +63,8 @@ class RankRequest:
             which = " and ".join(f"--{key}" for key in ranked) or "nothing"
             problems.append(f"one thing is ranked, several --train_sets, --models or --samplers; {which} has several names")
         problems += [f"--{key}: {name!r} is named twice" for key in ranked for name in getattr(self, key) if getattr(self, key).count(name) > 1]
-        if len(self.train_sets) > 1 and self.train.epochs is not None and self.equalise != "patches":
-            problems.append("--epochs: larger sets would train for more steps; give --steps, or --equalise=patches")
+        if len(self.train_sets) > 1 and self.train.epochs is not None and self.equalize != "patches":
+            problems.append("--epochs: larger sets would train for more steps; give --steps, or --equalize=patches")
         problems += [f"--seeds: must be below {2**32}, not {seed}" for seed in self.seeds if seed >= 2**32]
         refuse(list(dict.fromkeys(problems)))
 

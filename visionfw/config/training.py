@@ -9,11 +9,11 @@ from typing import Any
 
 from visionfw.config import adversarial
 from visionfw.config.checks import PRECISIONS, at_least, choices, problems_of, read_rescale, refuse
+from visionfw.diffusion.noise_schedule import TARGETS, read_noise_schedule
 from visionfw.errors import RequestError
-from visionfw.initializers import read_initializer
-from visionfw.loss_terms import read_loss
-from visionfw.noise_schedules import TARGETS, read_noise_schedule
-from visionfw.sampler_options import read_sampler
+from visionfw.graph.language.initializers import read_initializer
+from visionfw.losses.terms import read_loss
+from visionfw.samplers.options import read_sampler
 
 OPTIMIZERS = {
     "adam": "Adam",
@@ -56,12 +56,12 @@ class TrainRequest:
             that the steps and their validations should take on this machine.
         batch_size: patches a step; None for as many as make about as many pixels as 8 of 24 x 24, and at least 8.
         patch_size: side of an LR patch in pixels; None for about half of what the model sees, from 12 to 24.
-        stride: LR pixels between neighbouring patches; None for a quarter of the patch.
+        stride: LR pixels between neighboring patches; None for a quarter of the patch.
         most_images, most_patches: so many of the training images and of their patches at most, drawn at random but alike for every seed; 0 for all.
         loss: as `loss_terms.read_loss` reads it.
         optimizer, schedule, precision: names from the tables of this module.
         initializer: of kernels whose dictionary says none, as `read_initializer` reads it; '' for the layers' own.
-        normalise: compute with pixels less the training images' mean, over their deviation.
+        normalize: compute with pixels less the training images' mean, over their deviation.
         on_nan: what to do where the loss is not finite or explodes: a name from ON_NAN.
         most_rollbacks: how often a run goes back before it stops.
         sampler: as `sampler_options.read_sampler` reads it; '' for headroom where LR images are bicubic's, and hardest elsewhere.
@@ -80,7 +80,7 @@ class TrainRequest:
         init_from: run whose model and weights the training begins with; None for a new model.
         adversarial: what the generator and a discriminator play for: a name from adversarial.ADVERSARIAL; '' for a plain training.
         adversarial_weight: factor on the generator's adversarial loss.
-        content_loss: what the generator minimises beside it, read as `loss`; '' for `loss` itself.
+        content_loss: what the generator minimizes beside it, read as `loss`; '' for `loss` itself.
         discriminator, discriminator_args: its name or file, and its function's arguments.
         discriminator_optimizer, discriminator_rate: how it learns; a rate of 0 is the generator's.
         feature_weights: as `feature_weights.read_feature_weights` reads it, for the loss 'vgg'.
@@ -120,7 +120,7 @@ class TrainRequest:
     clip_value: float = 0.0
     ema: float = 0.0
     initializer: str = ""
-    normalise: bool = False
+    standardize_input: bool = False
     on_nan: str = "stop"
     most_rollbacks: int = 3
     sampler: str = ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from visionfw.errors import RequestError, unknown
-from visionfw.imaging.distortions import levels
+from visionfw.imaging.degradations.steps import levels
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -57,15 +57,15 @@ def transform(patches: np.ndarray, number: int) -> np.ndarray:
     return patches.swapaxes(1, 2) if number & 4 else patches
 
 
-def _colour_jitter(lr: np.ndarray, hr: np.ndarray, random: np.random.Generator) -> Pair:
+def _color_jitter(lr: np.ndarray, hr: np.ndarray, random: np.random.Generator) -> Pair:
     """Change brightness, contrast and saturation of each pair by up to a fifth, in this order, LR and HR alike."""
     bright, contrast, saturation = (random.uniform(0.8, 1.2, (len(lr), 1, 1, 1)).astype(np.float32) for _ in range(3))
     middle = hr.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float32) * bright
 
     def changed(patches: np.ndarray) -> np.ndarray:
         values = (patches * bright - middle) * contrast + middle
-        grey = values.mean(axis=-1, keepdims=True)
-        return levels((values - grey) * saturation + grey)
+        gray = values.mean(axis=-1, keepdims=True)
+        return levels((values - gray) * saturation + gray)
 
     return changed(lr), changed(hr)
 
@@ -141,7 +141,7 @@ class Kind:
 
 AUGMENTATIONS = {
     "dihedral": Kind(None, "one of the eight turns and mirrorings of the square"),
-    "colour_jitter": Kind(_colour_jitter, "brightness, contrast, saturation by up to a fifth"),
+    "color_jitter": Kind(_color_jitter, "brightness, contrast, saturation by up to a fifth"),
     "sharpness": Kind(_sharpness, "half of the pairs sharper or softer"),
     "permute_channels": Kind(_permute_channels, "R, G and B in a random order"),
     "mixup": Kind(_mixup, "half of the pairs mixed with another"),

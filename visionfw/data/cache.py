@@ -23,10 +23,10 @@ from visionfw.data.datasets import ImageSet
 from visionfw.data.pairs import read_pair, size_of_hr
 from visionfw.data.store import INDEX, Store, join, open_store
 from visionfw.errors import VisionfwError
-from visionfw.imaging.degrade import Degradation
+from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import Header, ImageError, read_header
-from visionfw.paths import locked, user_path
-from visionfw.progress import Counter
+from visionfw.io.paths import locked, user_path
+from visionfw.io.progress import Counter
 
 _MOST_TOLD = 40
 _FORMAT = 1  # of the store's files; part of the key
@@ -69,7 +69,7 @@ def open_sets(
     on_bad: str = "stop",
     least: int = 0,
     progress: Counter | None = None,
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> Store:
     """Return the decoded images of some sets, from the cache where they are there, else decoding them into it.
 
@@ -80,14 +80,14 @@ def open_sets(
         on_bad: 'stop' or 'skip': what to do where images cannot be used.
         least: images of their own size with a shorter side than this many HR pixels are framed with noise up to it; 0 for none.
         progress: called with (images done, images in all) of each set.
-        say: called with a line where another process is waited for.
+        log: called with a line where another process is waited for.
 
     Raises:
         VisionfwError: images cannot be used and `on_bad` is 'stop' (all of them are told), no image of a set can be used, or the
             disk is full; what was decoded is kept and gone on with.
     """
     makings = [_Making(degradation, least if images.rescale == 1 else 0, images.rescale) for images in sets]
-    store = join([_open_set(images, making, folder, progress, say) for images, making in zip(sets, makings, strict=True)])
+    store = join([_open_set(images, making, folder, progress, log) for images, making in zip(sets, makings, strict=True)])
     if store.left_out and on_bad == "stop":
         told = [f"{path}: {reason}" for path, reason in store.left_out[:_MOST_TOLD]]
         more = len(store.left_out) - len(told)
@@ -131,14 +131,14 @@ def _identity(path: Path | None) -> str:
     return f"{path.absolute()} {found.st_size} {found.st_mtime_ns} {os.access(path, os.R_OK)}"
 
 
-def _open_set(images: ImageSet, making: _Making, folder: Path, progress: Counter | None, say: Callable[[str], None]) -> Store:
+def _open_set(images: ImageSet, making: _Making, folder: Path, progress: Counter | None, log: Callable[[str], None]) -> Store:
     final = store_folder(images, making.degradation, folder, making.least)
     store = _open_whole(final)
     if store is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with locked(final.with_name(f".{final.name}.lock"), lambda: say(f"another process is decoding {images.name}; waiting for it")):
-                store = _open_whole(final, say) or _fill(images, making, final, progress)
+            with locked(final.with_name(f".{final.name}.lock"), lambda: log(f"another process is decoding {images.name}; waiting for it")):
+                store = _open_whole(final, log) or _fill(images, making, final, progress)
         except OSError as error:
             raise VisionfwError(f"cache {folder}: {error.strerror or error}; --cache_dir or $VISIONFW_CACHE names another folder") from error
     if not len(store):
@@ -147,15 +147,15 @@ def _open_set(images: ImageSet, making: _Making, folder: Path, progress: Counter
     return store
 
 
-def _open_whole(final: Path, say: Callable[[str], None] | None = None) -> Store | None:
+def _open_whole(final: Path, log: Callable[[str], None] | None = None) -> Store | None:
     """Open a store; None where there is none. With `say` a damaged one is told and removed."""
     if not final.exists():
         return None
     try:
         return open_store(final)
     except VisionfwError as error:
-        if say:
-            say(f"{error}; it is decoded anew")
+        if log:
+            log(f"{error}; it is decoded anew")
             shutil.rmtree(final) if final.is_dir() else final.unlink()
         return None
 

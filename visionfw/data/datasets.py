@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from visionfw.errors import RequestError, VisionfwError, nearest
-from visionfw.imaging.degrade import Degradation
+from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import SUFFIXES
-from visionfw.paths import read_json, user_path
+from visionfw.io.paths import read_json, user_path
 
 #: Says beside LR images how they were made.
 NOTE = "degradation.json"

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from visionfw.errors import VisionfwError, brief
-from visionfw.imaging.degrade import Degradation, number_of
+from visionfw.imaging.degradations.pipeline import Degradation, number_of
 from visionfw.imaging.files import ImageError, read_image
 from visionfw.imaging.resize import imresize, resized_side
 
-#: Of the noise around images that are framed, in grey levels.
+#: Of the noise around images that are framed, in gray levels.
 NOISE_SIGMA = 64.0
-_MIDDLE_GREY = 127.5
+_MIDDLE_GRAY = 127.5
 
 
 def crop_to_multiple(image: np.ndarray, scale: int) -> np.ndarray:
@@ -28,13 +28,13 @@ def framed(piece: np.ndarray, size: tuple[int, int], sigma: float, random: np.ra
     Args:
         piece: (height, width, 3) uint8.
         size: height and width of the whole.
-        sigma: of the noise around middle grey, in grey levels.
+        sigma: of the noise around middle gray, in gray levels.
         random: where the noise comes from.
 
     Returns:
         The whole, uint8; the row and the column at which the piece begins.
     """
-    whole = np.clip(random.normal(_MIDDLE_GREY, sigma, (*size, 3)).round(), 0, 255).astype(np.uint8)
+    whole = np.clip(random.normal(_MIDDLE_GRAY, sigma, (*size, 3)).round(), 0, 255).astype(np.uint8)
     top, left = (size[0] - piece.shape[0]) // 2, (size[1] - piece.shape[1]) // 2
     whole[top : top + piece.shape[0], left : left + piece.shape[1]] = piece
     return whole, top, left

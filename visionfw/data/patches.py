@@ -11,7 +11,7 @@ from visionfw.data.cache import cache_folder, open_sets
 from visionfw.data.datasets import find_sets
 from visionfw.data.store import Store
 from visionfw.errors import RequestError
-from visionfw.imaging.degrade import degradation as read_degradation
+from visionfw.imaging.degradations.pipeline import degradation as read_degradation
 
 
 class PatchSource:
@@ -20,7 +20,7 @@ class PatchSource:
     Args:
         store: the images.
         patch_size: side of an LR patch in pixels; the HR patch is `scale` times as large.
-        stride: LR pixels between neighbouring patches; a quarter of the patch unless given.
+        stride: LR pixels between neighboring patches; a quarter of the patch unless given.
 
     Raises:
         RequestError: no image is as large as a patch.
@@ -131,7 +131,7 @@ def open_patches(
         root: folder that names are looked up in; $VISIONFW_DATA or the working directory unless given.
         scale: HR size / LR size.
         patch_size: side of an LR patch in pixels.
-        stride: LR pixels between neighbouring patches; a quarter of the patch unless given.
+        stride: LR pixels between neighboring patches; a quarter of the patch unless given.
         degradation: how LR images are made where the set brings none: 'bicubic', 'blur:sigma=1.6+bicubic' ...
         seed: of what is random in the degradation.
         on_bad: 'stop' or 'skip': what to do where images cannot be used.

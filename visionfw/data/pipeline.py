@@ -35,7 +35,7 @@ class Sampler(Protocol):
 
 
 @dataclass
-class Feed:
+class BatchSource:
     """Batches without end, each made from its number and the seed alone, once the rounds' patches are drawn.
 
     Attributes:
@@ -113,16 +113,16 @@ class Feed:
         lr, hr = self.several(number, 1)
         return lr[0], hr[0]
 
-    def helping(self, number: int) -> tuple[int, int]:
+    def chunk(self, number: int) -> tuple[int, int]:
         """Return the first batch and the count of the batches that are made at a time; none crosses the end of a round."""
-        round_number, place = divmod(number, -(-self.round_steps // self.at_once))
-        first = place * self.at_once
-        return round_number * self.round_steps + first, min(self.at_once, self.round_steps - first)
+        round_number, place = divmod(number, -(-self.round_steps // self.chunk_size))
+        first = place * self.chunk_size
+        return round_number * self.round_steps + first, min(self.chunk_size, self.round_steps - first)
 
-    def helping_of(self, batch: int) -> int:
+    def chunk_of(self, batch: int) -> int:
         """Return the number of the helping that a batch is made in."""
         round_number, step = divmod(batch, self.round_steps)
-        return round_number * -(-self.round_steps // self.at_once) + step // self.at_once
+        return round_number * -(-self.round_steps // self.chunk_size) + step // self.chunk_size
 
     def several(self, first: int, count: int) -> Batch:
         """Return `count` batches, from a number on, in arrays with one dimension more in front."""
@@ -140,13 +140,13 @@ class Feed:
 
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Yield batches from a number on; some are made at a time, which is faster."""
-        for number in itertools.count(self.helping_of(start)):
-            first, count = self.helping(number)
+        for number in itertools.count(self.chunk_of(start)):
+            first, count = self.chunk(number)
             skipped = max(0, start - first)
             yield from zip(*self.several(first + skipped, count - skipped), strict=True)
 
     @property
-    def at_once(self) -> int:
+    def chunk_size(self) -> int:
         """How many batches are best made at a time: some megabytes of pixels, and never more than a round."""
         return max(1, min(_BYTES_AT_ONCE // (self.batch_size * sum(3 * side**2 for side in self.source.sides)), self.round_steps))
 
@@ -167,7 +167,7 @@ def given(lr, hr, both: bool):
     return ({"lr": lr, "hr": hr} if both else lr), hr
 
 
-def as_rounds(feed: Feed, start: int, part: slice = slice(None), both: bool = False):
+def as_rounds(feed: BatchSource, start: int, part: slice = slice(None), both: bool = False):
     """Return a feed as a keras.utils.PyDataset as long as a round, for the backends that do without tf.data.
 
     Args:
@@ -203,7 +203,7 @@ def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
             yield batch
 
 
-def as_dataset(feed: Feed, start: int | None = None, both: bool = False):
+def as_dataset(feed: BatchSource, start: int | None = None, both: bool = False):
     """Return a feed as a tf.data.Dataset of uint8 batches, made ahead on threads of its own.
 
     Some batches are made at a time, because each call of Python costs tf.data half a millisecond. Not `Dataset.from_generator`:
@@ -219,11 +219,11 @@ def as_dataset(feed: Feed, start: int | None = None, both: bool = False):
 
     start = feed.first_round * feed.round_steps if start is None else start
     shapes = [(None, feed.batch_size, side, side, 3) for side in feed.source.sides]
-    first = feed.helping_of(start)
+    first = feed.chunk_of(start)
 
     def make(number):
-        made = tf.numpy_function(lambda number: feed.several(*feed.helping(int(number))), [number], (tf.uint8, tf.uint8), stateful=False)
+        made = tf.numpy_function(lambda number: feed.several(*feed.chunk(int(number))), [number], (tf.uint8, tf.uint8), stateful=False)
         return given(*(tf.ensure_shape(tensor, shape) for tensor, shape in zip(made, shapes, strict=True)), both)
 
     several = tf.data.Dataset.counter(first).map(make, num_parallel_calls=1, deterministic=True)
-    return several.unbatch().skip(start - feed.helping(first)[0]).prefetch(_WAITING)
+    return several.unbatch().skip(start - feed.chunk(first)[0]).prefetch(_WAITING)

@@ -10,11 +10,11 @@ import numpy as np
 
 from visionfw.data.datasets import ImageSet
 from visionfw.errors import VisionfwError
-from visionfw.evaluation.measures import Measures
-from visionfw.evaluation.protocol import Case, Enlarge, Protocol, Score, prepare
+from visionfw.evaluation.metric_suite import MetricSuite
+from visionfw.evaluation.protocol import Enlarge, EvalImage, Protocol, Score, prepare
 from visionfw.imaging.files import ImageError
 
-Keep = Callable[[str, Case, Score, np.ndarray], None]
+Keep = Callable[[str, EvalImage, Score, np.ndarray], None]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def benchmark(
     sets: Sequence[ImageSet],
     protocol: Protocol,
     progress: Callable[[int, int], None] | None = None,
-    measures: Measures | None = None,
+    measures: MetricSuite | None = None,
     keep: Keep | None = None,
 ) -> list[SetScore]:
     """Score a model on sets.

@@ -16,8 +16,8 @@ import numpy as np
 
 from visionfw.data.pairs import read_whole_pair
 from visionfw.errors import RequestError
-from visionfw.imaging.colour import from_ycbcr, luma, to_ycbcr
-from visionfw.imaging.degrade import Degradation, degradation
+from visionfw.imaging.color import from_ycbcr, luma, to_ycbcr
+from visionfw.imaging.degradations.pipeline import Degradation, degradation
 from visionfw.imaging.resize import imresize
 from visionfw.metrics.arrays import psnr, ssim
 
@@ -29,7 +29,7 @@ class Protocol:
     """Which of the two protocols, at which scale.
 
     Attributes:
-        colour: 'rgb' or 'y', as the model's dictionary says.
+        color: 'rgb' or 'y', as the model's dictionary says.
         scale: SR size / LR size of the model.
         degradation: how LR images are made, and HR size / LR size; MATLAB's bicubic at the model's scale unless given. Where the model
             enlarges less or more than that, bicubic does the rest.
@@ -37,14 +37,14 @@ class Protocol:
         crop: pixels left out on each side; None for HR size / LR size, as the field has it.
     """
 
-    colour: str
+    color: str
     scale: int
     degradation: Degradation | None = None
     channel: str = "y"
     crop: int | None = None
 
     def __post_init__(self) -> None:
-        if self.channel == "rgb" and self.colour == "y":
+        if self.channel == "rgb" and self.color == "y":
             raise RequestError("--channel=rgb: the model makes luma alone, so only that can be compared")
 
     @property
@@ -65,7 +65,7 @@ class Protocol:
     @property
     def is_float(self) -> bool:
         """LR images are made of the luma in floats, as the luma protocol has it."""
-        return self.colour == "y" and self.how.is_bicubic
+        return self.color == "y" and self.how.is_bicubic
 
     @property
     def baseline(self) -> str:
@@ -76,7 +76,7 @@ class Protocol:
         """Return the protocol in words, for reports."""
         made = f"{self.how.text()} (seed {self.how.seed}), uint8"
         resize = "MATLAB bicubic, float, of the rounded Y" if self.is_float else "MATLAB bicubic, uint8" if self.how.is_bicubic else made
-        told = {"channel": self.channel.upper(), "model": self.colour.upper(), "crop": self.border, "rounding": "uint8 before comparing", "resize": resize}
+        told = {"channel": self.channel.upper(), "model": self.color.upper(), "crop": self.border, "rounding": "uint8 before comparing", "resize": resize}
         return told | ({} if self.factor == self.scale else {"LR": f"1/{self.factor} of HR; bicubic enlarges the model's x{self.scale} to it"})
 
 
@@ -98,7 +98,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Case:
+class EvalImage:
     """One test image, ready: everything that does not depend on the model.
 
     Only bytes are kept of the images, and what follows from them is computed when it is asked for: a hundred 2K images fit.
@@ -121,7 +121,7 @@ class Case:
     @property
     def lr(self) -> np.ndarray:
         """What the model is given, (h, w, channels) float32 in [0, 1]."""
-        if self.protocol.colour == "rgb":
+        if self.protocol.color == "rgb":
             return self.lr_image.astype(np.float32) / np.float32(255)
         return self._small_luma()[..., None].astype(np.float32)
 
@@ -129,12 +129,12 @@ class Case:
     def reference(self) -> np.ndarray:
         """What is compared with, float64, 0..255: (H, W) luma or (H, W, 3)."""
         compared = self.compared(self.hr)
-        return compared if self.protocol.colour == "rgb" else np.round(compared)
+        return compared if self.protocol.color == "rgb" else np.round(compared)
 
     @property
     def bicubic(self) -> np.ndarray:
         """The LR image enlarged by bicubic, (H, W, 3) uint8 for RGB models, (H, W) for luma."""
-        if self.protocol.colour == "rgb":
+        if self.protocol.color == "rgb":
             return imresize(self.lr_image, self.protocol.factor)
         return np.clip(np.round(imresize(self._small_luma(), self.protocol.factor) * 255.0), 0, 255).astype(np.uint8)
 
@@ -166,7 +166,7 @@ class Case:
         if self.protocol.factor != self.protocol.scale:
             made = imresize(made, self.protocol.factor / self.protocol.scale)
         levels = np.clip(np.round(made * 255.0), 0, 255).astype(np.uint8)
-        return levels if self.protocol.colour == "rgb" else levels[..., 0]
+        return levels if self.protocol.color == "rgb" else levels[..., 0]
 
     def consistency(self, levels: np.ndarray) -> float:
         """Return the PSNR in dB of levels, shrunk by bicubic, against the LR image: what a generative model must not change."""
@@ -182,8 +182,8 @@ class Case:
         return np.clip(np.round(from_ycbcr(np.dstack([levels.astype(np.float64), chroma]))), 0, 255).astype(np.uint8)
 
 
-def prepare(hr_path: Path, lr_path: Path | None, protocol: Protocol) -> Case:
+def prepare(hr_path: Path, lr_path: Path | None, protocol: Protocol) -> EvalImage:
     """Make one test image ready. Raises ImageError where a file cannot be read."""
     lr, hr = read_whole_pair(hr_path, None if protocol.is_float else lr_path, protocol.how)
-    case = Case(hr_path.stem, protocol, hr, lr)
+    case = EvalImage(hr_path.stem, protocol, hr, lr)
     return replace(case, **dict(zip(("bicubic_psnr", "bicubic_ssim"), case.figures(case.bicubic), strict=True)))

@@ -11,10 +11,10 @@ from typing import Any
 import keras
 
 from visionfw.errors import brief
-from visionfw.graph.check import Checked, examine
-from visionfw.graph.expand import Call, layer_text, place_name
-from visionfw.graph.functions import functions_of, operations_between
-from visionfw.graph.vocabulary import call_layer, make_layer
+from visionfw.graph.checking.check import Checked, examine
+from visionfw.graph.checking.expand import Call, layer_text, place_name
+from visionfw.graph.checking.functions import functions_of, operations_between
+from visionfw.graph.checking.layer_catalog import call_layer, make_layer
 from visionfw.layers import Bicubic
 
 

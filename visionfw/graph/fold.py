@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the convolution before it: the same function, fewer layers, for inference."""
+"""Batch normalization folded into the convolution before it: the same function, fewer layers, for inference."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import keras
 import numpy as np
 
 from visionfw.graph.build import compile_model
-from visionfw.graph.check import examine
-from visionfw.graph.expand import link_name
-from visionfw.graph.functions import functions_of
-from visionfw.graph.order import sort_links
-from visionfw.graph.records import Function, Graph, Link, as_json
+from visionfw.graph.checking.check import examine
+from visionfw.graph.checking.expand import link_name
+from visionfw.graph.checking.functions import functions_of
+from visionfw.graph.language.ir import Function, Graph, Link, as_json
+from visionfw.graph.language.order import sort_links
 
 _FOLDABLE = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D")
-#: id of a folded link -> the convolution and the normalisation it replaces.
+#: id of a folded link -> the convolution and the normalization it replaces.
 Pairs = dict[int, tuple[Link, Link]]
 
 
-def fold_normalisation(dictionary: Mapping[str, Any], model: keras.Model) -> tuple[dict[str, Any], keras.Model]:
-    """Fold every batch normalisation that follows a convolution into that convolution.
+def fold_normalization(dictionary: Mapping[str, Any], model: keras.Model) -> tuple[dict[str, Any], keras.Model]:
+    """Fold every batch normalization that follows a convolution into that convolution.
 
     Args:
         dictionary: the model's dictionary, any spelling.
@@ -83,7 +83,7 @@ def _can_fold(convolution: Link, norm: Link) -> bool:
 
 
 def _folded_weights(convolution: keras.layers.Layer, norm: keras.layers.Layer) -> list[np.ndarray]:
-    """Return kernel and bias of the convolution with the normalisation's scale and shift worked in."""
+    """Return kernel and bias of the convolution with the normalization's scale and shift worked in."""
     kernel, *rest = convolution.get_weights()
     mean, variance = (keras.ops.convert_to_numpy(value) for value in (norm.moving_mean, norm.moving_variance))
     gamma = keras.ops.convert_to_numpy(norm.gamma) if norm.scale else np.ones_like(mean)

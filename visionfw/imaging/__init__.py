@@ -1,1 +1,1 @@
-"""Images as arrays: files, colour, resizing. No Keras, no TensorFlow."""
+"""Images as arrays: files, color, resizing. No Keras, no TensorFlow."""

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from visionfw.errors import VisionfwError, brief
-from visionfw.paths import write_whole
+from visionfw.io.paths import write_whole
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -65,8 +65,8 @@ class Header:
 
     def oddities(self) -> list[str]:
         """Return what sets the image apart from an upright RGB image of 8 bits, in words."""
-        kinds = {"L": "grey", "LA": "grey", "La": "grey", "1": "black and white", "P": "palette", "PA": "palette", "CMYK": "CMYK"}
-        kind = "grey" if self.mode.startswith(("I", "F")) else kinds.get(self.mode, "" if self.mode.startswith("RGB") else self.mode)
+        kinds = {"L": "gray", "LA": "gray", "La": "gray", "1": "black and white", "P": "palette", "PA": "palette", "CMYK": "CMYK"}
+        kind = "gray" if self.mode.startswith(("I", "F")) else kinds.get(self.mode, "" if self.mode.startswith("RGB") else self.mode)
         frames = f"{self.frames} frames, of which the first counts" if self.frames > 1 else ""
         words = [kind, "alpha" if self.alpha else "", f"{self.bits} bits" if self.bits > 8 else "", frames, "turned by EXIF" if self.turned else ""]
         return [word for word in words if word]
@@ -114,8 +114,8 @@ def read_image(path: str | Path) -> np.ndarray:
     """Read an image as RGB, its EXIF orientation applied.
 
     Args:
-        path: PNG, JPEG, BMP, TIFF or WebP of any mode; grey becomes R = G = B, transparency is dropped, of several frames the
-            first counts, 16 bits become 8 (grey ones rounded, of colours Pillow keeps the upper 8).
+        path: PNG, JPEG, BMP, TIFF or WebP of any mode; gray becomes R = G = B, transparency is dropped, of several frames the
+            first counts, 16 bits become 8 (gray ones rounded, of colors Pillow keeps the upper 8).
 
     Returns:
         (height, width, 3) uint8.
@@ -130,12 +130,12 @@ def read_image(path: str | Path) -> np.ndarray:
 def as_rgb(image: Image.Image) -> np.ndarray:
     """Return a Pillow image of any mode as (height, width, 3) uint8. Raises ValueError for floating-point and 32-bit images."""
     if image.mode.startswith(("I", "F")):
-        return np.repeat(np.round(grey_levels(image) / 257.0).astype(np.uint8)[..., None], 3, axis=2)
+        return np.repeat(np.round(gray_levels(image) / 257.0).astype(np.uint8)[..., None], 3, axis=2)
     return np.array(image.convert("RGBA").convert("RGB") if image.mode in ("P", "PA") else image.convert("RGB"))
 
 
-def grey_levels(image: Image.Image) -> np.ndarray:
-    """Return a 16-bit grey Pillow image as (height, width) uint16. Raises ValueError where its values are no 16-bit levels."""
+def gray_levels(image: Image.Image) -> np.ndarray:
+    """Return a 16-bit gray Pillow image as (height, width) uint16. Raises ValueError where its values are no 16-bit levels."""
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
         raise ValueError("its values are not levels of 8 or 16 bits")
@@ -170,7 +170,7 @@ def orientation_of(opened: Image.Image) -> int:
 
 
 def bits_of(opened: Image.Image) -> int:
-    """Return the bits of a channel in a file that is not decoded yet; Pillow's mode does not tell them for colours of 16 bits."""
+    """Return the bits of a channel in a file that is not decoded yet; Pillow's mode does not tell them for colors of 16 bits."""
     raw = str(opened.tile[0].args) if opened.tile else ""
     if opened.mode.startswith("I;16") or ";16" in raw:
         return 16
@@ -184,7 +184,7 @@ def image_size(path: str | Path) -> tuple[int, int]:
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write a uint8 RGB or grey image, whole or not at all; the suffix says the format. Raises ImageError."""
+    """Write a uint8 RGB or gray image, whole or not at all; the suffix says the format. Raises ImageError."""
     encode_whole(path, lambda kind, file: Image.fromarray(image).save(file, kind))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from visionfw.imaging.files import as_rgb, bits_of, encode_whole, frames_of, grey_levels, open_file, orientation_of
+from visionfw.imaging.files import as_rgb, bits_of, encode_whole, frames_of, gray_levels, open_file, orientation_of
 
 #: Modes that a format cannot hold, and what stands in for them there.
 _STAND_INS = {
@@ -27,9 +27,9 @@ class Picture:
     """An image with all that its file says of it.
 
     Attributes:
-        pixels: (height, width) grey or (height, width, 3) RGB, uint8 or uint16; upright.
+        pixels: (height, width) gray or (height, width, 3) RGB, uint8 or uint16; upright.
         alpha: (height, width) of the same dtype, or None.
-        mode: Pillow's mode in the file: 'RGB', 'L', 'P', 'CMYK' ...; 'I;16' for 16-bit grey.
+        mode: Pillow's mode in the file: 'RGB', 'L', 'P', 'CMYK' ...; 'I;16' for 16-bit gray.
         frames: images in the file; the pixels are the first one's.
         exif, icc: metadata, as they stand in the file but for the orientation, which has been applied; None where there are none.
     """
@@ -63,7 +63,7 @@ def read_picture(path: str | Path) -> Picture:
         if bits == 16 and opened.mode in ("RGB", "RGBA", "LA"):
             pixels, alpha = _split(_read_sixteen_bits(path, opened, orientation))
         elif opened.mode.startswith(("I", "F")):
-            pixels, alpha = grey_levels(turned), None
+            pixels, alpha = gray_levels(turned), None
         else:
             pixels, alpha = _split(_levels(turned))
         mode = "LA" if bits == 16 and pixels.ndim == 2 and alpha is not None else _mode(opened.mode, alpha is not None)
@@ -74,16 +74,16 @@ def _mode(mode: str, alpha: bool) -> str:
     """Return the mode to write: the file's own, or the nearest of those that can be written."""
     if mode.startswith("I"):
         return "I;16"
-    if alpha and mode in ("RGB", "L"):  # one colour of the file is the transparent one
+    if alpha and mode in ("RGB", "L"):  # one color of the file is the transparent one
         return f"{mode}A"
     return mode if mode in ("1", "L", "LA", "RGB", "RGBA", "P", "PA", "CMYK") else "RGB"
 
 
 def _levels(image: Image.Image) -> np.ndarray:
-    """Return uint8 levels: grey, grey + alpha, RGB or RGBA."""
+    """Return uint8 levels: gray, gray + alpha, RGB or RGBA."""
     if image.mode in ("P", "PA"):
         return np.array(image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB"))
-    if image.mode in ("RGB", "L") and "transparency" in image.info:  # one colour is the transparent one
+    if image.mode in ("RGB", "L") and "transparency" in image.info:  # one color is the transparent one
         return np.array(image.convert("RGBA" if image.mode == "RGB" else "LA"))
     if image.mode in ("L", "LA", "RGBA"):
         return np.array(image)
@@ -91,15 +91,15 @@ def _levels(image: Image.Image) -> np.ndarray:
 
 
 def _split(levels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Split (height, width, 1..4) levels into grey or RGB, and alpha."""
+    """Split (height, width, 1..4) levels into gray or RGB, and alpha."""
     if levels.ndim == 2 or levels.shape[2] == 3:
         return levels, None
-    colours, alpha = levels[..., :-1], levels[..., -1]
-    return np.ascontiguousarray(colours[..., 0] if colours.shape[2] == 1 else colours), np.ascontiguousarray(alpha)
+    colors, alpha = levels[..., :-1], levels[..., -1]
+    return np.ascontiguousarray(colors[..., 0] if colors.shape[2] == 1 else colors), np.ascontiguousarray(alpha)
 
 
 def _read_sixteen_bits(path: str | Path, opened: Image.Image, orientation: int) -> np.ndarray:
-    """Read all 16 bits of a colour image, of which Pillow keeps 8: (height, width, channels) uint16, upright."""
+    """Read all 16 bits of a color image, of which Pillow keeps 8: (height, width, channels) uint16, upright."""
     if opened.format == "PNG":
         import png
 
@@ -153,7 +153,7 @@ def _encoded(picture: Picture, kind: str, quality: int) -> bytes:
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
-    """Convert RGB, RGBA, L, LA or 16-bit grey to a file's mode."""
+    """Convert RGB, RGBA, L, LA or 16-bit gray to a file's mode."""
     if mode in ("P", "PA"):
         return image.quantize(256, method=Image.Quantize.FASTOCTREE if image.mode in ("RGBA", "LA") else Image.Quantize.MEDIANCUT)
     if mode == "1":
@@ -162,14 +162,14 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
 
 
 def _encode_sixteen_bits(levels: np.ndarray, kind: str, picture: Picture) -> bytes:
-    """Encode colours of 16 bits, which Pillow cannot write. A TIFF keeps the profile but not the EXIF data."""
+    """Encode colors of 16 bits, which Pillow cannot write. A TIFF keeps the profile but not the EXIF data."""
     file = io.BytesIO()
     height, width, channels = levels.shape
     if kind != "PNG":
         import tifffile
 
-        colours = "rgb" if channels > 2 else "minisblack"
-        tifffile.imwrite(file, levels, photometric=colours, extrasamples=["unassalpha"] if channels in (2, 4) else None, iccprofile=picture.icc)
+        colors = "rgb" if channels > 2 else "minisblack"
+        tifffile.imwrite(file, levels, photometric=colors, extrasamples=["unassalpha"] if channels in (2, 4) else None, iccprofile=picture.icc)
         return file.getvalue()
     import png
 

@@ -80,7 +80,7 @@ class SelfAttention(_Attention):
 
 @keras.saving.register_keras_serializable(package="visionfw")
 class WindowAttention(_Attention):
-    """Multi-head self-attention inside windows, shifted or not, with a learnt bias for each relative position.
+    """Multi-head self-attention inside windows, shifted or not, with a learned bias for each relative position.
 
     An image whose size is no multiple of the window is padded by zeros for the windows and cut back afterwards; padded pixels are
     masked, so they are never attended to.

@@ -1,4 +1,4 @@
-"""Keras' normalisation of batches and groups and PReLU, computed faster where TensorFlow is the backend: the same values, gradients and weights.
+"""Keras' normalization of batches and groups and PReLU, computed faster where TensorFlow is the backend: the same values, gradients and weights.
 
 They stand under Keras' own names in dictionaries. SRResNet is made of them: written as Keras writes them they take half of its step on
 a CPU.
@@ -42,7 +42,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable(package="visionfw")
 class GroupNormalization(keras.layers.GroupNormalization):
-    """keras.layers.GroupNormalization; images on TensorFlow are normalised by one factor and one offset a channel, in two passes.
+    """keras.layers.GroupNormalization; images on TensorFlow are normalized by one factor and one offset a channel, in two passes.
 
     Reference: Wu and He, Group Normalization, ECCV 2018.
     """

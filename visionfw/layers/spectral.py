@@ -1,4 +1,4 @@
-"""Convolution with spectral normalisation, which keeps a discriminator's slope in bounds."""
+"""Convolution with spectral normalization, which keeps a discriminator's slope in bounds."""
 
 from __future__ import annotations
 

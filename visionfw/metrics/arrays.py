@@ -48,7 +48,7 @@ def mae(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
 
 
 def entropy(image: np.ndarray, crop: int = 0) -> float:
-    """Return the Shannon entropy of an image's levels in bits, of 8 at most; of colour the mean over channels.
+    """Return the Shannon entropy of an image's levels in bits, of 8 at most; of color the mean over channels.
 
     Args:
         image: (height, width) or (height, width, channels), values 0..255; floats are rounded.
@@ -114,7 +114,7 @@ def ssim(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
     """Return the structural similarity, -1 to 1.
 
     11x11 Gaussian window of sigma 1.5, K = (0.01, 0.03), L = 255, population covariance, the mean over the region where the whole
-    window lies inside the image; for colour the mean over channels.
+    window lies inside the image; for color the mean over channels.
 
     Args:
         a, b: images of one shape, values 0..255, (height, width) or (height, width, channels), uint8 or float.
@@ -130,7 +130,7 @@ def ssim(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
 
 
 def ms_ssim(a: np.ndarray, b: np.ndarray, crop: int = 0) -> float:
-    """Return the structural similarity over five scales, 0 to 1; for colour the mean over channels.
+    """Return the structural similarity over five scales, 0 to 1; for color the mean over channels.
 
     Contrast and structure at every scale and luminance at the coarsest, each to the paper's power; between scales the mean of 2x2
     pixels. Arguments as `ssim`.
@@ -212,6 +212,6 @@ def _smooth_rows(image: np.ndarray) -> np.ndarray:
 
 
 def _halved(image: np.ndarray) -> np.ndarray:
-    """Return the means of 2x2 pixels; a row or column over is its own neighbour."""
+    """Return the means of 2x2 pixels; a row or column over is its own neighbor."""
     even = np.pad(image, [(0, side % 2) for side in image.shape], mode="symmetric")
     return (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4

@@ -51,20 +51,20 @@ def inception_score(classes: np.ndarray) -> float:
     return float(np.exp(divergence.mean()))
 
 
-def precision_recall(real: np.ndarray, made: np.ndarray, neighbours: int = 3) -> tuple[float, float]:
+def precision_recall(real: np.ndarray, made: np.ndarray, neighbors: int = 3) -> tuple[float, float]:
     """Return which share of made images lies among the real ones, and which share of real images among the made ones, 0 to 1.
 
-    An image lies among others where it is nearer to one of them than that one's third neighbour.
+    An image lies among others where it is nearer to one of them than that one's third neighbor.
 
     Reference: Kynkaanniemi et al., Improved Precision and Recall Metric for Assessing Generative Models, NeurIPS 2019.
     """
-    _of_two(real, made, neighbours + 1, "precision")
+    _of_two(real, made, neighbors + 1, "precision")
 
     def distances(a, b):
         return np.sqrt(np.maximum((a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T, 0))
 
     def share_inside(points, others):
-        reach = np.sort(distances(others, others), axis=1)[:, neighbours]
+        reach = np.sort(distances(others, others), axis=1)[:, neighbors]
         return float((distances(points, others) <= reach).any(axis=1).mean())
 
     real, made = real.astype(np.float64), made.astype(np.float64)

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from visionfw.errors import RequestError, VisionfwError, brief
-from visionfw.feature_weights import NETWORKS
-from visionfw.paths import user_path
+from visionfw.io.paths import user_path
+from visionfw.metrics.feature_weights import NETWORKS
 from visionfw.weights.assign import assign
 from visionfw.weights.files import read_weights
 

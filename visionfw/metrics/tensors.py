@@ -76,7 +76,7 @@ def _similarities(a, b):
 
 
 def _halved(image):
-    """Return the means of 2x2 pixels; a row or column over is its own neighbour."""
+    """Return the means of 2x2 pixels; a row or column over is its own neighbor."""
     height, width = image.shape[1:3]
     even = ops.pad(image, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]], mode="symmetric")
     return ops.average_pool(even, 2, 2, padding="valid", data_format="channels_last")

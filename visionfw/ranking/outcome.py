@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from visionfw.ranking.plan import Matrix, read_leakage
+from visionfw.ranking.grid import Grid, read_leakage
 from visionfw.ranking.statistics import Difference, differences, ranks, stability
 
 Row = dict[str, Any]
@@ -102,7 +102,7 @@ class Outcome:
         return rows
 
 
-def gather(matrix: Matrix) -> Outcome | None:
+def gather(matrix: Grid) -> Outcome | None:
     """Read the cells that are done; None where fewer than two names have all their seeds."""
     request = matrix.request
     cells = {(cell.name, cell.seed): cell for cell in matrix.cells()}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from visionfw.sampler_options import SamplerChoice
+from visionfw.samplers.options import SamplerChoice
 from visionfw.samplers.psnr_gain import PSNRGain
 from visionfw.samplers.subsets import Hardest, Headroom, Subset, Widening, lowest
 from visionfw.samplers.uniform import Uniform

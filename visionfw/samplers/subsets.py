@@ -193,7 +193,7 @@ class Headroom(_Following):
 
     Args:
         psnr: (n,) PSNR of each patch's bicubic enlargement, dB.
-        mended: (n,) squared error that one step of back-projection takes off it, squared grey levels.
+        mended: (n,) squared error that one step of back-projection takes off it, squared gray levels.
         share, until, rounds, seed: as Widening.
     """
 
@@ -210,7 +210,7 @@ class Headroom(_Following):
 
 
 def _squared_error(psnr: np.ndarray) -> np.ndarray:
-    """Return the mean squared error of a PSNR in dB, squared grey levels."""
+    """Return the mean squared error of a PSNR in dB, squared gray levels."""
     return 255.0**2 * 10.0 ** (-psnr / 10)
 
 

@@ -14,19 +14,19 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from visionfw.checkpoints import save_weights
-from visionfw.data.pipeline import Feed
-from visionfw.devices import seed_step
+from visionfw.backend.devices import seed_step
+from visionfw.data.pipeline import BatchSource
 from visionfw.errors import VisionfwError, brief
+from visionfw.gan.training import told_of, warnings_of
 from visionfw.imaging.files import write_image
-from visionfw.paths import write_whole
-from visionfw.progress import counter, span
-from visionfw.runs import Run
-from visionfw.training.continuation import Standing, save
+from visionfw.io.paths import write_whole
+from visionfw.io.progress import counter, span
+from visionfw.runs.checkpoints import save_weights
+from visionfw.runs.directory import Run
+from visionfw.runs.resume import TrainingState, save
 from visionfw.training.diagnosis import Exploded, keep_batch, where_not_finite
-from visionfw.training.gan import told_of, warnings_of
-from visionfw.training.learner import Learning, enlarger
-from visionfw.training.plan import Plan
+from visionfw.training.models import TrainingModels, upscaler
+from visionfw.training.setup import Plan
 
 _EXPLOSION = 10.0  # times the lowest loss of any round; ten times that where a round is too short to tell
 _STEPS_ENOUGH = 32
@@ -39,25 +39,25 @@ class Validation(keras.callbacks.Callback):
 
     Args:
         made: what learns; its twin is validated and kept as the best: it is given the model's weights, or their moving average where
-            the optimiser keeps one.
+            the optimizer keeps one.
         plan: the run's; validations come every `validate_steps`, which is whole rounds.
         run: where weights are kept.
         feed: where the batches come from.
         standing: where the run stands; kept up to date.
-        say: called with one line a validation.
+        log: called with one line a validation.
     """
 
     def __init__(
         self,
-        made: Learning,
+        made: TrainingModels,
         plan: Plan,
         run: Run,
-        feed: Feed,
-        standing: Standing,
-        say: Callable[[str], None],
+        feed: BatchSource,
+        standing: TrainingState,
+        log: Callable[[str], None],
     ):
         super().__init__()
-        self.made, self.trained, self.twin, self.run, self.feed, self.standing, self.say = made, made.model, made.twin, run, feed, standing, say
+        self.made, self.trained, self.twin, self.run, self.feed, self.standing, self.log = made, made.model, made.twin, run, feed, standing, log
         self.parallel = made.parallel
         self.plan, self.cases, self.steps, self.round_steps, self.validate_steps = plan, plan.cases, plan.steps, plan.round_steps, plan.validate_steps
         self.is_stopping = False
@@ -120,9 +120,9 @@ class Validation(keras.callbacks.Callback):
         than_best = "kept" if keeps_last else "best" if is_best else f"{best['val_psnr'] - logs['val_psnr']:.3f} below step {best['step']}'s"
         said = f"validation {logs['val_psnr']:.3f} dB, {logs['val_gain']:+.3f} over {self.cases[0].protocol.baseline} ({than_best})"
         learned = told_of(logs) if is_game else f"loss {logs['loss']:.4g}"
-        self.say(f"step {standing.step}/{self.steps}: {learned}, training {logs['psnr']:.2f} dB, {said}; {span(left)} left")
-        for line in warnings_of(logs, standing.rows[0]["colour_shift"], self.plan.request.adversarial) if is_game else ():
-            self.say(line)
+        self.log(f"step {standing.step}/{self.steps}: {learned}, training {logs['psnr']:.2f} dB, {said}; {span(left)} left")
+        for line in warnings_of(logs, standing.rows[0]["color_shift"], self.plan.request.adversarial) if is_game else ():
+            self.log(line)
 
     def _explain(self, step: int) -> None:
         """Stop at a step whose loss is not a number, and say all that can be found out of it."""
@@ -156,7 +156,7 @@ class Validation(keras.callbacks.Callback):
         if self.twin is not self.trained:
             self.twin.set_weights(self.trained.get_weights())
             self.model.optimizer.finalize_variable_values(self.twin.trainable_variables)  # does nothing without a moving average
-        enlarge = enlarger(self.plan, self.twin)
+        enlarge = upscaler(self.plan, self.twin)
         made = [case.finish(enlarge(case.lr)) for case in self.cases]
         if self.made.takes_both:
             self._keep_sample(self.cases[0].pictured(made[0]))
@@ -185,7 +185,7 @@ class Progress(keras.callbacks.Callback):
         self.bar.update(self.step, list((logs or {}).items()), finalize=False)
 
     @staticmethod
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         """Print a line in place of the bar, which comes back below it with the next step."""
         print(f"\r\x1b[K{line}", flush=True)
 

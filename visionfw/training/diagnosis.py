@@ -9,22 +9,22 @@ import keras
 import numpy as np
 from keras import ops
 
-from visionfw import plots
 from visionfw.data.patches import PatchSource
 from visionfw.errors import VisionfwError
 from visionfw.imaging.resize import imresize
-from visionfw.loss_terms import read_loss
-from visionfw.paths import write_whole
-from visionfw.training.learner import Learning, content_loss
-from visionfw.training.plan import Plan
-from visionfw.training.step import from_bytes
+from visionfw.io.paths import write_whole
+from visionfw.layers.uint8_images import uint8_to_float
+from visionfw.losses.terms import read_loss
+from visionfw.reports import plots
+from visionfw.training.models import TrainingModels, content_loss
+from visionfw.training.setup import Plan
 
 
 class Exploded(VisionfwError):
     """The loss is not finite any more, or many times what it was."""
 
 
-def where_not_finite(made_of: Learning, plan: Plan, lr: np.ndarray, hr: np.ndarray) -> str:
+def where_not_finite(made_of: TrainingModels, plan: Plan, lr: np.ndarray, hr: np.ndarray) -> str:
     """Say which loss term and which layer's output are not finite on a batch.
 
     Args:
@@ -34,8 +34,8 @@ def where_not_finite(made_of: Learning, plan: Plan, lr: np.ndarray, hr: np.ndarr
     """
     if made_of.takes_both:
         return "the loss is that of the noise, for which no layer can be named"
-    model, colour = made_of.model, plan.checked.definition.colour
-    image, reference = from_bytes(lr, colour), from_bytes(hr, colour)
+    model, color = made_of.model, plan.checked.definition.color
+    image, reference = uint8_to_float(lr, color), uint8_to_float(hr, color)
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     outputs = keras.Model(model.inputs, [layer.output for layer in layers])(image, training=False)
     first = next((layer.name for layer, output in zip(layers, outputs, strict=True) if not _is_finite(output)), None)

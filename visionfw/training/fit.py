@@ -13,35 +13,35 @@ from pathlib import Path
 
 import keras
 
-from visionfw import runs
-from visionfw.checkpoints import save_weights
+from visionfw.backend.devices import is_out_of_memory
 from visionfw.config import TrainRequest
-from visionfw.devices import is_out_of_memory
 from visionfw.errors import RequestError, VisionfwError, brief
-from visionfw.graph.cost import measure
-from visionfw.graph.records import as_json
-from visionfw.paths import user_path, write_json
-from visionfw.runs import Run
+from visionfw.graph.analysis.cost import measure
+from visionfw.graph.language.ir import as_json
+from visionfw.io.paths import user_path, write_json
+from visionfw.runs import directory as runs
+from visionfw.runs.checkpoints import save_weights
+from visionfw.runs.directory import Run
+from visionfw.runs.resume import TrainingState, load
 from visionfw.training.callbacks import LogProgress, Progress, Validation, stopping_at_signals
-from visionfw.training.continuation import Standing, load
 from visionfw.training.diagnosis import Exploded
-from visionfw.training.learner import Learning, as_batches, baseline, compile_for_training, feed, float32_twin, measure_patches
 from visionfw.training.memory import advice
+from visionfw.training.models import TrainingModels, as_batches, baseline, compile_for_training, feed, float32_twin, measure_patches
 from visionfw.training.pictures import illustrate, illustrate_sampler
-from visionfw.training.plan import Plan, Say, prepare
 from visionfw.training.sampling import SamplingRecord
 from visionfw.training.scores import Scoring
-from visionfw.training.trial import steps_within
+from visionfw.training.setup import Log, Plan, prepare
+from visionfw.training.timing import steps_within
 
 Shown = type[Progress] | type[LogProgress]
 
 
-def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
+def train(request: TrainRequest, log: Log = print, resume: bool = False) -> Run:
     """Train a model and keep its run.
 
     Args:
         request: the run; with `resume` as it was started.
-        say: called with each line for the user.
+        log: called with each line for the user.
         resume: go on with the run in `request.run_dir` from its last checkpoint, as if nothing had happened.
 
     Returns:
@@ -52,66 +52,68 @@ def train(request: TrainRequest, say: Say = print, resume: bool = False) -> Run:
         VisionfwError: an image could not be read, the disk refused, the loss exploded, or the run cannot be gone on with.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the run was saved first.
     """
-    say = say if runs.is_writer() else lambda line: None
+    log = log if runs.is_writer() else lambda line: None
     if request.run_dir is not None and not resume:
         runs.refuse_taken(user_path(request.run_dir))
     own = runs.find(request.run_dir) if resume else None
-    steps = None if request.minutes is None else own.read()["steps"] if own else steps_within(request, say)
-    plan = prepare(request, say, own, steps)
-    made, run, standing = _continued(plan, say) if resume else _begun(plan)
-    shown = None if say is not print else Progress if sys.stdout.isatty() else LogProgress
-    say = Progress.say if shown is Progress else say
-    say(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {plan.request.batch_size} patches into {run.folder}")
+    steps = None if request.minutes is None else own.read()["steps"] if own else steps_within(request, log)
+    plan = prepare(request, log, own, steps)
+    made, run, standing = _continued(plan, log) if resume else _begun(plan)
+    shown = None if log is not print else Progress if sys.stdout.isatty() else LogProgress
+    log = Progress.log if shown is Progress else log
+    log(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {plan.request.batch_size} patches into {run.folder}")
     run.update(state="started")
     try:
-        made, standing = _learn_to_the_end(plan, made, run, standing, say, shown)
+        made, standing = _learn_to_the_end(plan, made, run, standing, log, shown)
     except BaseException as error:
         told = VisionfwError(advice(plan)) if is_out_of_memory(error) else error
         _note_end(run, told)
         raise told from (error if told is not error else None)
     run.update(state="done", seconds=standing.seconds)
     if plan.sampler.name != "uniform":
-        illustrate_sampler(plan, run, standing, say)
+        illustrate_sampler(plan, run, standing, log)
     made.twin.load_weights(run.best)
-    illustrate(plan, run, made.twin, say)
+    illustrate(plan, run, made.twin, log)
     best = standing.best
     kept = "last" if made.keeps_last else "best"
     gain = f"{best['val_gain']:+.3f} over {plan.cases[0].protocol.baseline}"
-    say(f"{kept} validation {best['val_psnr']:.3f} dB, {gain}, at step {best['step']}; run: {run.folder}")
+    log(f"{kept} validation {best['val_psnr']:.3f} dB, {gain}, at step {best['step']}; run: {run.folder}")
     return run
 
 
-def _begun(plan: Plan) -> tuple[Learning, Run, Standing]:
+def _begun(plan: Plan) -> tuple[TrainingModels, Run, TrainingState]:
     """Make what learns, and then a run's directory."""
     made = compile_for_training(plan)
     run = _new_run(plan)
     record(plan, run)
     if plan.initial is not None:
         save_weights(made.model, run.initial)
-    return made, run, Standing()
+    return made, run, TrainingState()
 
 
-def _continued(plan: Plan, say: Say) -> tuple[Learning, Run, Standing]:
+def _continued(plan: Plan, log: Log) -> tuple[TrainingModels, Run, TrainingState]:
     """Make what learns as it was at a run's last checkpoint, or at its start where it has none."""
-    run, standing = runs.find(plan.request.run_dir), Standing()
+    run, standing = runs.find(plan.request.run_dir), TrainingState()
     _refuse_other_data(run, plan)
     made = compile_for_training(plan, 0.5 ** _rollbacks(run))
     if run.checkpoint.exists():
         standing = load(run.checkpoint, made.learner)
-    say(f"going on from step {standing.step} of {plan.steps}")
+    log(f"going on from step {standing.step} of {plan.steps}")
     return made, run if runs.is_writer() else _copied(run, plan), standing
 
 
-def _learn_to_the_end(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, shown: Shown | None) -> tuple[Learning, Standing]:
+def _learn_to_the_end(
+    plan: Plan, made: TrainingModels, run: Run, standing: TrainingState, log: Log, shown: Shown | None
+) -> tuple[TrainingModels, TrainingState]:
     """Learn, going back where the loss explodes and that is asked for; return what has learned, and where it stands."""
     while True:
         try:
-            _learn(plan, made, run, standing, say, shown)
+            _learn(plan, made, run, standing, log, shown)
             return made, standing
         except Exploded as error:
             if plan.request.on_nan != "rollback" or _rollbacks(run) >= plan.request.most_rollbacks:
                 raise
-            made, standing = _roll_back(plan, run, error, say)
+            made, standing = _roll_back(plan, run, error, log)
 
 
 def _new_run(plan: Plan) -> Run:
@@ -136,17 +138,17 @@ def _rollbacks(run: Run) -> int:
     return run.read().get("rollbacks", 0)
 
 
-def _roll_back(plan: Plan, run: Run, why: Exploded, say: Say) -> tuple[Learning, Standing]:
+def _roll_back(plan: Plan, run: Run, why: Exploded, log: Log) -> tuple[TrainingModels, TrainingState]:
     """Go back to the last checkpoint, or to the start, at half the learning rate."""
     rollbacks = _rollbacks(run) + 1
     run.update(rollbacks=rollbacks)
     made = compile_for_training(plan, 0.5**rollbacks)
-    standing = load(run.checkpoint, made.learner) if run.checkpoint.exists() else Standing()
-    say(f"{why}; back to step {standing.step}, learning rate x {0.5**rollbacks:g} (rollback {rollbacks} of {plan.request.most_rollbacks})")
+    standing = load(run.checkpoint, made.learner) if run.checkpoint.exists() else TrainingState()
+    log(f"{why}; back to step {standing.step}, learning rate x {0.5**rollbacks:g} (rollback {rollbacks} of {plan.request.most_rollbacks})")
     return made, standing
 
 
-def _learn(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, shown: Shown | None) -> None:
+def _learn(plan: Plan, made: TrainingModels, run: Run, standing: TrainingState, log: Log, shown: Shown | None) -> None:
     """Fit from where the run stands to its end: what is left of an interrupted round first, then whole rounds."""
     while standing.step < plan.steps:
         round_number, in_round = divmod(standing.step, plan.round_steps)
@@ -154,7 +156,7 @@ def _learn(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, s
         watching = [Scoring(batches, made.scores, standing, *baseline(plan))]
         if plan.sampler.name != "uniform":
             watching.append(SamplingRecord(batches, measure_patches(plan, "bicubic"), measure_patches(plan, "deviation"), plan.rounds, standing))
-        validation = Validation(made, plan, run, batches, standing, say)
+        validation = Validation(made, plan, run, batches, standing, log)
         with stopping_at_signals(validation), contextlib.closing(batches), made.parallel.active():
             made.learner.fit(
                 as_batches(batches, standing.step, made.parallel, made.takes_both),
@@ -166,7 +168,7 @@ def _learn(plan: Plan, made: Learning, run: Run, standing: Standing, say: Say, s
                 shuffle=False,
             )
         if validation.is_stopping and standing.step < plan.steps:
-            say(f"stopped at step {standing.step}; --resume --run_dir={run.folder} goes on from there")
+            log(f"stopped at step {standing.step}; --resume --run_dir={run.folder} goes on from there")
             raise KeyboardInterrupt
         if standing.step < plan.steps:
             load(run.checkpoint, made.learner)  # Keras ends a fit by putting the moving average into the weights

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from visionfw.devices import machine_bytes
-from visionfw.graph.cost import units
-from visionfw.training.plan import Plan
+from visionfw.backend.devices import machine_bytes
+from visionfw.graph.analysis.cost import units
+from visionfw.training.setup import Plan
 
 _BASE = 2**30  # bytes: the libraries, the program, the weights of most models
 _JUDGED = 3  # times that a discriminator looks at a batch

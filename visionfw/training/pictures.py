@@ -5,21 +5,21 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from visionfw import plots
-from visionfw.checkpoints import load_weights
 from visionfw.errors import RequestError, brief
 from visionfw.imaging.files import read_image
-from visionfw.runs import Run
-from visionfw.training.continuation import Standing
-from visionfw.training.learner import enlarger, feed, measure_patches
-from visionfw.training.plan import Plan, Say
+from visionfw.reports import plots
+from visionfw.runs.checkpoints import load_weights
+from visionfw.runs.directory import Run
+from visionfw.runs.resume import TrainingState
+from visionfw.training.models import feed, measure_patches, upscaler
 from visionfw.training.sampling import illustrate_sampling
+from visionfw.training.setup import Log, Plan
 
 
-def illustrate(plan: Plan, run: Run, model: keras.Model, say: Say) -> None:
+def illustrate(plan: Plan, run: Run, model: keras.Model, log: Log) -> None:
     """Draw the comparison of the first validation image, with what the model began with where that was a run, and the run's curve."""
     case = plan.cases[0]
-    enlarge = enlarger(plan, model)
+    enlarge = upscaler(plan, model)
     made = {"SR": case.finish(enlarge(case.lr))}
     if run.initial.is_file():
         kept = model.get_weights()
@@ -28,30 +28,30 @@ def illustrate(plan: Plan, run: Run, model: keras.Model, say: Say) -> None:
         model.set_weights(kept)
     found = [(name, case.pictured(image), case.figures(image)[0]) for name, image in made.items()]
     plots.draw_comparison(run.comparison, [("LR, bicubic", case.pictured(case.bicubic), case.bicubic_psnr), *found, ("HR", case.hr, None)], case.name)
-    say(f"picture: {run.comparison}")
+    log(f"picture: {run.comparison}")
     if run.samples.is_dir():
-        _draw_strip(run, say)
+        _draw_strip(run, log)
     try:
         plots.draw_curve(run.curve, run.history)
-        say(f"curve: {run.curve}")
+        log(f"curve: {run.curve}")
     except RequestError as error:
-        say(f"no curve: {brief(error)}")
+        log(f"no curve: {brief(error)}")
 
 
-def _draw_strip(run: Run, say: Say, most: int = 6) -> None:
+def _draw_strip(run: Run, log: Log, most: int = 6) -> None:
     """Draw what a diffusion model made of one image over time, at some validations evenly spread."""
     files = sorted(run.samples.glob("step-*.png"))
     chosen = [files[place] for place in sorted({round(place) for place in np.linspace(0, len(files) - 1, min(most, len(files)))})]
     pictures = np.stack([read_image(file) for file in chosen])
     plots.draw_sheet(run.strip, [("over time", pictures)], [f"step {int(file.stem.removeprefix('step-'))}" for file in chosen])
-    say(f"over time: {run.strip}")
+    log(f"over time: {run.strip}")
 
 
-def illustrate_sampler(plan: Plan, run: Run, standing: Standing, say: Say) -> None:
+def illustrate_sampler(plan: Plan, run: Run, standing: TrainingState, log: Log) -> None:
     """Draw what the sampler did over the run."""
     batches = feed(plan, plan.rounds, standing.sampler)
     try:
         illustrate_sampling(run, batches, measure_patches(plan, "bicubic"), measure_patches(plan, "deviation"), standing)
-        say(f"sampling: {run.sampling}; most and least wanted patches: {run.wanted}")
+        log(f"sampling: {run.sampling}; most and least wanted patches: {run.wanted}")
     except RequestError as error:
-        say(f"no picture of the sampling: {brief(error)}")
+        log(f"no picture of the sampling: {brief(error)}")

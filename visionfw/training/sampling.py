@@ -7,16 +7,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from visionfw import plots
-from visionfw.data.pipeline import Feed
+from visionfw.data.pipeline import BatchSource
 from visionfw.imaging.resize import imresize
-from visionfw.runs import Run
-from visionfw.training.continuation import Standing
+from visionfw.reports import plots
+from visionfw.runs.directory import Run
+from visionfw.runs.resume import TrainingState
 
 #: Edges of histograms: of bicubic PSNR in dB, and of scores by kind; what lies outside counts in the outermost bins.
 PSNR_EDGES = np.linspace(10, 60, 51)
 SCORE_EDGES = {"psnr": np.linspace(10, 60, 51), "gain": np.linspace(-10, 15, 51), "loss": np.linspace(-0.25, 0, 51)}
-FLAT = 8.0  # grey levels: a patch that deviates less counts as flat
+FLAT = 8.0  # gray levels: a patch that deviates less counts as flat
 _MOST_ROUNDS = 100
 _SHOWN = 12
 _MOST_PATCHES = 10**7  # of which the most wanted are looked for
@@ -28,12 +28,12 @@ class SamplingRecord(keras.callbacks.Callback):
     Args:
         feed: what draws.
         psnr: (n,) PSNR of every patch's bicubic enlargement, dB.
-        deviation: (n,) of its luma, grey levels.
+        deviation: (n,) of its luma, gray levels.
         rounds: of the whole run.
         standing: where the notes are kept, as `sampling`.
     """
 
-    def __init__(self, feed: Feed, psnr: np.ndarray, deviation: np.ndarray, rounds: int, standing: Standing):
+    def __init__(self, feed: BatchSource, psnr: np.ndarray, deviation: np.ndarray, rounds: int, standing: TrainingState):
         super().__init__()
         self.feed, self.psnr, self.deviation, self.standing = feed, psnr, deviation, standing
         self.every = -(-rounds // _MOST_ROUNDS)
@@ -56,7 +56,7 @@ def histogram(values: np.ndarray, edges: np.ndarray) -> list[int]:
     return np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0].tolist()
 
 
-def illustrate_sampling(run: Run, feed: Feed, psnr: np.ndarray, deviation: np.ndarray, standing: Standing) -> None:
+def illustrate_sampling(run: Run, feed: BatchSource, psnr: np.ndarray, deviation: np.ndarray, standing: TrainingState) -> None:
     """Draw what was noted (sampling.png), and the patches that the sampler wants most and least (wanted.png)."""
     if not standing.sampling:
         return

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from visionfw.data.pipeline import Feed
-from visionfw.training.continuation import Standing
+from visionfw.data.pipeline import BatchSource
+from visionfw.runs.resume import TrainingState
 
 _MOST = 1e3
 
@@ -55,7 +55,7 @@ class Scoring(keras.callbacks.Callback):
         sign: the figure's factor; -1 where a large one is bad.
     """
 
-    def __init__(self, feed: Feed, metric: PatchScores | None, standing: Standing, baseline: np.ndarray | None = None, sign: float = 1.0):
+    def __init__(self, feed: BatchSource, metric: PatchScores | None, standing: TrainingState, baseline: np.ndarray | None = None, sign: float = 1.0):
         super().__init__()
         self.feed, self.metric, self.standing, self.baseline, self.sign = feed, metric, standing, baseline, sign
 

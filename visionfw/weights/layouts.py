@@ -14,7 +14,7 @@ _NORMALISATIONS = (keras.layers.BatchNormalization, keras.layers.LayerNormalizat
 _ROLES = {"kernel": "weight", "gamma": "weight", "alpha": "weight", "bias": "bias", "beta": "bias", "moving_mean": "mean", "moving_variance": "variance"}
 
 
-TORCH_EPSILON = 1e-5  # of PyTorch's normalisations
+TORCH_EPSILON = 1e-5  # of PyTorch's normalizations
 
 
 class Misfit(Exception):
@@ -67,7 +67,7 @@ def _with_statistics(layer: keras.layers.Layer, module: Module) -> Module:
 
 
 def _with_epsilon(layer: keras.layers.Layer, module: Module) -> Module:
-    """Return a batch normalisation's module with PyTorch's epsilon in place of the layer's, by the factor that it makes."""
+    """Return a batch normalization's module with PyTorch's epsilon in place of the layer's, by the factor that it makes."""
     if not isinstance(layer, keras.layers.BatchNormalization) or not {"weight", "variance"} <= set(module):
         return module
     variance = np.asarray(module["variance"], np.float64)

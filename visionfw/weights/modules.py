@@ -67,7 +67,7 @@ def _split(key: str, cells: set[str] | tuple) -> tuple[str, str]:
 
 
 def _whole(module: Module) -> Module:
-    """Return a module with weight normalisation multiplied out: the direction's unit vectors times their lengths, by output channel."""
+    """Return a module with weight normalization multiplied out: the direction's unit vectors times their lengths, by output channel."""
     if not {"length", "direction"} <= set(module):
         return module
     direction = module["direction"].astype(np.float64)

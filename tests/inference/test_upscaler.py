@@ -1,0 +1,141 @@
+"""Whole images through a model."""
+
+import keras
+import numpy as np
+import pytest
+
+import visionfw as vf
+from visionfw.errors import RequestError, VisionfwError
+from visionfw.graph.analysis.receptive_field import receptive_field_of
+from visionfw.inference import upscaler as inference
+
+BICUBIC = {"name": "bicubic", "scale": 3, "layer": [(0, 1)], "layer_sub": "Bicubic", "layer_par": {"scale": 3}}
+
+
+def test_bicubic_as_a_model_is_bicubic(photograph):
+    made = vf.upscale(vf.build(BICUBIC), photograph[:40, :51])
+    assert np.abs(made.astype(int) - vf.imresize(photograph[:40, :51], 3)).max() <= 1
+
+
+def test_a_model_of_luma_has_chroma_beside_it(photograph):
+    made = vf.upscale(vf.build(BICUBIC | {"color": "y"}), photograph[:40, :51])
+    expected = np.clip(np.round(vf.imresize(photograph[:40, :51].astype(float), 3)), 0, 255)
+    assert np.abs(made - expected).max() <= 1
+
+
+def test_a_gray_image_stays_gray(photograph):
+    gray = photograph[:30, :31, 0]
+    made = vf.upscale(vf.build(BICUBIC), gray)
+    assert made.shape == (90, 93)
+    assert np.abs(made.astype(int) - vf.imresize(gray, 3)).max() <= 1
+
+
+@pytest.mark.parametrize("image", [np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)])
+def test_what_is_no_image_is_told(image):
+    with pytest.raises(RequestError, match="an image is"):
+        vf.upscale(vf.build(BICUBIC), image)
+
+
+def test_a_model_of_several_inputs_is_told():
+    a, b = (keras.Input((None, None, 3), name=name) for name in "ab")
+    with pytest.raises(RequestError, match="several inputs"):
+        vf.upscale(keras.Model([a, b], keras.layers.Add()([a, b])), np.zeros((4, 4, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("edsr_small", {"blocks": 2, "filters": 8}), ("srcnn", {}), ("fsrcnn", {"filters": 6, "shrunk": 4}), ("srresnet", {"blocks": 1, "filters": 8})],
+)
+@pytest.mark.parametrize("scale", [2, 3])
+def test_tiles_make_what_the_whole_image_makes(photograph, name, arguments, scale):
+    model = vf.build(vf.definition(name, scale=scale, **arguments))
+    image = photograph[:90, :101]
+    whole, tiled = (vf.upscale(model, image, tile=tile) for tile in (0, 24))
+    assert whole.shape == (90 * scale, 101 * scale, 3)
+    assert np.abs(whole.astype(int) - tiled).max() <= 1  # float32 sums in another order
+    assert (whole != tiled).mean() < 1e-4
+
+
+@pytest.mark.parametrize("shape", [(61, 74), (64, 77)])
+def test_tiles_lie_on_the_strides_of_the_whole_image(photograph, shape):
+    down = {
+        "name": "down",
+        "scale": 1,
+        "conv": [(0, "a"), ("a", "b"), ("c", "sr")],
+        "conv_par": [{"filters": 4, "strides": 2}, {"filters": 16}, {"filters": 3}],
+    }
+    model = vf.build(down | {"layer": [("b", "c")], "layer_sub": "PixelShuffle", "layer_par": {"size": 2}})
+    image = photograph[: shape[0] // 2 * 2, : shape[1] // 2 * 2]
+    whole, tiled = (vf.upscale(model, image, tile=tile) for tile in (0, 16))
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+
+
+def test_the_tile_follows_from_the_free_memory(photograph, monkeypatch):
+    model = vf.build(vf.definition("edsr_small", scale=2, blocks=1, filters=8))
+    calls = []
+    monkeypatch.setattr(inference, "free_bytes", lambda: 2_000_000)
+    original = inference.super_resolve
+    monkeypatch.setattr(inference, "super_resolve", lambda model, lr: calls.append(lr.shape) or original(model, lr))
+    vf.upscale(model, photograph[:120, :130])
+    assert len(calls) > 1
+    reach = receptive_field_of(model)
+    assert max(height * width for height, width, _ in calls) * reach.bytes_per_pixel < 1_500_000
+
+
+def test_the_self_ensemble_is_the_mean_over_turns_and_mirrorings(photograph):
+    model = vf.build(vf.definition("edsr_small", scale=2, blocks=1, filters=8))
+    model.set_weights([np.random.default_rng(0).normal(0, 0.1, weight.shape) for weight in model.get_weights()])
+    image = photograph[:20, :26]
+    made = []
+    for mirrored in (False, True):
+        for turns in range(4):
+            turned = np.rot90(image[:, ::-1] if mirrored else image, turns)
+            back = np.rot90(inference.super_resolve(model, turned / np.float32(255)), -turns)
+            made.append(back[:, ::-1] if mirrored else back)
+    expected = np.clip(np.round(np.mean(made, axis=0) * 255), 0, 255)
+    assert np.abs(vf.upscale(model, image, self_ensemble=True) - expected).max() <= 1
+
+
+def test_sixteen_bits_stay_sixteen(photograph):
+    image = photograph[:20, :21].astype(np.uint16) * 257
+    made = vf.upscale(vf.build(BICUBIC), image)
+    assert made.dtype == np.uint16
+    assert np.abs(made / 257 - np.clip(vf.imresize(image / 257, 3), 0, 255)).max() < 0.01
+
+
+def test_a_wrong_tile_is_told():
+    with pytest.raises(RequestError, match="tile must be a whole number of at least 0, not -1"):
+        vf.upscale(vf.build(BICUBIC), np.zeros((4, 4, 3), np.uint8), tile=-1)
+
+
+def test_an_image_whose_sides_the_strides_do_not_divide(photograph):
+    d = {"name": "skip", "scale": 1, "conv": [(0, "a"), ("a", "b"), ("sum", "sr")], "conv_par": [{"filters": 4}, {"filters": 16, "strides": 2}, {"filters": 3}]}
+    d |= {"layer": [("b", "c")], "layer_sub": "PixelShuffle", "layer_par": {"size": 2}, "merge": [("a", "c", "sum")]}
+    model = vf.build(d)
+    made = vf.upscale(model, photograph[:41, :43])
+    assert made.shape == (41, 43, 3)
+    expected = vf.upscale(model, np.pad(photograph[:41, :43], ((0, 1), (0, 1), (0, 0)), mode="edge"))[:41, :43]
+    np.testing.assert_array_equal(made, expected)
+    np.testing.assert_array_equal(vf.upscale(model, photograph[:41, :43], tile=16), expected)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_images_of_several_sizes_through_keras_resizing(photograph, interpolation):
+    layer = {"layer": [(0, 1)], "layer_sub": "UpSampling2D", "layer_par": {"size": 2, "interpolation": interpolation}}
+    model = vf.build({"name": "up", "scale": 2, **layer})
+    for height, width in ((9, 9), (9, 11), (12, 8)):
+        assert vf.upscale(model, photograph[:height, :width]).shape == (2 * height, 2 * width, 3)
+
+
+def test_what_is_not_finite_is_told():
+    model = vf.build({"name": "lost", "scale": 1, "conv": [(0, 1)], "conv_par": {"filters": 3}})
+    model.set_weights([np.full(weight.shape, np.nan) for weight in model.get_weights()])
+    with pytest.raises(VisionfwError, match="lost: what it makes is not finite"):
+        vf.upscale(model, np.zeros((8, 8, 3), np.uint8))
+
+
+def test_whole_numbers_of_any_kind_are_tiles(photograph):
+    model = vf.build(BICUBIC)
+    np.testing.assert_array_equal(vf.upscale(model, photograph[:20, :20], tile=np.int64(8)), vf.upscale(model, photograph[:20, :20]))
+    with pytest.raises(RequestError, match="tile must be"):
+        vf.upscale(model, photograph[:20, :20], tile=True)

@@ -1,0 +1,46 @@
+"""Rows -> files."""
+
+import csv
+import json
+
+import pytest
+
+from visionfw.errors import VisionfwError
+from visionfw.reports.tables import as_table, write_report
+
+ROWS = [
+    {"model": "EDSR", "dataset": "Set5", "scale": 4, "images": 5, "psnr": 32.09, "ssim": 0.8938, "bicubic_psnr": 28.42, "bicubic_ssim": 0.8104, "gain": 3.67}
+]
+IMAGES = [{"dataset": "Set5", "image": "baby", "psnr": float("inf"), "gain": 0.0}]
+
+
+def test_a_table_is_markdown_with_aligned_columns():
+    assert as_table(ROWS).splitlines() == [
+        "| model | dataset | scale | images |   PSNR |   SSIM | bicubic | bicubic SSIM |   gain |",
+        "|-------|---------|------:|-------:|-------:|-------:|--------:|-------------:|-------:|",
+        "| EDSR  | Set5    |     4 |      5 | 32.090 | 0.8938 |  28.420 |       0.8104 | +3.670 |",
+    ]
+
+
+def test_json_holds_protocol_rows_and_images(tmp_path):
+    write_report(tmp_path / "x.json", {"crop": 4}, ROWS, IMAGES)
+    assert json.loads((tmp_path / "x.json").read_text()) == {"protocol": {"crop": 4}, "rows": ROWS, "per_image": [IMAGES[0] | {"psnr": None}]}
+
+
+def test_csv_holds_the_rows(tmp_path):
+    write_report(tmp_path / "x.csv", {}, ROWS, IMAGES)
+    with (tmp_path / "x.csv").open() as lines:
+        assert list(csv.DictReader(lines)) == [{key: str(value) for key, value in ROWS[0].items()}]
+
+
+def test_markdown_holds_both_tables_and_the_protocol(tmp_path):
+    write_report(tmp_path / "new" / "x.md", {"channel": "Y", "crop": 4}, ROWS, IMAGES)
+    text = (tmp_path / "new" / "x.md").read_text()
+    assert "Protocol: channel Y, crop 4." in text
+    assert "| baby" in text
+
+
+def test_a_refusing_disk_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(VisionfwError, match="cannot be written"):
+        write_report(tmp_path / "file" / "x.md", {}, ROWS, IMAGES)

@@ -1,0 +1,90 @@
+"""Which filter an LR image was made with: MATLAB's bicubic, or which of the usual mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from visionfw.imaging.degradations.pipeline import degradation
+from visionfw.imaging.degradations.steps import levels
+from visionfw.imaging.resize import imresize
+
+#: Mean difference in gray levels up to which a filter is named.
+_NEAR = 3.0
+
+
+def filter_of(lr: np.ndarray, hr: np.ndarray, scale: int) -> str:
+    """Tell which filter an LR image looks made with.
+
+    Args:
+        lr: (height, width, 3) uint8.
+        hr: (height x scale, width x scale, 3) uint8.
+        scale: HR size / LR size.
+
+    Returns:
+        '' where it is MATLAB's bicubic to the bit; else the nearest filter in words with its mean difference in gray levels.
+    """
+    if np.array_equal(lr, imresize(hr, 1 / scale)):
+        return ""
+    distances = {name: float(np.abs(make(hr, scale).astype(np.float32) - lr).mean()) for name, make in _FILTERS.items()}
+    name = min(distances, key=distances.get)
+    if distances[name] > _NEAR:
+        return f"no filter that is known (nearest: {name}, {distances[name]:.2f} gray levels off)"
+    return f"{name} ({distances[name]:.2f} gray levels off)"
+
+
+def _pillow(kind: Image.Resampling) -> Callable[[np.ndarray, int], np.ndarray]:
+    return lambda hr, scale: np.asarray(Image.fromarray(hr).resize((hr.shape[1] // scale, hr.shape[0] // scale), kind))
+
+
+def _degraded(text: str) -> Callable[[np.ndarray, int], np.ndarray]:
+    return lambda hr, scale: degradation(text, scale).apply(hr)
+
+
+def _matlab_once_rounded(hr: np.ndarray, scale: int) -> np.ndarray:
+    return levels(imresize(hr.astype(np.float64), 1 / scale))
+
+
+def _point_sampled(kernel: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray, int], np.ndarray]:
+    """Return a resize whose kernel is not widened when shrinking: OpenCV's and PyTorch's default, which aliases."""
+
+    def shrink(hr: np.ndarray, scale: int) -> np.ndarray:
+        values = hr.astype(np.float64)
+        for _ in range(2):
+            size = values.shape[0]
+            center = (np.arange(size // scale) + 0.5) * scale - 0.5
+            first = np.floor(center).astype(int) - 1
+            taps = first[:, None] + np.arange(4)
+            weights = kernel(np.abs(center[:, None] - taps))
+            values = np.einsum("nt,nt...->n...", weights, values[np.clip(taps, 0, size - 1)]).swapaxes(0, 1)
+        return levels(values)
+
+    return shrink
+
+
+def _cubic_of_opencv(x: np.ndarray) -> np.ndarray:
+    a = -0.75
+    far = a * (((x - 5) * x + 8) * x - 4)
+    return np.where(x <= 1, ((a + 2) * x - (a + 3)) * x * x + 1, np.where(x < 2, far, 0.0))
+
+
+def _linear(x: np.ndarray) -> np.ndarray:
+    return np.maximum(0.0, 1.0 - x)
+
+
+_FILTERS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "MATLAB's bicubic of floats, rounded once": _matlab_once_rounded,
+    "MATLAB's bicubic, then compressed or changed": lambda hr, scale: imresize(hr, 1 / scale),
+    "Pillow's bicubic": _pillow(Image.Resampling.BICUBIC),
+    "Pillow's bilinear": _pillow(Image.Resampling.BILINEAR),
+    "Pillow's Lanczos": _pillow(Image.Resampling.LANCZOS),
+    "the mean of each square (area, box)": _degraded("area"),
+    "OpenCV's or PyTorch's bicubic without antialiasing": _point_sampled(_cubic_of_opencv),
+    "bilinear without antialiasing": _point_sampled(_linear),
+    "every scale-th pixel, the middle one": _degraded("subsample"),
+    "every scale-th pixel, the first one": lambda hr, scale: hr[::scale, ::scale],
+    "Gaussian blur of 1.6, then bicubic": _degraded("blur_bicubic"),
+    "Gaussian blur of 1.6, then every scale-th pixel (BD)": _degraded("blur_down"),
+}

@@ -1,0 +1,123 @@
+"""The order of a graph's links, and what is wrong with how its nodes hang together. No Keras here."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+from visionfw.errors import nearest
+from visionfw.graph.language.ir import Link, Node
+
+
+def node_key(node: Node) -> tuple:
+    """Order nodes: numbers by value, then names by alphabet."""
+    return (0, node, "") if isinstance(node, int) else (1, 0, node)
+
+
+def sort_links(links: Sequence[Link], inputs: Sequence[Node]) -> tuple[Link, ...]:
+    """Return the links in graph order: sources before uses, and among the ready ones the lowest target first.
+
+    The order depends on the graph alone, never on the order of the dictionary. Links on a cycle, or behind a node that nothing
+    produces, are left out (`find_problems` names them).
+    """
+    waiting = {id(link): len(set(link.sources) - set(inputs)) for link in links}
+    uses: dict[Node, list[Link]] = {}
+    for link in links:
+        for source in set(link.sources) - set(inputs):
+            uses.setdefault(source, []).append(link)
+    ready = [(node_key(link.target), number, link) for number, link in enumerate(links) if waiting[id(link)] == 0]
+    heapq.heapify(ready)
+    ordered, number = [], len(links)
+    while ready:
+        link = heapq.heappop(ready)[2]
+        ordered.append(link)
+        for user in uses.pop(link.target, []):
+            waiting[id(user)] -= 1
+            if waiting[id(user)] == 0:
+                number += 1
+                heapq.heappush(ready, (node_key(user.target), number, user))
+    return tuple(ordered)
+
+
+def unconsumed(links: Sequence[Link]) -> list[Node]:
+    """Return the nodes that are made and that nothing reads, in node order."""
+    read = {source for link in links for source in link.sources}
+    return sorted({link.target for link in links} - read, key=node_key)
+
+
+def find_problems(links: Sequence[Link], inputs: Sequence[Node], outputs: Sequence[Node]) -> list[str]:
+    """Say what is wrong with the nodes: none or two producers, never consumed, a cycle, numbers and names that look alike."""
+    producers: dict[Node, list[Link]] = {}
+    for link in links:
+        producers.setdefault(link.target, []).append(link)
+    problems = _same_text({*producers, *inputs, *(source for link in links for source in link.sources)})
+    problems += _wrong_producers(producers, inputs)
+    problems += _without_producer(links, producers, inputs)
+    problems += [f"outputs: node {_said(node)} is not made by any link" for node in outputs if node not in producers and node not in inputs]
+    problems += _never_consumed(links, producers, inputs, outputs)
+    problems += _cycles(links, inputs)
+    return problems or _no_output(links, outputs)
+
+
+def _said(node: Node) -> str:
+    return repr(node)
+
+
+def _same_text(nodes: set[Node]) -> list[str]:
+    numbers = {str(node) for node in nodes if isinstance(node, int)}
+    return [f"node {node} and node {node!r} are two nodes; use one spelling" for node in sorted(n for n in nodes if isinstance(n, str) and n in numbers)]
+
+
+def _wrong_producers(producers: dict[Node, list[Link]], inputs: Sequence[Node]) -> list[str]:
+    problems = []
+    for node, made_by in producers.items():
+        where = " and ".join(link.where for link in made_by)
+        if node in inputs:
+            problems.append(f"node {_said(node)} is an input, but {where} makes it; give the link another target")
+        elif len(made_by) > 1:
+            problems.append(f"node {_said(node)} has {len(made_by)} producers: {where}; a node has one")
+    return problems
+
+
+def _without_producer(links: Sequence[Link], producers: dict[Node, list[Link]], inputs: Sequence[Node]) -> list[str]:
+    problems = []
+    known = [*producers, *inputs]
+    missing = {source: link for link in reversed(links) for source in link.sources if source not in producers and source not in inputs}
+    for node, link in sorted(missing.items(), key=lambda item: node_key(item[0])):
+        near = nearest(node, [other for other in known if isinstance(other, str)]) if isinstance(node, str) else None
+        hint = f"; did you mean {near!r}?" if near else ""
+        problems.append(f"{link.where}: no link makes node {_said(node)}{hint}")
+    return problems
+
+
+def _never_consumed(links: Sequence[Link], producers: dict[Node, list[Link]], inputs: Sequence[Node], outputs: Sequence[Node]) -> list[str]:
+    read = {source for link in links for source in link.sources}
+    problems = [f"input node {_said(node)} is never consumed" for node in inputs if node not in read and node not in outputs]
+    loose = [node for node in unconsumed(links) if node not in outputs]
+    if outputs:
+        problems += [f"{producers[node][0].where}: node {_said(node)} is never consumed and is no output" for node in loose]
+    elif len(loose) > 1:
+        listed = ", ".join(_said(node) for node in loose)
+        problems.append(f"nodes {listed} are never consumed, so the output is not clear; name it with 'outputs'")
+    return problems
+
+
+def _no_output(links: Sequence[Link], outputs: Sequence[Node]) -> list[str]:
+    return [] if outputs or unconsumed(links) else ["every node is consumed, so none is the output; name it with 'outputs'"]
+
+
+def _cycles(links: Sequence[Link], inputs: Sequence[Node]) -> list[str]:
+    sorted_links = {id(link) for link in sort_links(links, inputs)}
+    stuck = {link.target: link for link in links if id(link) not in sorted_links}
+    if not stuck:
+        return []
+    node, seen = next(iter(stuck)), []
+    while node not in seen:
+        seen.append(node)
+        node = next((source for source in stuck[node].sources if source in stuck), None)
+        if node is None:
+            return []
+    loop = [*seen[seen.index(node) :], node]
+    path = " -> ".join(str(step) for step in reversed(loop))
+    where = ", ".join(stuck[step].where for step in reversed(loop[:-1]))
+    return [f"the links form a cycle {path}: {where}"]

@@ -1,0 +1,190 @@
+"""The matrix of a ranking on disk: which cells there are, and how far each has come.
+
+A cell's state is what lies in its folder, so that nothing has to be kept in step: a result (done), a reason (failed), a lock that a
+process holds (running), none of these (to do). The system lifts a lock when its process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from visionfw.config import RankRequest, TrainRequest
+from visionfw.data.datasets import data_root
+from visionfw.errors import RequestError, VisionfwError
+from visionfw.io.paths import read_json, user_path, write_json, write_whole
+from visionfw.metrics.feature_weights import read_feature_weights
+from visionfw.runs import directory as runs
+
+STATES = ("done", "running", "failed", "to do")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training and its tests.
+
+    Attributes:
+        name: of the training set, model or sampler.
+        seed: of the training.
+        folder: where all of it lies.
+    """
+
+    name: str
+    seed: int
+    folder: Path
+
+    @property
+    def result(self) -> Path:
+        """The file of figures of a cell that is done."""
+        return self.folder / "result.json"
+
+    @property
+    def reason(self) -> Path:
+        """The file that says why a cell failed."""
+        return self.folder / "failed.json"
+
+    @property
+    def run(self) -> Path:
+        """The run directory of its training."""
+        return self.folder / "run"
+
+    @property
+    def log(self) -> Path:
+        """What its process said."""
+        return self.folder / "log.txt"
+
+    @property
+    def title(self) -> str:
+        """What it is called in lines."""
+        return f"{self.name}, seed {self.seed}"
+
+    def state(self) -> str:
+        """Return how far it has come: one of STATES."""
+        if self._is_whole():
+            return "done"
+        if self._is_locked():
+            return "running"
+        return "failed" if self.reason.is_file() else "to do"
+
+    def read(self) -> dict[str, Any]:
+        """Return its figures. Raises VisionfwError where they are damaged."""
+        return read_json(self.result)
+
+    def why(self) -> str:
+        """Return why it failed."""
+        return read_json(self.reason).get("reason", "")
+
+    def _is_whole(self) -> bool:
+        try:
+            return "per_image" in self.read()
+        except VisionfwError:
+            return False
+
+    def _is_locked(self) -> bool:
+        try:
+            with (self.folder / "lock").open("r+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Hold the cell for the length of a `with` block; yields False where another process holds it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A ranking's cells, and the request that they are of."""
+
+    request: RankRequest
+    folder: Path
+
+    def cells(self) -> list[Job]:
+        """Return every cell, seed by seed, so that a matrix that is stopped early has whole rows."""
+        folders = {name: self.folder / "cells" / f"{place}-{safe(name)}" for place, name in enumerate(self.request.names, 1)}
+        return [Job(name, seed, Path(f"{folders[name]}-seed{seed}")) for seed in self.request.seeds for name in self.request.names]
+
+    def cell(self, name: str, seed: int) -> Job:
+        """Return one cell."""
+        return next(cell for cell in self.cells() if (cell.name, cell.seed) == (name, seed))
+
+
+def safe(name: str) -> str:
+    """Return a name as a part of a folder's."""
+    return re.sub(r"[^A-Za-z0-9.]+", "_", name).strip("_.")[:80]
+
+
+def refuse_taken(out: str) -> None:
+    """Raise RequestError where a folder holds a ranking, or anything else, already."""
+    folder = user_path(out)
+    if (folder / "plan.json").exists():
+        raise RequestError(f"--out={out}: holds a ranking already; --resume goes on with it")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RequestError(f"--out={out}: exists and is not empty; name another folder")
+
+
+def begin(request: RankRequest, leakage: Sequence[Mapping[str, Any]] = ()) -> Grid:
+    """Write a new matrix, its plan last, with what training and test sets have in common. Raises RequestError where its folder is taken."""
+    refuse_taken(request.out)
+    folder = user_path(request.out).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "leakage.json", (json.dumps(list(leakage), indent=2) + "\n").encode())
+    request = replace(request, train=_anywhere(request.train), models=tuple(_model_anywhere(name) for name in request.models))
+    write_json(folder / "plan.json", request.record() | {"backend": _backend()})
+    return Grid(request, folder)
+
+
+def _anywhere(train: TrainRequest) -> TrainRequest:
+    """Return a training whose paths mean the same from every folder."""
+    cache = None if train.cache_dir is None else str(user_path(train.cache_dir).resolve())
+    begun = None if train.init_from is None else str(runs.find(train.init_from).folder.resolve())
+    files = ",".join(f"{network}={user_path(file).resolve()}" for network, file in read_feature_weights(train.feature_weights).items())
+    own = {"model": _model_anywhere(train.model), "discriminator": _model_anywhere(train.discriminator), "init_from": begun, "feature_weights": files}
+    return replace(train, data_root=str(data_root(train.data_root).resolve()), cache_dir=cache, **own)
+
+
+def _model_anywhere(name: str) -> str:
+    return str(user_path(name).resolve()) if name.endswith((".py", ".json")) else name
+
+
+def _backend() -> str:
+    return os.environ.get("KERAS_BACKEND", "tensorflow")
+
+
+def open_grid(out: str, **how: Any) -> Grid:
+    """Open a matrix that was begun; `how` is what may differ from then: engine, jobs, cpus, gpus.
+
+    Raises:
+        RequestError: there is none, or it was begun on another backend.
+    """
+    folder = user_path(out).resolve()
+    if not (folder / "plan.json").is_file():
+        raise RequestError(f"--resume: there is no ranking in {folder}")
+    recorded = read_json(folder / "plan.json")
+    backend = recorded.pop("backend", _backend())
+    if backend != _backend():
+        raise RequestError(f"--resume: the ranking in {folder} was begun with KERAS_BACKEND={backend}, not {_backend()}")
+    return Grid(RankRequest.of_record(recorded, out=str(folder), **how), folder)
+
+
+def read_leakage(folder: Path) -> list[dict[str, Any]]:
+    """Return what training and test sets have in common, as it was found before the first step."""
+    return json.loads((folder / "leakage.json").read_text(encoding="utf-8"))

@@ -1,0 +1,251 @@
+"""A ranking from a checked request to its tables and page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from visionfw.backend.start import start_backend
+from visionfw.config import RankRequest, TrainRequest
+from visionfw.data.audit.leakage import leaks
+from visionfw.data.augment import augmentation
+from visionfw.data.datasets import ImageSet, find_sets
+from visionfw.data.patch_statistics import enlargement_psnr
+from visionfw.errors import RequestError, VisionfwError, some
+from visionfw.graph.language import loader as models
+from visionfw.imaging.degradations.pipeline import degradation
+from visionfw.imaging.files import ImageError, image_size
+from visionfw.io.paths import write_json
+from visionfw.io.progress import counter, span
+from visionfw.ranking import executor as engine
+from visionfw.ranking.grid import Grid, begin, open_grid, read_leakage, refuse_taken
+from visionfw.ranking.outcome import MARK, Outcome, gather
+from visionfw.reports import plots
+from visionfw.reports import tables as reports
+from visionfw.reports.html.ranking import RankingPage, Sample
+from visionfw.runs.directory import Run
+
+Log = Callable[[str], None]
+_PSNR_RANGE = (10.0, 60.0)  # dB, of histograms
+_LEAST_SIDE = 11  # pixels: SSIM's window
+_SHOWN = 16  # patches of a training set on the page
+
+
+def start(request: RankRequest, dry_run: bool, log: Log) -> None:
+    """Check everything, look for leakage, do all cells, write the tables; with `dry_run` stop before anything is written.
+
+    Raises:
+        RequestError: a name, a combination, or a folder is wrong; nothing was written.
+        VisionfwError: some cells failed (after all others were done), or an image could not be read.
+    """
+    if not dry_run:
+        refuse_taken(request.out)
+    engine.refuse_missing(request.engine)
+    sets = look_ahead(request)
+    request = replace(request, train=prepared(request, log))
+    found = find_leakage(request, sets, log)
+    if dry_run:
+        _tell_plan(request, log)
+    else:
+        _work(begin(request, found), log)
+
+
+def go_on(out: str, how: Mapping[str, Any], log: Log) -> None:
+    """Go on with a matrix: what is done stays, what failed is tried again. Raises as `start`."""
+    matrix = open_grid(out, **how)
+    counts: dict[str, int] = {}
+    for cell in matrix.cells():
+        counts[cell.state()] = counts.get(cell.state(), 0) + 1
+    log(f"{matrix.folder}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
+    _work(matrix, log)
+
+
+def _work(matrix: Grid, log: Log) -> None:
+    engine.work(matrix, log)
+    outcome = gather(matrix)
+    if outcome:
+        log(write(matrix, outcome))
+    states = [(cell, cell.state()) for cell in matrix.cells()]
+    left = [f"{cell.title} ({cell.why() if state == 'failed' else state})" for cell, state in states if state != "done"]
+    if left:
+        raise VisionfwError(f"{len(left)} of {len(states)} runs are not done: {some(left)}; --resume tries them again")
+
+
+def look_ahead(request: RankRequest) -> dict[str, list[ImageSet]]:
+    """Refuse what can be refused before anything starts; return every training set's image sets. All problems are told together."""
+    problems, sets = [], {}
+
+    def tried(do: Callable[[], Any]) -> Any:
+        try:
+            return do()
+        except RequestError as error:
+            problems.extend(str(error).splitlines())
+            return None
+
+    train = request.train
+    how = tried(lambda: degradation(train.degradation, train.scale, train.degradation_seed))
+    tried(lambda: augmentation(train.augment))
+    for name in request.train_sets:
+        sets[name] = tried(lambda name=name: find_sets(name.replace("+", ","), train.data_root, train.scale)) or []
+    tests = tried(lambda: find_sets(request.test_sets, train.data_root, train.scale)) or []
+    for images in (*tests, *(tried(lambda: find_sets(train.val_data, train.data_root, train.scale)) or [])):
+        tried(lambda images=images: images.given(how) if how else None)
+    places = [{path.resolve() for path in images.hr} for images in tests]
+    problems += [f"--test_sets: {images.name!r} is named twice" for number, images in enumerate(tests) if places[number] in places[:number]]
+    problems += [f"{path}: {why}" for images in tests for path, why in _unfit(images, train.scale)]
+    for name in request.names:
+        problems += [f"--{request.ranked}: {name!r} is a column's own name in the tables"] if name in ("best", "min diff", "test set") else []
+        cell = tried(lambda name=name: request.of(name, request.seeds[0]))
+        if cell:
+            tried(lambda cell=cell: models.load(cell.model, dict(cell.model_args), cell.scale))
+    if problems:
+        raise RequestError("\n".join(dict.fromkeys(problems)))
+    return sets
+
+
+def _unfit(images: ImageSet, scale: int) -> Iterator[tuple[Path, str]]:
+    """Yield the test images that cannot be measured, and why."""
+    for path in images.hr:
+        try:
+            height, width = image_size(path)
+        except ImageError as error:
+            yield path, error.reason
+            continue
+        if min(height, width) // scale * scale - 2 * scale < _LEAST_SIDE:
+            yield path, f"{width} x {height} pixels are too few to be measured at x{scale}"
+
+
+def prepared(request: RankRequest, log: Log) -> TrainRequest:
+    """Prepare the training of every name, which refuses what is wrong with it, and equalize.
+
+    Returns:
+        The training that all have in common, with the limits that give every training set as much as the smallest has.
+    """
+    start_backend(request.train.devices)
+    from visionfw.training.setup import prepare
+
+    counts = {}
+    for name in request.names:
+        plan = prepare(request.of(name, request.seeds[0]), lambda line: None)
+        counts[name] = len(plan.source) if request.equalize == "patches" else len(set(plan.source.store.paths))
+    if request.equalize == "none" or request.ranked != "train_sets":
+        return request.train
+    least = min(counts.values())
+    log(f"every training set gives {least} {request.equalize} ({', '.join(f'{name} has {count}' for name, count in counts.items())})")
+    return replace(request.train, **{f"most_{request.equalize}": least})
+
+
+def find_leakage(request: RankRequest, sets: Mapping[str, Sequence[ImageSet]], log: Log) -> list[dict[str, Any]]:
+    """Find, and name, the training images that are in a test set; return a row for every training set and test set that share some."""
+    found = []
+    tests = find_sets(request.test_sets, request.train.data_root, request.train.scale)
+    for name, train in sets.items():
+        for test in tests:
+            shared = leaks(train, test, counter(f"looking for images of {test.name} in {name}"))
+            if not shared:
+                continue
+            names = request.names if request.ranked != "train_sets" else (name,)
+            rows = [{"train": str(leak.train), "test": str(leak.test), "how": leak.how} for leak in shared]
+            found += [{"name": one, "dataset": test.name, "train_set": name, "leaks": rows} for one in names]
+            shown = some([f"{leak.train.name} of {leak.test.name}: {leak.how}" for leak in shared])
+            log(f"LEAKAGE: {len(shared)} images of {name} are in {test.name} ({shown}); its figures are marked {MARK}")
+    return found
+
+
+def _tell_plan(request: RankRequest, log: Log) -> None:
+    """Say which runs there would be, and how long a few steps of the first promise that they take."""
+    for seed in request.seeds:
+        for name in request.names:
+            log(f"{name}, seed {seed}")
+    from visionfw.training.timing import expected_seconds
+
+    seconds = sum(expected_seconds(request.of(name, request.seeds[0])) for name in request.names) * len(request.seeds)
+    at_a_time = request.jobs if request.engine == "local" else 1
+    said = f"{len(request.names) * len(request.seeds)} runs, about {span(seconds)} of training steps one after the other, and the tests"
+    log(said + (f"; {at_a_time} at a time" if at_a_time > 1 else ""))
+
+
+def write(matrix: Grid, outcome: Outcome) -> str:
+    """Write ranking.json, .csv, .md and .html; return the table and what it says."""
+    folder = matrix.folder
+    lines = [reports.as_table(outcome.table()), *_notes(matrix, outcome), "", reports.as_table(outcome.standings()), "", *_said(outcome)]
+    if matrix.request.ranked == "models":
+        lines += ["", reports.as_table(list(outcome.costs))]
+    said = "\n".join(lines)
+    findings = {dataset: [{**vars(one), "real": one.is_real} for one in outcome.findings(dataset)] for dataset in (*outcome.datasets, "all")}
+    whole = {"request": matrix.request.record(), "protocol": dict(outcome.protocol), "table": outcome.table(), "standings": outcome.standings()}
+    whole |= {"differences": findings, "stability": {dataset: outcome.stability(dataset) for dataset in (*outcome.datasets, "all")}}
+    whole |= {"costs": list(outcome.costs), "leakage": read_leakage(folder), "missing": list(outcome.missing), "rows": outcome.long_rows()}
+    write_json(folder / "ranking.json", whole)
+    reports.write_text(folder / "ranking.csv", reports.as_csv(outcome.long_rows()))
+    reports.write_text(folder / "ranking.md", said + "\n")
+    reports.write_text(folder / "ranking.html", RankingPage(**_page(matrix, outcome)).html())
+    return f"{said}\nwritten: {folder / 'ranking.html'}, .md, .csv, .json"
+
+
+def _notes(matrix: Grid, outcome: Outcome) -> list[str]:
+    """Return the lines under the table: what marks mean, what is missing."""
+    notes = [f"Gain over bicubic in dB, mean and deviation over seeds {', '.join(map(str, outcome.seeds))}; min diff: the best's lead over the second."]
+    if read_leakage(matrix.folder):
+        notes.append(f"{MARK}: training images are in this test set (leakage.json names them).")
+    return notes + [f"missing: {line}" for line in outcome.missing]
+
+
+def _said(outcome: Outcome) -> list[str]:
+    """Return the findings in words, test set by test set."""
+    lines = []
+    for dataset in (*outcome.datasets, "all"):
+        alike = f" (seeds rank alike: Kendall's tau {outcome.stability(dataset):+.2f})" if len(outcome.seeds) > 1 else ""
+        lines.append(f"{dataset}{alike}:")
+        lines += [f"- {one.sentence()}" for one in outcome.findings(dataset)]
+    return lines
+
+
+def _page(matrix: Grid, outcome: Outcome) -> dict[str, Any]:
+    """Return what the page shows."""
+    request, every = matrix.request, (*outcome.datasets, "all")
+    what = {"train_sets": "training sets", "models": "models", "samplers": "samplers"}[request.ranked]
+    about = {"model": request.models[0] if len(request.models) == 1 else request.train.model, "scale": f"x{request.train.scale}"}
+    about |= {"steps": matrix.cell(outcome.names[0], outcome.seeds[0]).read()["steps"], "seeds": ", ".join(map(str, outcome.seeds))}
+    about = {key: value for key, value in about.items() if key != "model" or request.ranked != "models"}
+    gains = {dataset: (outcome.overall() if dataset == "all" else outcome.means(dataset)).mean(axis=1) for dataset in every}
+    intervals = {
+        dataset: [(one.better, one.worse, one.gain, one.low, one.high, one.is_real, one.sentence()) for one in outcome.findings(dataset)] for dataset in every
+    }
+    histories = {name: [plots.read_history(Run(matrix.cell(name, seed).run).history) for seed in outcome.seeds] for name in outcome.names}
+    curves = {name: [([row["step"] for row in rows], [row["val_gain"] for row in rows]) for rows in found] for name, found in histories.items()}
+    return {
+        "title": f"Ranking of {what}",
+        "about": about,
+        "names": outcome.names,
+        "gains": gains,
+        "table": outcome.table(),
+        "standings": outcome.standings(),
+        "intervals": intervals,
+        "notes": _notes(matrix, outcome),
+        "curves": curves,
+        "samples": [sample_of(request, name) for name in outcome.names] if request.ranked == "train_sets" else [],
+        "costs": outcome.costs,
+        "protocol": outcome.protocol,
+    }
+
+
+def sample_of(request: RankRequest, name: str) -> Sample:
+    """Return some patches of a training set, and how hard bicubic finds all of them."""
+    train = request.of(name, request.seeds[0])
+    from visionfw.training.setup import prepare
+
+    source = prepare(train, lambda line: None).source
+    psnr = enlargement_psnr(source)
+    counts, edges = np.histogram(np.clip(psnr, *_PSNR_RANGE), bins=40, range=_PSNR_RANGE)
+    ids = np.sort(np.random.default_rng(0).choice(len(source), min(_SHOWN, len(source)), replace=False))
+    facts = {
+        "images": len(set(source.store.paths)),
+        "patches": len(source),
+        "bicubic PSNR": f"{psnr.mean():.2f} dB on average, {np.median(psnr):.2f} dB at the middle",
+    }
+    return Sample(name, source.read(ids)[1], edges, counts, facts)

@@ -1,0 +1,103 @@
+"""Rows of plain values -> Markdown, CSV, JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from visionfw.errors import VisionfwError
+from visionfw.io.paths import write_whole
+
+Row = Mapping[str, Any]
+_DIGITS = {"megapixels": 1, "psnr": 3, "bicubic_psnr": 3, "gain": 3, "consistency": 3, "mse": 2, "mae": 3, "fid": 2, "kid": 5, "entropy": 3, "mean rank": 2}
+TITLES = {
+    **{"psnr": "PSNR", "ssim": "SSIM", "bicubic_psnr": "bicubic", "bicubic_ssim": "bicubic SSIM", "ms_ssim": "MS-SSIM"},
+    **{name: name.upper() for name in ("mse", "mae", "vif", "lpips", "fid", "kid")},
+}
+
+
+def as_table(rows: Sequence[Row]) -> str:
+    """Return rows as a Markdown table with aligned columns."""
+    if not rows:
+        return ""
+    keys = list(rows[0])
+    cells = [[TITLES.get(key, key) for key in keys], *[[cell(key, row[key]) for key in keys] for row in rows]]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(keys))]
+    right = [isinstance(rows[0][key], int | float) for key in keys]
+    lines = [_line(line, widths, right) for line in cells]
+    rule = "|" + "|".join(("-" * (width + 1) + ":") if is_right else "-" * (width + 2) for width, is_right in zip(widths, right, strict=True)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def cell(key: str, value: Any) -> str:
+    """Return a value as tables show it."""
+    if isinstance(value, float):
+        sign = "+" if key == "gain" else ""
+        digits = 2 if key.startswith("rank on") else _DIGITS.get(key, 4)
+        return f"{value:{sign}.{digits}f}"
+    return str(value)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    padded = [cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in zip(cells, widths, right, strict=True)]
+    return "| " + " | ".join(padded) + " |"
+
+
+def write_report(path: Path, protocol: Row, rows: Sequence[Row], per_image: Sequence[Row]) -> None:
+    """Write a benchmark as .json, .csv (the rows) or .md (rows and images). Raises VisionfwError where the disk refuses."""
+    if path.suffix.lower() == ".json":
+        text = as_json(protocol, rows, per_image)
+    elif path.suffix.lower() == ".csv":
+        text = as_csv(rows)
+    else:
+        said = ", ".join(f"{key} {value}" for key, value in protocol.items())
+        text = f"{as_table(rows)}\n\nProtocol: {said}.\n\n{as_table(per_image)}\n"
+    write_text(path, text)
+
+
+def as_json(protocol: Row, rows: Sequence[Row], per_image: Sequence[Row]) -> str:
+    """Return a benchmark as JSON; what is infinite becomes null."""
+    return json.dumps(_finite({"protocol": dict(protocol), "rows": list(rows), "per_image": list(per_image)}), indent=2) + "\n"
+
+
+def write_rows(path: Path, about: Row, sets: Sequence[Row], findings: Sequence[Row]) -> None:
+    """Write a survey of data sets as .json, .csv (the findings) or .md. Raises VisionfwError where the disk refuses."""
+    if path.suffix.lower() == ".json":
+        text = json.dumps({"request": dict(about), "sets": list(sets), "findings": list(findings)}, indent=2) + "\n"
+    elif path.suffix.lower() == ".csv":
+        text = as_csv(findings)
+    else:
+        text = f"{as_table(sets)}\n\n{as_table(findings)}\n"
+    write_text(path, text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all. Raises VisionfwError where the disk refuses."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise VisionfwError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return rows of equal keys as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _finite(value: Any) -> Any:
+    """Replace infinities, which JSON does not have, by null."""
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,136 @@
+"""Weights and models <-> files and run directories."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+
+from visionfw.runs import directory as runs
+from visionfw import registry
+from visionfw.backend.devices import choose_precision
+from visionfw.errors import RequestError, VisionfwError, brief
+from visionfw.graph.build import compile_model
+from visionfw.graph.checking.check import examine
+from visionfw.io.paths import user_path
+from visionfw.weights.assign import assign
+from visionfw.weights.files import read_weights
+
+SUFFIXES = (".weights.h5", ".keras")
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write a model's weights whole or not at all. Raises VisionfwError where the disk refuses."""
+    aside = path.with_name("partial-" + path.name)
+    try:
+        model.save_weights(aside)
+        os.replace(aside, path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise VisionfwError(f"{path}: cannot be written: {brief(error)}") from error
+
+
+def load_weights(model: keras.Model, file: str | Path, names: Mapping[str, str] | None = None) -> list[str]:
+    """Load weights into a model: its own, or another program's, whose layouts are converted.
+
+    Args:
+        model: what `vf.build` returned.
+        file: .weights.h5 or .keras of a model with the same layer names; or a PyTorch state_dict (.pth, .pt, .ckpt), .safetensors,
+            MATLAB (.mat), HDF5 (.h5, .hdf5) or NumPy (.npz) file. Nothing that is pickled in a file runs.
+        names: for other programs' files: our layer's name -> the prefix of their keys, {"block_body-3-conv_q": "body.3.conv2"}; a '*'
+            stands for the same text in both, {"block_body-*-conv_q": "body.*.conv2"}. Without it weights are taken by order.
+
+    Returns:
+        Remarks: what of the file was not used, an order that had to be guessed.
+
+    Raises:
+        RequestError: the file is missing, of another kind, holds code, or does not fit the model, which is then left as it was.
+        VisionfwError: the file cannot be read.
+    """
+    path = user_path(file)
+    if not path.is_file():
+        raise RequestError(f"weights: {path} is a folder; name the file in it" if path.is_dir() else f"weights: no file {path}")
+    if names is None and path.name.endswith(SUFFIXES):
+        _load_own(model, path)
+        return []
+    return assign(model, read_weights(path), names)
+
+
+def _load_own(model: keras.Model, path: Path) -> None:
+    """Load what visionfw or Keras saved of a model with the same layer names."""
+    before = model.get_weights()
+    try:
+        with warnings.catch_warnings(record=True) as skipped:
+            warnings.simplefilter("always")
+            model.load_weights(path)
+        for warning in skipped:  # Keras warns, and goes on, where a part of the file does not fit
+            raise warning.message
+    except (ValueError, OSError, KeyError, UserWarning) as error:
+        model.set_weights(before)
+        raise RequestError(f"weights {path}: do not fit {model.name}: {_misfit(error)}") from error
+
+
+def _misfit(error: BaseException) -> str:
+    """Say briefly which layer does not fit, out of Keras' long account of it."""
+    layer = re.search(r"object <\S+ name=([^,]+)", str(error))
+    shapes = re.search(r"variable\.shape=(\([^)]*\)), Received: value\.shape=(\([^)]*\))", str(error))
+    if shapes:
+        return f"{layer.group(1) if layer else 'a layer'} has a weight of shape {shapes.group(1)}, the file {shapes.group(2)}"
+    return f"the file has no weights for {layer.group(1)}" if layer else brief(error)
+
+
+def load(source: str | Path) -> keras.Model:
+    """Load a model from a run directory or a .keras file.
+
+    A run gives the weights of its best validation, in float32.
+
+    Raises:
+        RequestError: there is no such run or file.
+        VisionfwError: it cannot be read.
+    """
+    path = user_path(source)
+    if path.suffix == ".keras":
+        return _load_keras(path)
+    return load_run(runs.find(path))
+
+
+@contextmanager
+def precision(asked: str) -> Iterator[str]:
+    """Build under a precision by name (config.PRECISIONS) inside a `with` block; yields the dtype policy's name."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(choose_precision(asked))
+    try:
+        yield keras.config.dtype_policy().name
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def load_run(run: runs.Run) -> keras.Model:
+    """Load a run's best model. Runs no code: a model of Python functions was stored compiled."""
+    if not run.best.is_file():
+        last = f"; its last weights are in {run.last}" if run.last.is_file() else ""
+        raise VisionfwError(f"run {run.folder}: was never validated, so it has no best weights{last}")
+    if run.architecture.exists():
+        model = keras.models.model_from_json(run.architecture.read_text(encoding="utf-8"), custom_objects=_registered())
+    else:
+        model = compile_model(examine(run.read_model()))
+    load_weights(model, run.best)
+    return model
+
+
+def _load_keras(path: Path) -> keras.Model:
+    if not path.is_file():
+        raise RequestError(f"no file {path}")
+    try:
+        return keras.saving.load_model(path, custom_objects=_registered(), compile=False)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise VisionfwError(f"{path}: cannot be loaded: {brief(error)}") from error
+
+
+def _registered() -> dict[str, type]:
+    return {name: registry.layers.get(name) for name in registry.layers}
