@@ -1,105 +1,327 @@
-"""One strict kind of table, name -> object. Nothing is overwritten, nothing registers itself by being found."""
+"""One kind of table for everything that can be named, and one parser for `NAME:OPTION=VALUE,...`.
+
+A concept's package holds its registry (`losses.LOSSES`, `samplers.SAMPLERS`, ...). An entry names its implementation lazily as
+"module:object", so `--help` and `--list` import no framework; what a user registers is the object itself. A flag's text is parsed
+once, into a `Spec`, and travels as that.
+"""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+import inspect
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Generic, TypeVar
 
 from visionfw.errors import RequestError, unknown
 
 
-class Registry:
-    """A table of named objects of one kind.
+@dataclass(frozen=True)
+class Option:
+    """One option of an entry.
 
-    Args:
-        kind: what the entries are, in the singular, for messages ("layer").
+    Attributes:
+        default: its value where the text does not give one.
+        parse: turns the text into the value; raises ValueError.
+        expects: what it takes, in words that follow "must be": "a number above 0".
+        help: what it does, in a few words; "" where its name says it.
     """
 
-    def __init__(self, kind: str):
-        self.kind = kind
-        self._entries: dict[str, Any] = {}
+    default: Any
+    parse: Callable[[str], Any]
+    expects: str
+    help: str = ""
 
-    def add(self, name: str, entry: Any) -> None:
-        """Enter `entry` under `name`. Raises RequestError where the name is taken by another object."""
-        if not isinstance(name, str) or not name:
-            raise RequestError(f"a {self.kind}'s name must be a non-empty string, not {name!r}")
-        if name in self._entries and self._entries[name] is not entry:
+
+def number(default: float, help: str = "", *, minimum: float = -math.inf, maximum: float = math.inf, above: float = -math.inf, whole: bool = False) -> Option:
+    """Return an option that takes a number.
+
+    Args:
+        default: its default.
+        help: what it does.
+        minimum, maximum: bounds that the number may reach.
+        above: a bound that it must exceed.
+        whole: it is a whole number.
+    """
+
+    def parse(text: str) -> float:
+        value = int(text) if whole else float(text)
+        if not (minimum <= value <= maximum and value > above and math.isfinite(value)):
+            raise ValueError(text)
+        return value
+
+    return Option(default, parse, number_text(minimum, maximum, above, whole), help)
+
+
+def number_text(minimum: float = -math.inf, maximum: float = math.inf, above: float = -math.inf, whole: bool = False) -> str:
+    """Describe a range of numbers: "a whole number of at least 1", "a number above 0 and at most 1"."""
+    kind = "a whole number" if whole else "a number"
+    if minimum > -math.inf and maximum < math.inf:
+        return f"{kind} from {minimum:g} to {maximum:g}"
+    bounds = [f"above {above:g}"] if above > -math.inf else [f"of at least {minimum:g}"] if minimum > -math.inf else []
+    bounds += [f"at most {maximum:g}"] if maximum < math.inf else []
+    return " ".join([kind, " and ".join(bounds)]).strip()
+
+
+def choice(default: str, *others: str, help: str = "") -> Option:
+    """Return an option that takes one of a few words."""
+    words = (default, *others)
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return Option(default, parse, f"one of {', '.join(words)}", help)
+
+
+def switch(default: bool, help: str = "") -> Option:
+    """Return an option that is on or off."""
+    words = {"true": True, "false": False, "1": True, "0": False}
+
+    def parse(value: str) -> bool:
+        if value.lower() not in words:
+            raise ValueError(value)
+        return words[value.lower()]
+
+    return Option(default, parse, "true or false", help)
+
+
+def text(default: str, help: str = "", expects: str = "a text") -> Option:
+    """Return an option that takes any text without a comma."""
+    return Option(default, str, expects, help)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A parsed choice: an entry's name and the values of all its options.
+
+    Attributes:
+        name: of the entry.
+        options: every option's value, defaults filled in.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Write the choice with all its options, so that a record keeps its meaning when a default changes; parsing it gives it back."""
+        values = ",".join(f"{key}={_written(value)}" for key, value in self.options.items())
+        return f"{self.name}:{values}" if values else self.name
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "..".join(map(_written, value))
+    return repr(int(value) if value == int(value) else value) if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One member of a registry.
+
+    Attributes:
+        name: what users write.
+        target: the implementation: "module:object", imported when it is first needed, or the object itself.
+        help: what it is, in a line.
+        options: by name, in the order in which they are shown.
+        check: returns what is wrong with a combination of option values.
+    """
+
+    name: str
+    target: Any
+    help: str = ""
+    options: Mapping[str, Option] = field(default_factory=dict)
+    check: Callable[[Mapping[str, Any]], Iterable[str]] | None = None
+
+    def load(self) -> Any:
+        """Return the implementation."""
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, name = self.target.partition(":")
+        return getattr(import_module(module), name)
+
+    @property
+    def summary(self) -> str:
+        """The entry's line in a list: its help, and its options with their defaults."""
+        options = ", ".join(f"{key}={_written(option.default)}" for key, option in self.options.items())
+        return f"{self.help} ({options})" if options else self.help
+
+
+E = TypeVar("E", bound=Entry)
+
+
+class Registry(Generic[E]):
+    """A table of entries of one kind. Nothing is overwritten, and nothing registers itself by being found.
+
+    Args:
+        kind: what the entries are, in the singular, for messages ("loss").
+        entries: the members that come with the package.
+        entry_type: the class of entry that `register` makes.
+    """
+
+    def __init__(self, kind: str, entries: Sequence[E] = (), entry_type: type[E] = Entry):  # type: ignore[assignment]
+        self.kind = kind
+        self.entry_type = entry_type
+        self._entries: dict[str, E] = {}
+        for entry in entries:
+            self.add(entry)
+
+    def add(self, entry: E) -> None:
+        """Add an entry.
+
+        Raises:
+            RequestError: its name is empty, or taken by another implementation; the registry is left as it was.
+        """
+        name = entry.name
+        if not isinstance(name, str) or not name or set(name) & set(":,=+* "):
+            raise RequestError(f"the name of a {self.kind} must be a word without spaces or any of : , = + *, not {name!r}")
+        if name in self._entries and self._entries[name].target is not entry.target:
             raise RequestError(f"a {self.kind} {name!r} is registered already; choose another name")
         self._entries[name] = entry
 
-    def get(self, name: str) -> Any:
-        """Return the entry. Raises RequestError with the nearest name where there is none."""
+    def get(self, name: str) -> E:
+        """Return an entry. Raises RequestError with the nearest name where there is none."""
         if name not in self._entries:
             raise RequestError(unknown(self.kind, name, self._entries))
         return self._entries[name]
 
+    def load(self, name: str) -> Any:
+        """Return an entry's implementation. Raises RequestError with the nearest name where there is none."""
+        return self.get(name).load()
+
     def names(self) -> list[str]:
-        """Return all names, sorted."""
-        return sorted(self._entries)
+        """Return all names in the order in which they were added."""
+        return list(self._entries)
+
+    def summaries(self) -> dict[str, str]:
+        """Return every entry's line for a list, by name."""
+        return {name: entry.summary for name, entry in self._entries.items()}
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.names())
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     @contextmanager
-    def temporary(self, name: str, entry: Any) -> Iterator[None]:
-        """Hold an entry for the length of a `with` block (for tests)."""
-        self.add(name, entry)
+    def temporary(self, entry: E) -> Iterator[None]:
+        """Hold an entry for the length of a `with` block."""
+        self.add(entry)
         try:
             yield
         finally:
-            del self._entries[name]
+            del self._entries[entry.name]
 
-    def decorator(self, given: Callable | str | None = None) -> Callable:
-        """Serve as `@register` or `@register("name")`; the name defaults to the object's own."""
-        if callable(given):
-            self.add(given.__name__, given)
-            return given
+    def parse(self, text: str, flag: str | None = None) -> Spec:
+        """Parse NAME, or NAME:OPTION=VALUE,...; an entry with one option also takes NAME:VALUE.
 
-        def enter(entry: Callable) -> Callable:
-            self.add(given or entry.__name__, entry)
-            return entry
+        Args:
+            text: what the user wrote.
+            flag: the flag that it was written for, for messages; None for the registry's kind.
 
-        return enter
+        Raises:
+            RequestError: an unknown name or option, an option given twice, or a wrong value; all problems are reported.
+        """
+        problems: list[str] = []
+        spec = self.read(text, problems)
+        if problems or spec is None:
+            raise RequestError("\n".join(f"--{flag or self.kind}: {problem}" for problem in problems))
+        return spec
+
+    def read(self, text: str, problems: list[str]) -> Spec | None:
+        """Parse as `parse` does, but append what is wrong to `problems`; return None where the name is unknown."""
+        name, _, rest = text.partition(":")
+        name = name.strip()
+        if name not in self._entries:
+            problems.append(unknown(self.kind, name, self._entries))
+            return None
+        entry = self._entries[name]
+        given, found = _pairs(entry, rest), len(problems)
+        values = {key: option.default for key, option in entry.options.items()}
+        for key, value in given:
+            problem = _problem(entry, key, value, [other for other, _ in given])
+            if problem is not None:
+                problems += [problem] if problem not in problems else []
+                continue
+            try:
+                values[key] = entry.options[key].parse(value)
+            except ValueError:
+                problems.append(f"{name}: {key} must be {entry.options[key].expects}, not {value!r}")
+        if entry.check is not None and len(problems) == found:
+            problems += [f"{name}: {problem}" for problem in entry.check(values)]
+        return Spec(name, values)
+
+    def register(self, target: Any = None, *, name: str | None = None, help: str | None = None, **facts: Any) -> Any:
+        """Add an implementation, as a function call or as a decorator with or without arguments.
+
+        Args:
+            target: the function or class.
+            name: what users write; its own name unless given.
+            help: a line for `--list`; the first line of its docstring unless given.
+            **facts: further fields of the registry's entries. `options` are its keyword-only arguments with a default unless given.
+
+        Returns:
+            The target.
+
+        Raises:
+            RequestError: the name is taken, or the target is not callable.
+        """
+        if target is None:
+            return lambda target: self.register(target, name=name, help=help, **facts)
+        if not callable(target):
+            raise RequestError(f"a {self.kind} is a function or a class, not {target!r}")
+        line = (inspect.getdoc(target) or "").partition("\n")[0]
+        own = {"options": options_of(target)} | facts
+        self.add(self.entry_type(name=name or target.__name__, target=target, help=line if help is None else help, **own))
+        return target
 
 
-layers = Registry("layer")
-blocks = Registry("block")
+def _pairs(entry: Entry, rest: str) -> list[tuple[str, str]]:
+    """Split OPTION=VALUE,...; a key is "" where a part has none."""
+    parts = [part.strip() for part in rest.split(",") if part.strip()]
+    if len(parts) == 1 and "=" not in parts[0] and len(entry.options) == 1:
+        return [(next(iter(entry.options)), parts[0])]
+    pairs = [part.partition("=") for part in parts]
+    return [(key.strip() if equals else "", value.strip() if equals else key) for key, equals, value in pairs]
 
 
-def register_layer(given: type | str | None = None) -> Callable:
-    """Make a Keras layer class nameable in model dictionaries, under its own or a given name (decorator).
-
-    Args:
-        given: the class, or the name that dictionaries use for it.
-
-    Raises:
-        RequestError: the name is taken by another class.
-
-    Example:
-        @vf.register_layer
-        class Swirl(keras.layers.Layer): ...
-    """
-    if not isinstance(given, type | str | None):
-        raise RequestError(f"register_layer takes a layer's class or a name, not {given!r}")
-    name = given.__name__ if isinstance(given, type) else given
-    if name is not None and hasattr(getattr(sys.modules.get("keras"), "layers", None), name):
-        raise RequestError(f"Keras has a layer {name!r}; register yours under another name")
-    return layers.decorator(given)
+def _problem(entry: Entry, key: str, value: str, keys: Sequence[str]) -> str | None:
+    """Return what is wrong with an option's name, or None."""
+    if not entry.options:
+        given = f"{key}={value}" if key else value
+        return f"{entry.name} takes no options, but {given!r} is given"
+    if not key:
+        return f"{entry.name}: {value!r} is not OPTION=VALUE; {entry.name} takes {', '.join(entry.options)}"
+    if key not in entry.options:
+        return f"{entry.name}: {unknown('option', key, entry.options)}"
+    return f"{entry.name}: {key} is given twice" if keys.count(key) > 1 else None
 
 
-def register_block(given: Callable | str | None = None) -> Callable:
-    """Make a block nameable in every model dictionary (decorator).
-
-    Args:
-        given: a function of a list of tensors that returns a tensor (its first argument has no default), or a function whose
-            arguments all have defaults and that returns a dictionary of links. A link's parameters become its keyword arguments.
-
-    Raises:
-        RequestError: the name is taken by another block.
-    """
-    return blocks.decorator(given)
+def options_of(function: Callable) -> dict[str, Option]:
+    """Return the options that a function's or class's keyword-only arguments stand for: those whose default is a number, a bool or a text."""
+    makers: dict[type, Callable[[Any], Option]] = {
+        bool: switch,
+        int: lambda default: number(default, whole=True),
+        float: number,
+        str: text,
+    }
+    try:
+        arguments = inspect.signature(function).parameters.values()
+    except ValueError:  # a function written in C may have no signature
+        return {}
+    return {
+        argument.name: makers[type(argument.default)](argument.default)
+        for argument in arguments
+        if argument.kind is argument.KEYWORD_ONLY and type(argument.default) in makers
+    }

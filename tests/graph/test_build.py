@@ -6,7 +6,8 @@ import pytest
 from keras import layers as L  # noqa: N812 - as Keras' users write it
 
 import visionfw as vf
-from visionfw.layers import PixelShuffle
+from visionfw.layers import LAYERS, LayerEntry
+from visionfw.layers.resampling import PixelShuffle
 
 
 def srresnet_by_hand(blocks=16, filters=64):
@@ -86,27 +87,27 @@ def test_the_runs_scale_must_agree_with_the_dictionarys():
 
 
 def test_a_registered_block_may_be_a_function_that_returns_links():
-    from visionfw import registry
+    from visionfw.graph.language.blocks import BLOCKS
+    from visionfw.registry import Entry
 
     def widening(filters=8):
         return {"conv": [(0, 1)], "conv_par": {"filters": filters}}
 
     d = {"name": "x", "block": [(0, 1), (1, 2)], "block_sub": "widening", "block_par": [None, {"filters": 3}]}
-    with registry.blocks.temporary("widening", widening):
+    with BLOCKS.temporary(Entry(name="widening", target=widening)):
         model = vf.build(d)
     assert [tuple(layer.output.shape[1:]) for layer in model.layers[1:]] == [(None, None, 8), (None, None, 3)]
     assert [layer.name for layer in model.layers[1:]] == ["block_1-conv_1", "block_2-conv_1"]
 
 
 def test_a_registered_layer_can_be_named_and_its_mistakes_are_told():
-    from visionfw import registry
 
     class Twice(keras.layers.Layer):
         def call(self, x):
             return 2 * x
 
     d = {"name": "x", "layer": [(0, 1)], "layer_sub": "Twice"}
-    with registry.layers.temporary("Twice", Twice):
+    with LAYERS.temporary(LayerEntry(name="Twice", target=Twice)):
         x = np.random.default_rng(0).random((1, 4, 4, 3), np.float32)
         np.testing.assert_allclose(vf.build(d)(x), 2 * x)
         with pytest.raises(vf.ModelDefinitionError, match="no parameter 'factor'"):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from visionfw.layers import BatchNormalization, GroupNormalization, PReLU
+from visionfw.layers.fast import BatchNormalization, GroupNormalization, PReLU
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fast path is TensorFlow's")

@@ -28,7 +28,7 @@ def example(name: str):
     from visionfw.layers import LAYERS
 
     parameters, shape = CASES[name]
-    layer = LAYERS[name](**parameters)
+    layer = LAYERS.load(name)(**parameters)
     random = np.random.default_rng(7)
     x = random.random(shape).astype("float32")
     layer.build((None, *shape[1:]))

@@ -10,7 +10,7 @@ from keras import ops
 
 from visionfw.diffusion.noise_schedule import NoiseSchedule, Target, noised
 from visionfw.diffusion.sampler import level_name
-from visionfw.layers import Bicubic
+from visionfw.layers.resampling import Bicubic
 from visionfw.layers.uint8_images import uint8_to_float
 
 

@@ -15,7 +15,7 @@ from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.expand import Call, layer_text, place_name
 from visionfw.graph.checking.functions import functions_of, operations_between
 from visionfw.graph.checking.layer_catalog import call_layer, make_layer
-from visionfw.layers import Bicubic
+from visionfw.layers.resampling import Bicubic
 
 
 def build(dictionary: Mapping[str, Any], scale: int | None = None) -> keras.Model:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import keras
 
+from visionfw.layers import custom_objects
 from visionfw.runs import directory as runs
-from visionfw import registry
 from visionfw.backend.devices import choose_precision
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.build import compile_model
@@ -116,7 +116,7 @@ def load_run(run: runs.Run) -> keras.Model:
         last = f"; its last weights are in {run.last}" if run.last.is_file() else ""
         raise VisionfwError(f"run {run.folder}: was never validated, so it has no best weights{last}")
     if run.architecture.exists():
-        model = keras.models.model_from_json(run.architecture.read_text(encoding="utf-8"), custom_objects=_registered())
+        model = keras.models.model_from_json(run.architecture.read_text(encoding="utf-8"), custom_objects=custom_objects())
     else:
         model = compile_model(examine(run.read_model()))
     load_weights(model, run.best)
@@ -127,10 +127,6 @@ def _load_keras(path: Path) -> keras.Model:
     if not path.is_file():
         raise RequestError(f"no file {path}")
     try:
-        return keras.saving.load_model(path, custom_objects=_registered(), compile=False)
+        return keras.saving.load_model(path, custom_objects=custom_objects(), compile=False)
     except (ValueError, OSError, KeyError, TypeError) as error:
         raise VisionfwError(f"{path}: cannot be loaded: {brief(error)}") from error
-
-
-def _registered() -> dict[str, type]:
-    return {name: registry.layers.get(name) for name in registry.layers}

@@ -156,7 +156,7 @@ def test_what_layers_take_of_their_groups_defaults_is_what_keras_says():
     import keras
 
     from visionfw.graph.language.defaults import TAKES
-    from visionfw.layers import SpectralConv2D
+    from visionfw.layers.spectral import SpectralConv2D
 
     for name, taken in TAKES.items():
         parameters = set(inspect.signature(getattr(keras.layers, name, SpectralConv2D).__init__).parameters) - {"self", "kwargs", "dtype"}

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from visionfw import registry
 from visionfw.errors import ModelDefinitionError
 from visionfw.graph.analysis.convolutions import feature_problem, sharing_problems
 from visionfw.graph.checking.expand import Call, Expanded, Place, expand, layer_text
 from visionfw.graph.checking.functions import functions_of
 from visionfw.graph.checking.layer_catalog import name_problem, parameter_problems
 from visionfw.graph.checking.shapes import MERGES, PROBES, Layers, SymbolicShape, infer_shapes, input_shapes, merge_problem
+from visionfw.graph.language.blocks import BLOCKS
 from visionfw.graph.language.defaults import LOGIT_OUTPUTS
 from visionfw.graph.language.ir import Definition
 from visionfw.graph.language.parse_values import ValueProblem, read_count
@@ -100,7 +100,7 @@ def examine(dictionary: Mapping[str, Any] | Definition, scale: int | None = None
 
 
 def _expand(definition: Definition, functions: Mapping[str, Callable] | None) -> tuple[Expanded, list[str]]:
-    registered = {name: registry.blocks.get(name) for name in registry.blocks}
+    registered = {name: BLOCKS.load(name) for name in BLOCKS}
     try:
         expanded, found = expand(definition, functions or {}, registered)
     except RecursionError:

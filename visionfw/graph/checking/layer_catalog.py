@@ -13,7 +13,6 @@ from typing import Any
 
 import keras
 
-from visionfw import registry
 from visionfw.errors import unknown
 from visionfw.graph.language.ir import Link
 from visionfw.layers import LAYERS
@@ -48,17 +47,14 @@ def activation_functions() -> frozenset[str]:
 def layer_names(group: str) -> list[str]:
     """Return every name that `GROUP_sub` may hold for a group of layers."""
     functions = activation_functions() if group == "activation" else ()
-    return sorted({*keras_layers(), *LAYERS, *registry.layers, *functions})
+    return sorted({*keras_layers(), *LAYERS, *functions})
 
 
 def find_layer(name: str, group: str = "layer") -> type | None:
     """Return the class that a layer's name stands for; None where there is none."""
     if group == "activation" and name in activation_functions():
         return keras.layers.Activation
-    for table in (LAYERS, keras_layers()):
-        if name in table:
-            return table[name]
-    return registry.layers.get(name) if name in registry.layers else None
+    return LAYERS.load(name) if name in LAYERS else keras_layers().get(name)
 
 
 def name_problem(link: Link) -> str | None:
@@ -67,7 +63,7 @@ def name_problem(link: Link) -> str | None:
         return f"layer '{link.layer}' cannot stand in a dictionary: {REFUSED[link.layer]}"
     if find_layer(link.layer, link.group) is None:
         return unknown("layer", link.layer, layer_names(link.group))
-    if link.layer in registry.layers and (link.layer in LAYERS or link.layer in keras_layers()):
+    if link.layer in LAYERS and not LAYERS.get(link.layer).is_builtin and link.layer in keras_layers():
         return f"layer '{link.layer}' is registered, and Keras or visionfw has one of that name; register yours under another name"
     return None
 

@@ -1,0 +1,31 @@
+"""Blocks that every model dictionary can name, besides those it defines itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from visionfw.errors import RequestError
+from visionfw.registry import Entry, Registry
+
+BLOCKS: Registry[Entry] = Registry("block")
+
+
+def register_block(target: Any = None, *, name: str | None = None) -> Any:
+    """Make a block nameable in every model dictionary (decorator).
+
+    Args:
+        target: a function of a list of tensors that returns a tensor (its first argument has no default), or a function whose
+            arguments all have defaults and that returns a dictionary of links; or the block's name. A link's parameters become its
+            keyword arguments.
+        name: the name that dictionaries use; the function's own unless given.
+
+    Raises:
+        RequestError: the name is taken by another block.
+    """
+    if isinstance(target, str):
+        target, name = None, target
+    if target is None:
+        return lambda function: register_block(function, name=name)
+    if not callable(target):
+        raise RequestError(f"register_block takes a function or a name, not {target!r}")
+    return BLOCKS.register(target, name=name, options={})
