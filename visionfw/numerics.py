@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+#: A tensor of whichever backend runs, a symbolic KerasTensor, or a NumPy array: Keras has no common type for them, so docstrings give shapes and dtypes.
+Tensor = Any
 
 #: BT.601 luma, limited range: Y = 16 + LUMA . (R, G, B) / 255 for R, G, B in 0..255 (MATLAB's rgb2ycbcr).
 LUMA_OFFSET = 16.0
