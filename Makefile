@@ -1,31 +1,43 @@
-# make demo    train the embedded default for about two minutes, measure it beside bicubic, draw a picture
-# make test    run the tests
-# make lint    check the style
-# Each sets up a virtual environment in .venv first; PYTHON says which Python it is made from, WORKERS how many tests run at a time.
+# make demo      train the embedded default for about two minutes, evaluate it beside bicubic, draw a picture
+# make test      the quick test suite
+# make test-all  every test: also trainings, killed runs and the JAX and PyTorch backends
+# make lint      ruff's checks, formatting and mypy's types
+#
+# Each target first sets up a virtual environment in .venv. PYTHON is the interpreter that it is made from, WORKERS the number of
+# tests that run at a time.
 
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
-READY := $(VENV)/.ready
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=15
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all lint clean
 
-$(READY): setup.py pyproject.toml
+$(VENV)/.dev: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	touch $(READY)
+	$(INSTALL) -e '.[dev]'
+	touch $@
 
-demo: $(READY)
+$(VENV)/.interop: $(VENV)/.dev
+	$(INSTALL) -e '.[dev,interop]'
+	touch $@
+
+demo: $(VENV)/.dev
 	$(BIN)/python train.py --minutes=2
 	$(BIN)/python evaluate.py --run=latest
 
-test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=15
+test: $(VENV)/.dev
+	$(PYTEST) -m "not slow"
 
-lint: $(READY)
+test-all: $(VENV)/.interop
+	$(PYTEST)
+
+lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -33,7 +33,18 @@ setup(
         "torch": ["torch>=2.4"],
         "ray": ["ray>=2.30"],
         "quality": ["torch>=2.4", "torchmetrics>=1.4"],
-        "dev": ["hypothesis>=6.100", "jax>=0.4.35", "matplotlib>=3.8", "pytest>=8.2", "pytest-xdist>=3.6", "ruff>=0.6"],
+        "dev": [
+            "hypothesis>=6.100",
+            "jax>=0.4.35",
+            "matplotlib>=3.8",
+            "mypy>=1.11",
+            "pytest>=8.2",
+            "pytest-xdist>=3.6",
+            "ruff>=0.6",
+        ],
+        # For the tests of the PyTorch backend and of PyTorch's files. Pinned to the release that CI has as a CPU-only wheel (0.2 GB); the
+        # default Linux wheels bring gigabytes of CUDA.
+        "interop": ["torch==2.13.0", "torchmetrics>=1.4"],
     },
     entry_points={"console_scripts": ["visionfw = visionfw.cli:main"]},
 )
