@@ -34,7 +34,7 @@ def test_processes_share_a_batch_without_gap_or_overlap():
 
 
 def test_another_backend_is_told(monkeypatch):
-    with pytest.raises(RequestError, match="--devices: several devices are for the JAX backend"):
+    with pytest.raises(RequestError, match="--devices: several devices need the JAX backend"):
         start(2, 8)
     assert start(1, 8) == Parallel()
 

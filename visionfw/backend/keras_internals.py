@@ -39,3 +39,8 @@ def variable_index(optimizer: keras.optimizers.Optimizer, variable: keras.Variab
 def backend_optimizer_class(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
     """Return the class that `kind(...)` makes under the current backend: on PyTorch a subclass that updates all variables at once."""
     return type(kind.__new__(kind))
+
+
+def built_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """Return the variables that an optimizer was built with."""
+    return list(optimizer._trainable_variables)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
+from visionfw.backend.keras_internals import built_variables
+
 
 class GanOptimizer(keras.optimizers.Optimizer):
     """Lets each of two networks learn by an optimizer of its own.
@@ -35,7 +37,7 @@ class GanOptimizer(keras.optimizers.Optimizer):
 
     @property
     def variables(self):
-        return self._variables + self.generator.variables + self.discriminator.variables
+        return super().variables + self.generator.variables + self.discriminator.variables
 
     @property
     def refused(self):
@@ -51,12 +53,12 @@ class GanOptimizer(keras.optimizers.Optimizer):
         self.generator.learning_rate = rate
 
     def apply(self, grads, trainable_variables=None):
-        variables = list(self._trainable_variables if trainable_variables is None else trainable_variables)
+        variables = built_variables(self) if trainable_variables is None else list(trainable_variables)
         if not self.built:
             self.build(variables)
         for optimizer, gradients, own in zip((self.generator, self.discriminator), self._shared_out(grads), self._shared_out(variables), strict=True):
             optimizer.apply(gradients, own)
-        self._iterations.assign_add(1)
+        self.iterations.assign_add(1)
 
     def finalize_variable_values(self, var_list):
         """Put the generator's moving average, where it has one, into its variables, the first of those given."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from visionfw.backend.keras_internals import rename_operation
 from visionfw.errors import brief
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.expand import Call, layer_text, place_name
@@ -99,7 +100,7 @@ def _rename_layers(made, sources: list, prefix: str) -> None:
         kind = re.sub(r"([a-z])([A-Z])", r"\1_\2", re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", type(operation).__name__)).lower()
         number = counts.get(kind, 0)
         counts[kind] = number + 1
-        operation.name = f"{prefix}-{kind}" + (f"-{number}" if number else "")
+        rename_operation(operation, f"{prefix}-{kind}" + (f"-{number}" if number else ""))
 
 
 def _model_name(name: str) -> str:

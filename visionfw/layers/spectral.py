@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from visionfw.backend.capabilities import convolution_dtype
+
 _LEAST = 1e-12
 
 
@@ -28,7 +30,7 @@ class SpectralConv2D(keras.layers.Conv2D):
         self.left = self.add_weight(name="left", shape=(1, self.filters), initializer="random_normal", trainable=False, dtype="float32", autocast=False)
 
     def call(self, inputs, training=False):
-        kernel = ops.cast(self._kernel, "float32")
+        kernel = ops.cast(self.kernel, "float32")
         matrix = ops.reshape(kernel, (-1, self.filters))
         fixed = ops.stop_gradient(matrix)
         left = ops.convert_to_tensor(self.left)
@@ -39,7 +41,7 @@ class SpectralConv2D(keras.layers.Conv2D):
         else:
             left = _unit(left)
         largest = ops.sum(ops.matmul(ops.stop_gradient(right), matrix) * ops.stop_gradient(left))
-        dtype = "float32" if keras.backend.backend() == "torch" else self.compute_dtype  # PyTorch's bfloat16 gradient wants other strides
+        dtype = convolution_dtype(self.compute_dtype)
         made = ops.cast(self.convolution_op(ops.cast(inputs, dtype), ops.cast(kernel / largest, dtype)), self.compute_dtype)
         if self.use_bias:
             made = made + ops.cast(self.bias, made.dtype)

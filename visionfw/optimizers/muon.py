@@ -8,6 +8,8 @@ from collections.abc import Collection
 import keras
 from keras import ops
 
+from visionfw.backend.keras_internals import variable_index
+
 _LEAST_CHANNELS = 8  # a kernel of fewer is no matrix worth the work
 _MOMENTUM = 0.95
 _STEP = 0.2  # root mean square of a step over the learning rate: Adam's, so that one rate serves both
@@ -42,7 +44,7 @@ class Muon(keras.optimizers.Adam):
         ]
 
     def update_step(self, gradient, variable, learning_rate):
-        velocity = self._matrix_momentums[self._get_variable_index(variable)]
+        velocity = self._matrix_momentums[variable_index(self, variable)]
         if velocity is None:
             super().update_step(gradient, variable, learning_rate)
             return

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import keras
 from keras import ops
 
+from visionfw.backend.keras_internals import backend_optimizer_class, variable_index
 from visionfw.errors import RequestError, unknown
 from visionfw.optimizers.muon import Muon
 
@@ -79,7 +80,7 @@ def optimizer(
     limits = {"global_clipnorm": clip_norm or None, "clipvalue": clip_value or None}
     limits |= {"use_ema": True, "ema_momentum": ema} if ema else {}
     limits |= {"momentum": 0.9} if name == "sgd" else {"matrices": matrices} if name == "muon" else {}
-    kind = kinds[name] if factors else type(kinds[name](rate, **limits))  # on PyTorch one that moves all variables at once, at one rate
+    kind = kinds[name] if factors else backend_optimizer_class(kinds[name])  # on PyTorch one that moves all variables at once, at one rate
     return _guarded(kind, factors or {})(rate, **limits)
 
 
@@ -116,7 +117,7 @@ def _guarded(kind: type[keras.optimizers.Optimizer], factors: Mapping[str, float
             return super().apply(grads, trainable_variables)
 
         def update_step(self, gradient, variable, learning_rate):
-            factor = self.own_factors[self._get_variable_index(variable)]
+            factor = self.own_factors[variable_index(self, variable)]
             return super().update_step(gradient, variable, learning_rate if factor == 1.0 else learning_rate * factor)
 
     GuardedOptimizer.__name__ = kind.__name__

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import keras
 
+from visionfw.backend.capabilities import backend_name, uses_tf_data, writes_tensorboard
 from visionfw.backend.devices import is_out_of_memory
 from visionfw.config import TrainRequest
 from visionfw.errors import RequestError, VisionfwError, brief
@@ -162,7 +163,7 @@ def _learn(plan: Plan, made: TrainingModels, run: Run, standing: TrainingState, 
                 as_batches(batches, standing.step, made.parallel, made.takes_both),
                 initial_epoch=round_number,
                 epochs=round_number + 1 if in_round else plan.rounds,
-                steps_per_epoch=plan.round_steps - in_round if keras.backend.backend() == "tensorflow" else None,
+                steps_per_epoch=plan.round_steps - in_round if uses_tf_data() else None,
                 callbacks=[*([shown(plan.steps, standing.step, made.figures)] if shown else []), *watching, validation, *_tensorboard(run)],
                 verbose=0,
                 shuffle=False,
@@ -211,7 +212,7 @@ def record(plan: Plan, run: Run) -> None:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "backend": keras.backend.backend()}
+    found = {"python": platform.python_version(), "backend": backend_name()}
     for name in ("visionfw", "keras", "tensorflow", "jax", "torch", "numpy", "pillow"):
         try:
             found[name] = version(name)
@@ -221,7 +222,7 @@ def _versions() -> dict[str, str]:
 
 
 def _tensorboard(run: Run) -> list[keras.callbacks.Callback]:
-    """Return TensorBoard's callback where TensorFlow, which writes its files, is the backend."""
-    if keras.backend.backend() != "tensorflow":
+    """Return TensorBoard's callback where the backend can write its files."""
+    if not writes_tensorboard():
         return []
     return [keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)]

@@ -9,7 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from visionfw.backend.devices import compute_in_parts, gpu_has_bfloat16, jit_compile, keep_freed_memory, processors
+from visionfw.backend.capabilities import runs_operations_concurrently, uses_tf_data
+from visionfw.backend.devices import compute_in_parts, jit_compile, keep_freed_memory, processors
 from visionfw.data.patch_statistics import deviation, enlargement_psnr, headroom
 from visionfw.data.pipeline import BatchSource, as_dataset, as_rounds
 from visionfw.diffusion.noise_schedule import NoiseSchedule, Target, read_noise_schedule
@@ -184,7 +185,7 @@ def content_loss(plan: Plan, terms: Sequence[LossTerm] | None = None) -> Callabl
 def _parts(plan: Plan) -> int:
     """Return in how many parts a batch is computed: one a core of a processor, where no layer looks at the batch as a whole."""
     looks_at_all = any(call.link.layer == "BatchNormalization" or call.function is not None for call in plan.checked.expanded.calls)
-    if keras.backend.backend() != "tensorflow" or looks_at_all or gpu_has_bfloat16() is not None:
+    if looks_at_all or not runs_operations_concurrently():
         return 1
     parts = max(count for count in range(1, min(processors(), _MOST_PARTS) + 1) if plan.request.batch_size % count == 0)
     if parts > 1:
@@ -237,7 +238,7 @@ def feed(plan: Plan, first_round: int = 0, state: Mapping[str, Any] | None = Non
 
 def as_batches(batches: BatchSource, start: int = 0, parallel: Parallel | None = None, both: bool = False):
     """Return batches from a number on, or this process' part of them, as the backend in use takes them."""
-    if keras.backend.backend() == "tensorflow":
+    if uses_tf_data():
         return as_dataset(batches, start, both)
     return as_rounds(batches, start, parallel.share(batches.batch_size) if parallel else slice(None), both)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import keras
 
+from visionfw.backend.capabilities import backend_name, shares_batches
 from visionfw.errors import RequestError
 
 
@@ -71,9 +72,8 @@ def start(devices: int, batch_size: int) -> Parallel:
     processes, process = (_number(name, default) for name, default in (("NUM_PROCESSES", "1"), ("PROCESS_ID", "0")))
     if devices == 1 and processes == 1:
         return Parallel()
-    backend = keras.backend.backend()
-    if backend != "jax":
-        raise RequestError(f"--devices: several devices are for the JAX backend (KERAS_BACKEND=jax), not {backend}")
+    if not shares_batches():
+        raise RequestError(f"--devices: several devices need the JAX backend (KERAS_BACKEND=jax), not {backend_name()}")
     if devices > 1 and processes > 1:
         raise RequestError("--devices: several processes use all devices that they have; leave the flag out")
     found = keras.distribution.list_devices()

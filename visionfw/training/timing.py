@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import keras
 
+from visionfw.backend.capabilities import uses_tf_data
 from visionfw.backend.devices import is_out_of_memory
 from visionfw.config import TrainRequest
 from visionfw.data.pipeline import BatchSource
@@ -133,7 +134,7 @@ def _pace(plan: Plan) -> StepTiming:
             made.learner.fit(
                 as_batches(batches, 0, made.parallel, made.takes_both),
                 epochs=_UNTIMED + _TIMED + 1,
-                steps_per_epoch=plan.round_steps if keras.backend.backend() == "tensorflow" else None,
+                steps_per_epoch=plan.round_steps if uses_tf_data() else None,
                 callbacks=[clock],
                 verbose=0,
                 shuffle=False,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from visionfw.backend.keras_internals import producer
 from visionfw.weights.modules import Module
 
 _NORMALISATIONS = (keras.layers.BatchNormalization, keras.layers.LayerNormalization, keras.layers.GroupNormalization)
@@ -114,9 +115,9 @@ def _from_pytorch(layer: keras.layers.Layer, values: np.ndarray) -> np.ndarray |
 def _of_flattened(layer: keras.layers.Dense, values: np.ndarray) -> np.ndarray:
     """Put the inputs of a layer behind a Flatten, which PyTorch counts channel by channel, into Keras' order."""
     tensor = layer.input
-    operation = tensor._keras_history.operation
+    operation, _ = producer(tensor)
     while isinstance(operation, keras.layers.Dropout | keras.layers.Activation):
-        operation = operation.input._keras_history.operation
+        operation, _ = producer(operation.input)
     shape = operation.input.shape[1:] if isinstance(operation, keras.layers.Flatten) else ()
     if len(shape) != 3 or None in shape or math.prod(shape) != values.shape[1]:
         return values

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 import keras
 import numpy as np
 
+from visionfw.backend.keras_internals import producer
 from visionfw.weights.layouts import TORCH_EPSILON
 from visionfw.weights.modules import Module
 
@@ -31,7 +32,7 @@ def _before(layer: keras.layers.Layer, seen: dict[int, frozenset[int]]) -> froze
     waiting = [layer]
     while waiting:
         operation = waiting[-1]
-        sources = [source for node in operation._inbound_nodes[:1] for source in _sources(node)]  # a shared layer counts where it stands first
+        sources = [producer(tensor)[0] for tensor in keras.tree.flatten(operation.input)]  # a shared layer counts where it stands first
         missing = [source for source in sources if id(source) not in seen]
         if missing:
             waiting += missing
@@ -39,10 +40,6 @@ def _before(layer: keras.layers.Layer, seen: dict[int, frozenset[int]]) -> froze
         seen[id(operation)] = frozenset().union(*({id(source)} | seen[id(source)] for source in sources))
         waiting.pop()
     return seen[id(layer)]
-
-
-def _sources(node) -> Iterator:
-    return (tensor._keras_history.operation for tensor in node.input_tensors)
 
 
 def _is_lopsided(layer: keras.layers.Conv2DTranspose) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from visionfw.backend.keras_internals import producer
+
 _GROUPS_OF_LINKS = ("block", "conv", "convo", "activation", "aactv", "norm", "btnrm", "merge", "layer")
 
 
@@ -36,11 +38,10 @@ def operations_between(sources: Sequence[keras.KerasTensor], made: keras.KerasTe
         if id(tensor) in done:
             return
         done.add(id(tensor))
-        operation, node_index = tensor._keras_history[:2]
-        inputs = operation._inbound_nodes[node_index].input_tensors
+        operation, inputs = producer(tensor)
         for source in inputs:
             visit(source)
-        order.append((operation, list(inputs), tensor))
+        order.append((operation, inputs, tensor))
 
     visit(made)
     yield from order
