@@ -59,12 +59,13 @@ def test_every_page_that_is_linked_exists(root):
 
 def test_the_degradations_in_the_data_page_are_read_and_all_steps_are_listed(root):
     from visionfw.cli.listing import listing
-    from visionfw.imaging.degradations.pipeline import CHAINS, STEPS, degradation
+    from visionfw.imaging.degradations import DEGRADATION_STEPS
+    from visionfw.imaging.degradations.pipeline import Degradation
 
     page = (root / "docs" / "data.md").read_text(encoding="utf-8").partition("## Degradations")[2].partition("## The cache")[0]
     rows = [re.findall(r"`([^`]+)`", line.split("|")[1]) for line in page.splitlines() if line.startswith("| `")]
     told = [text for row in rows for text in row if not text.startswith("--")]
     assert len(told) > 5
     for text in told:
-        degradation(text, 3)
-    assert all(f"  {name} " in listing("degradations", None) for name in (*STEPS, *CHAINS))
+        Degradation.parse(text, 3)
+    assert all(f"  {name} " in listing("degradations", None) for name in DEGRADATION_STEPS)

@@ -30,6 +30,7 @@ _CONTENTS = {
     "canonicalize": "visionfw.graph.language.parser",
     "psnr": "visionfw.metrics.arrays",
     "register_block": "visionfw.graph.language.blocks",
+    "register_degradation": "visionfw.imaging.degradations",
     "register_layer": "visionfw.layers",
     "samplers": "visionfw.samplers",
     "ssim": "visionfw.metrics.arrays",

@@ -17,11 +17,11 @@ from visionfw.data import cache
 from visionfw.data.cache import open_sets, store_folder
 from visionfw.data.datasets import find_sets, rescaled
 from visionfw.errors import VisionfwError
-from visionfw.imaging.degradations.pipeline import degradation
+from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import read_image, write_image
 from visionfw.imaging.resize import imresize
 
-BICUBIC = degradation("bicubic", 4)
+BICUBIC = Degradation.parse("bicubic", 4)
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def test_the_second_time_nothing_is_decoded(images, tmp_path, monkeypatch):
 
 
 def test_other_files_other_times_or_another_degradation_are_another_store(images, tmp_path):
-    noisy = [degradation("bicubic+noise:sigma=10", 4, seed) for seed in (0, 1)]
-    where = {store_folder(images[0], how, tmp_path) for how in (BICUBIC, degradation("bicubic", 4, seed=9), degradation("bicubic", 2), *noisy)}
+    noisy = [Degradation.parse("bicubic+noise:sigma=10", 4, seed) for seed in (0, 1)]
+    where = {store_folder(images[0], how, tmp_path) for how in (BICUBIC, Degradation.parse("bicubic", 4, seed=9), Degradation.parse("bicubic", 2), *noisy)}
     os.utime(images[0].hr[0], (1, 1))
     where.add(store_folder(images[0], BICUBIC, tmp_path))
     assert len(where) == 5
@@ -239,7 +239,7 @@ def test_too_many_open_files_is_no_property_of_an_image(images, tmp_path, monkey
 
 def test_an_image_that_cannot_be_degraded_is_told_by_its_name(images, image_folder, tmp_path):
     write_image(image_folder / "wide.png", np.zeros((4, 70_000, 3), np.uint8))
-    store = open_sets(find_sets(str(image_folder)), degradation("jpeg", 1), tmp_path / "cache", on_bad="skip")
+    store = open_sets(find_sets(str(image_folder)), Degradation.parse("jpeg", 1), tmp_path / "cache", on_bad="skip")
     ((path, reason),) = store.left_out
     assert path.name == "wide.png"
     assert reason.startswith("cannot be degraded by jpeg:quality=50: ")

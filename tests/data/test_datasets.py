@@ -8,7 +8,7 @@ import pytest
 from visionfw.data.cache import open_sets
 from visionfw.data.datasets import fewer, find_sets, list_sets
 from visionfw.errors import RequestError, VisionfwError
-from visionfw.imaging.degradations.pipeline import degradation
+from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import read_image, write_image
 from visionfw.imaging.resize import imresize
 
@@ -30,14 +30,14 @@ def paired(tmp_path, image_folder):
 def test_given_lr_images_are_found_and_used(paired, name):
     (found,) = find_sets(name, str(paired), scale=2)
     assert [path.name for path in found.lr] == ["0x2.png", "1x2.png", "2x2.png"]
-    store = open_sets([found], degradation("bicubic", 2), paired / "cache")
+    store = open_sets([found], Degradation.parse("bicubic", 2), paired / "cache")
     np.testing.assert_array_equal(store.lr_image(1), read_image(found.lr[1]))
 
 
 def test_another_scale_is_made_by_shrinking(paired):
     (found,) = find_sets("Pairs", str(paired), scale=3)
     assert found.lr is None
-    store = open_sets([found], degradation("bicubic", 3), paired / "cache")
+    store = open_sets([found], Degradation.parse("bicubic", 3), paired / "cache")
     np.testing.assert_array_equal(store.lr_image(0), imresize(store.hr_image(0), 1 / 3))
 
 
@@ -75,17 +75,17 @@ def test_a_missing_root_is_told(tmp_path):
 def test_a_missing_lr_image_is_told(paired):
     (paired / "Pairs/LR_bicubic/X2/1x2.png").unlink()
     with pytest.raises(VisionfwError, match=r"1\.png: its LR image .*1x2\.png: no such file\n1 of 3 images cannot be used; --on_bad=skip goes on without them"):
-        open_sets(find_sets("Pairs", str(paired), scale=2), degradation("bicubic", 2), paired / "cache")
+        open_sets(find_sets("Pairs", str(paired), scale=2), Degradation.parse("bicubic", 2), paired / "cache")
 
 
 def test_an_lr_image_of_another_size_is_told(paired):
     shutil.copy(paired / "Pairs/HR/0.png", paired / "Pairs/LR_bicubic/X2/0x2.png")
     with pytest.raises(VisionfwError, match=r"0x2\.png has 150 x 120 pixels; for scale 2 it must have 75 x 60"):
-        open_sets(find_sets("Pairs", str(paired), scale=2), degradation("bicubic", 2), paired / "cache")
+        open_sets(find_sets("Pairs", str(paired), scale=2), Degradation.parse("bicubic", 2), paired / "cache")
 
 
 def test_another_degradation_does_not_use_the_given_lr_images(paired):
-    how = degradation("blur:sigma=2+bicubic", 2)
+    how = Degradation.parse("blur:sigma=2+bicubic", 2)
     store = open_sets(find_sets("Pairs", str(paired), scale=2), how, paired / "cache")
     np.testing.assert_array_equal(store.lr_image(1), how.apply(store.hr_image(1), "1.png"))
 

@@ -11,7 +11,7 @@ from odd_files import BROKEN, ODD, write_odd_files
 from visionfw.data.audit.survey import survey
 from visionfw.data.cache import open_sets
 from visionfw.data.datasets import find_sets
-from visionfw.imaging.degradations.pipeline import degradation
+from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import ImageError, read_header, read_image
 from visionfw.imaging.pictures import read_picture, write_picture
 
@@ -69,7 +69,7 @@ def test_the_survey_names_every_broken_file(folder):
 
 
 def test_the_cache_leaves_out_what_is_broken(folder, tmp_path):
-    store = open_sets(find_sets(str(folder)), degradation("bicubic", 4), tmp_path, on_bad="skip")
+    store = open_sets(find_sets(str(folder)), Degradation.parse("bicubic", 4), tmp_path, on_bad="skip")
     assert {path.name for path, _ in store.left_out} == BROKEN
     assert {path.name for path in store.paths} == ODD | {"good0.png", "good1.png", "good2.png"}
 

@@ -11,7 +11,7 @@ from visionfw.data.standard_datasets import STANDARD_DATASETS, StandardDataset, 
 from visionfw.diffusion.noise_schedule import SCHEDULES
 from visionfw.errors import RequestError, unknown
 from visionfw.graph.language import loader as models
-from visionfw.imaging.degradations.pipeline import CHAINS, STEPS
+from visionfw.imaging.degradations import DEGRADATION_STEPS
 from visionfw.losses.terms import LOSSES
 from visionfw.samplers.options import SAMPLERS, described
 
@@ -21,7 +21,7 @@ def listing(kind: str, root: str | None) -> str:
     kinds = {
         "models": lambda: _section("models", {name: models.summary(name) for name in models.names()}),
         "datasets": lambda: _data_sets(root),
-        "degradations": lambda: _section("degradations", {name: step.text for name, step in STEPS.items()} | CHAINS),
+        "degradations": lambda: _section("degradations", DEGRADATION_STEPS.summaries()),
         "augmentations": lambda: _section("augmentations", {name: entry.text for name, entry in AUGMENTATIONS.items()}),
         "losses": lambda: _section("losses", LOSSES),
         "adversarial": lambda: _section("adversarial", config.ADVERSARIAL),

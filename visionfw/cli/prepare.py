@@ -131,14 +131,14 @@ def _define_cache(flags: Flags) -> None:
 def _cache(values: dict) -> None:
     from visionfw.data.cache import cache_folder, clear, open_sets, store_folder
     from visionfw.data.datasets import find_sets, rescaled
-    from visionfw.imaging.degradations.pipeline import degradation
+    from visionfw.imaging.degradations.pipeline import Degradation
 
     clears = values.pop("clear")
     if clears and values["data"] is None:
         print(_removed(clear(cache_folder(values["cache_dir"]))))
         return
     request = config.PrepareRequest(**values)
-    how = degradation(request.degradation, request.scale, request.degradation_seed)
+    how = Degradation.parse(request.degradation, request.scale, request.degradation_seed)
     folder = cache_folder(request.cache_dir)
     sets = find_sets(request.data, request.data_root, request.scale)
     for images in [*sets, *rescaled(sets, config.read_rescale(request.rescale))]:
@@ -165,17 +165,17 @@ def _define_degrade(flags: Flags) -> None:
 def _degrade(values: dict) -> None:
     from visionfw.data.build.degraded_pairs import write_degraded
     from visionfw.data.datasets import find_sets
-    from visionfw.imaging.degradations.pipeline import degradation
+    from visionfw.imaging.degradations.pipeline import Degradation
 
     request = config.PrepareRequest(**values)
     if not request.out:
         raise RequestError("--out: name the folder to write")
-    how = degradation(request.degradation, request.scale, request.degradation_seed)
+    how = Degradation.parse(request.degradation, request.scale, request.degradation_seed)
     made, left_out = write_degraded(find_sets(request.data, request.data_root, request.scale), how, user_path(request.out), counter("degrading images"))
     for line in left_out:
         print(f"left out: {line}")
-    print(f"{made} pairs by {how.text()} (seed {how.seed}) in {request.out}")
-    flags = "" if how.is_bicubic else f" --degradation={how.text()}" + (f" --degradation_seed={how.seed}" if how.seed else "")
+    print(f"{made} pairs by {how} (seed {how.seed}) in {request.out}")
+    flags = "" if how.is_bicubic else f" --degradation={how}" + (f" --degradation_seed={how.seed}" if how.seed else "")
     print(f"use them as --train_data={request.out} --scale={how.scale}{flags}")
 
 

@@ -177,12 +177,12 @@ def _look_ahead(request: config.TrainRequest, resume: bool) -> None:
     """Refuse what can be refused before a backend takes its seconds to start."""
     from visionfw.data.augment import augmentation
     from visionfw.data.datasets import find_sets
-    from visionfw.imaging.degradations.pipeline import degradation
+    from visionfw.imaging.degradations.pipeline import Degradation
     from visionfw.io.paths import user_path
 
     if request.run_dir is not None and not resume:
         runs.refuse_taken(user_path(request.run_dir))
-    how = degradation(request.degradation, request.scale, request.degradation_seed)
+    how = Degradation.parse(request.degradation, request.scale, request.degradation_seed)
     augmentation(request.augment)
     for images in find_sets(f"{request.train_data},{request.val_data}", request.data_root, request.scale):
         images.given(how)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from visionfw.errors import RequestError, unknown
-from visionfw.imaging.degradations.steps import levels
+from visionfw.imaging.uint8 import to_uint8
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -65,7 +65,7 @@ def _color_jitter(lr: np.ndarray, hr: np.ndarray, random: np.random.Generator) -
     def changed(patches: np.ndarray) -> np.ndarray:
         values = (patches * bright - middle) * contrast + middle
         gray = values.mean(axis=-1, keepdims=True)
-        return levels((values - gray) * saturation + gray)
+        return to_uint8((values - gray) * saturation + gray)
 
     return changed(lr), changed(hr)
 
@@ -78,7 +78,7 @@ def _sharpness(lr: np.ndarray, hr: np.ndarray, random: np.random.Generator) -> P
         padded = np.pad(patches.astype(np.float32), [(0, 0), (1, 1), (1, 1), (0, 0)], mode="edge")
         rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
         mean = (rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]) / 9
-        return levels(patches + amount.astype(np.float32) * (patches - mean))
+        return to_uint8(patches + amount.astype(np.float32) * (patches - mean))
 
     return changed(lr), changed(hr)
 
@@ -93,7 +93,7 @@ def _mixup(lr: np.ndarray, hr: np.ndarray, random: np.random.Generator) -> Pair:
     """Mix half of the pairs with another one, in a random ratio."""
     other = random.permutation(len(lr))
     share = np.where(random.random(len(lr)) < _SHARE, random.beta(1.2, 1.2, len(lr)), 1.0).astype(np.float32).reshape(-1, 1, 1, 1)
-    return levels(lr * share + lr[other] * (1 - share)), levels(hr * share + hr[other] * (1 - share))
+    return to_uint8(lr * share + lr[other] * (1 - share)), to_uint8(hr * share + hr[other] * (1 - share))
 
 
 def _cutmix(lr: np.ndarray, hr: np.ndarray, random: np.random.Generator) -> Pair:
@@ -115,7 +115,7 @@ def _cutblur(lr: np.ndarray, hr: np.ndarray, random: np.random.Generator) -> Pai
     patch becomes the mean of the HR pixels under it: the model learns where, and not only how, to sharpen.
     """
     scale, side = hr.shape[1] // lr.shape[1], lr.shape[1]
-    clean = levels(hr.reshape(len(hr), side, scale, side, scale, -1).mean(axis=(2, 4), dtype=np.float32))
+    clean = to_uint8(hr.reshape(len(hr), side, scale, side, scale, -1).mean(axis=(2, 4), dtype=np.float32))
     new = lr.copy()
     for number in np.flatnonzero(random.random(len(lr)) < _SHARE):
         inside = np.zeros((side, side), bool)

@@ -113,7 +113,7 @@ def store_folder(images: ImageSet, degradation: Degradation, folder: Path, least
     """Return where the store of a set lies in the cache; other files, other times of writing or another degradation give another place."""
     seed = 0 if degradation.is_bicubic and not least else degradation.seed
     rescale = "" if images.rescale == 1 else f" {images.rescale}"
-    digest = hashlib.sha256(f"{_FORMAT} {degradation.scale} {seed} {degradation.text()} {least}{rescale}".encode())
+    digest = hashlib.sha256(f"{_FORMAT} {degradation.scale} {seed} {degradation} {least}{rescale}".encode())
     for hr, lr in images.pairs(degradation):
         for path in (hr, lr):
             digest.update(f"\n{_identity(path)}".encode("utf-8", "surrogateescape"))
@@ -303,7 +303,7 @@ def _write_index(folder: Path, slots: Sequence[_Slot], done: np.ndarray, images:
         "format": _FORMAT,
         "name": images.name,
         "scale": degradation.scale,
-        "degradation": degradation.text(),
+        "degradation": str(degradation),
         "seed": degradation.seed,
         "images": entries,
         "left_out": [(str(images.hr[number]), reason) for number, reason in sorted(left_out.items())],

@@ -63,7 +63,7 @@ class ImageSet:
         if self.lr and how.is_bicubic:
             return self.lr
         made = degradation_of(self.degraded[0].parent) if self.degraded else None
-        if made == (how.text(), how.seed):
+        if made == (str(how), how.seed):
             return self.degraded
         if made and how.is_bicubic:
             asked = f"--degradation={made[0]}" + (f" --degradation_seed={made[1]}" if made[1] else "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from visionfw.errors import VisionfwError, brief
-from visionfw.imaging.degradations.pipeline import Degradation, number_of
+from visionfw.imaging.degradations.pipeline import Degradation, name_seed
 from visionfw.imaging.files import ImageError, read_image
 from visionfw.imaging.resize import imresize, resized_side
 
@@ -65,7 +65,7 @@ def read_pair(hr_path: Path, lr_path: Path | None, degradation: Degradation, lea
     scale = degradation.scale
     hr = read_image(hr_path) if rescale == 1 else imresize(read_image(hr_path), rescale)
     if min(hr.shape[:2]) < least:
-        random = np.random.default_rng([degradation.seed, number_of(hr_path.name), least])
+        random = np.random.default_rng([degradation.seed, name_seed(hr_path.name), least])
         hr, lr_path = framed(hr, size_of_hr(hr.shape[:2], least, 1), NOISE_SIGMA, random)[0], None
     hr = crop_to_multiple(hr, scale)
     height, width = (side // scale for side in hr.shape[:2])
@@ -75,7 +75,7 @@ def read_pair(hr_path: Path, lr_path: Path | None, degradation: Degradation, lea
         try:
             return degradation.apply(hr, hr_path.name), hr
         except (OSError, ValueError) as error:  # a JPEG, for one, has at most 65535 pixels a side
-            raise ImageError(hr_path, f"cannot be degraded by {degradation.text()}: {brief(error)}") from error
+            raise ImageError(hr_path, f"cannot be degraded by {degradation}: {brief(error)}") from error
     try:
         lr = read_image(lr_path)
     except ImageError as error:

@@ -11,7 +11,7 @@ from visionfw.data.cache import cache_folder, open_sets
 from visionfw.data.datasets import find_sets
 from visionfw.data.store import Store
 from visionfw.errors import RequestError
-from visionfw.imaging.degradations.pipeline import degradation as read_degradation
+from visionfw.imaging.degradations.pipeline import Degradation
 
 
 class PatchSource:
@@ -144,7 +144,7 @@ def open_patches(
         RequestError: no such set, a wrong argument, or no image as large as a patch.
         VisionfwError: images cannot be used, or the disk is full.
     """
-    how = read_degradation(degradation, scale, seed)
+    how = Degradation.parse(degradation, scale, seed)
     if on_bad not in ("stop", "skip"):
         raise RequestError(f"on_bad must be 'stop' or 'skip', not {on_bad!r}")
     return PatchSource(open_sets(find_sets(str(name), None if root is None else str(root), scale), how, cache_folder(cache), on_bad), patch_size, stride)

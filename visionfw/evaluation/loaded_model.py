@@ -12,20 +12,18 @@ import keras
 from visionfw.config import TRAINED, EvaluateRequest, TrainRequest, read_interpolation
 from visionfw.diffusion.noise_schedule import NoiseSchedule, Target, read_noise_schedule
 from visionfw.diffusion.sampler import DiffusionSampler
-from visionfw.errors import RequestError, VisionfwError, nearest
+from visionfw.errors import RequestError, VisionfwError
 from visionfw.graph.build import compile_model
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.language import loader as models
 from visionfw.graph.language.ir import Definition
 from visionfw.graph.language.parser import parse
-from visionfw.imaging.degradations.pipeline import Degradation, degradation
+from visionfw.imaging.degradations import parse_degradation
+from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.inference.upscaler import Upscaler
 from visionfw.io.paths import user_path
 from visionfw.runs import directory as runs
 from visionfw.runs.checkpoints import load_run, load_weights, precision
-
-#: A degradation's name that means another one: LR images half as large as the model was trained on.
-_NOVEL = "novel"
 
 
 @dataclass(frozen=True)
@@ -155,13 +153,7 @@ def _move(model: keras.Model, definition: Definition, run: runs.Run, other: str,
 def _degradation(request: EvaluateRequest, text: str, seed: int, scale: int) -> Degradation:
     """Return how LR images are made: as asked for, or as the run had it."""
     seed = seed if request.degradation_seed is None else request.degradation_seed
-    if request.degradation == _NOVEL:
-        return degradation("bicubic", 2 * scale, seed)
-    try:
-        return degradation(request.degradation or text, scale, seed)
-    except RequestError as error:
-        hint = f"; did you mean {_NOVEL!r}?" if nearest(request.degradation, [_NOVEL]) else ""
-        raise RequestError(f"{error}{hint}") from error
+    return Degradation.for_model(parse_degradation(request.degradation or text), scale, seed)
 
 
 def _read_names(file: str | None) -> dict[str, str] | None:

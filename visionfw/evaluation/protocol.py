@@ -17,7 +17,7 @@ import numpy as np
 from visionfw.data.pairs import read_whole_pair
 from visionfw.errors import RequestError
 from visionfw.imaging.color import from_ycbcr, luma, to_ycbcr
-from visionfw.imaging.degradations.pipeline import Degradation, degradation
+from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.resize import imresize
 from visionfw.metrics.arrays import psnr, ssim
 
@@ -50,7 +50,7 @@ class Protocol:
     @property
     def how(self) -> Degradation:
         """How LR images are made."""
-        return self.degradation or degradation("bicubic", self.scale)
+        return self.degradation or Degradation.parse("bicubic", self.scale)
 
     @property
     def factor(self) -> int:
@@ -74,7 +74,7 @@ class Protocol:
 
     def record(self) -> dict[str, str | int]:
         """Return the protocol in words, for reports."""
-        made = f"{self.how.text()} (seed {self.how.seed}), uint8"
+        made = f"{self.how} (seed {self.how.seed}), uint8"
         resize = "MATLAB bicubic, float, of the rounded Y" if self.is_float else "MATLAB bicubic, uint8" if self.how.is_bicubic else made
         told = {"channel": self.channel.upper(), "model": self.color.upper(), "crop": self.border, "rounding": "uint8 before comparing", "resize": resize}
         return told | ({} if self.factor == self.scale else {"LR": f"1/{self.factor} of HR; bicubic enlarges the model's x{self.scale} to it"})

@@ -17,7 +17,7 @@ from visionfw.data.datasets import ImageSet, find_sets
 from visionfw.data.patch_statistics import enlargement_psnr
 from visionfw.errors import RequestError, VisionfwError, some
 from visionfw.graph.language import loader as models
-from visionfw.imaging.degradations.pipeline import degradation
+from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import ImageError, image_size
 from visionfw.io.paths import write_json
 from visionfw.io.progress import counter, span
@@ -87,7 +87,7 @@ def look_ahead(request: RankRequest) -> dict[str, list[ImageSet]]:
             return None
 
     train = request.train
-    how = tried(lambda: degradation(train.degradation, train.scale, train.degradation_seed))
+    how = tried(lambda: Degradation.parse(train.degradation, train.scale, train.degradation_seed))
     tried(lambda: augmentation(train.augment))
     for name in request.train_sets:
         sets[name] = tried(lambda name=name: find_sets(name.replace("+", ","), train.data_root, train.scale)) or []

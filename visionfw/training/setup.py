@@ -29,7 +29,7 @@ from visionfw.graph.language import loader as models
 from visionfw.graph.language.initializers import read_initializer
 from visionfw.graph.language.ir import Definition
 from visionfw.graph.language.transforms import initialized, standardized
-from visionfw.imaging.degradations.pipeline import Degradation, degradation
+from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.io.progress import counter
 from visionfw.losses.terms import read_loss, size_problems
 from visionfw.metrics.feature_weights import read_feature_weights
@@ -102,7 +102,7 @@ def prepare(request: TrainRequest, log: Log, own: Run | None = None, steps: int 
     discriminator = read_discriminator(request, checked)
     if discriminator is not None and initial is None:
         log("adversarial training from first weights: it mostly begins from a run that was trained without (--init_from=RUN)")
-    how = degradation(request.degradation, request.scale, request.degradation_seed)
+    how = Degradation.parse(request.degradation, request.scale, request.degradation_seed)
     augmentation = read_augmentation(request.augment)
     train_sets = find_sets(request.train_data, request.data_root, request.scale)
     val_sets = find_sets(request.val_data, request.data_root, request.scale)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from visionfw import degrade
 from visionfw.data.audit.lr_kernel import filter_of
 from visionfw.data.audit.survey import survey
 from visionfw.data.datasets import find_sets
-from visionfw.imaging.degradations.pipeline import degrade
 from visionfw.imaging.files import read_image, write_image
 from visionfw.imaging.resize import imresize
 

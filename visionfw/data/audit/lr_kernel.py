@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from visionfw.imaging.degradations.pipeline import degradation
-from visionfw.imaging.degradations.steps import levels
+from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.resize import imresize
+from visionfw.imaging.uint8 import to_uint8
 
 #: Mean difference in gray levels up to which a filter is named.
 _NEAR = 3.0
@@ -40,11 +40,11 @@ def _pillow(kind: Image.Resampling) -> Callable[[np.ndarray, int], np.ndarray]:
 
 
 def _degraded(text: str) -> Callable[[np.ndarray, int], np.ndarray]:
-    return lambda hr, scale: degradation(text, scale).apply(hr)
+    return lambda hr, scale: Degradation.parse(text, scale).apply(hr)
 
 
 def _matlab_once_rounded(hr: np.ndarray, scale: int) -> np.ndarray:
-    return levels(imresize(hr.astype(np.float64), 1 / scale))
+    return to_uint8(imresize(hr.astype(np.float64), 1 / scale))
 
 
 def _point_sampled(kernel: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray, int], np.ndarray]:
@@ -59,7 +59,7 @@ def _point_sampled(kernel: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.n
             taps = first[:, None] + np.arange(4)
             weights = kernel(np.abs(center[:, None] - taps))
             values = np.einsum("nt,nt...->n...", weights, values[np.clip(taps, 0, size - 1)]).swapaxes(0, 1)
-        return levels(values)
+        return to_uint8(values)
 
     return shrink
 

@@ -44,7 +44,7 @@ def write_degraded(sets: Sequence[ImageSet], how: Degradation, out: Path, progre
     files = "\n".join(f"{path} {_stamp(path)}" for path in paths)
     source = {"images": hashlib.sha256(files.encode("utf-8", "surrogateescape")).hexdigest()}
     _agree(out / _SOURCE, source, "holds other images")
-    _agree(lr_folder / NOTE, {"degradation": how.text(), "scale": how.scale, "seed": how.seed}, "holds images made in another way")
+    _agree(lr_folder / NOTE, {"degradation": str(how), "scale": how.scale, "seed": how.seed}, "holds images made in another way")
     hr_folder.mkdir(parents=True, exist_ok=True)
     left_out = []
     with ThreadPoolExecutor(os.cpu_count()) as workers:

@@ -24,7 +24,7 @@ from visionfw.config import DivideRequest
 from visionfw.data.datasets import ImageSet
 from visionfw.data.pairs import framed
 from visionfw.errors import RequestError, VisionfwError, brief
-from visionfw.imaging.degradations.pipeline import number_of
+from visionfw.imaging.degradations.pipeline import name_seed
 from visionfw.imaging.files import ImageError, read_image, write_image
 from visionfw.io.paths import locked, read_json, user_path, write_json
 from visionfw.io.progress import Counter
@@ -156,7 +156,7 @@ def _divide_one(number: int, name: str, path: Path, request: DivideRequest, fold
     for row, column, height, width in cells(*image.shape[:2], size, request.method == "noise_framed", request.least):
         tile, top, left = image[row : row + height, column : column + width], 0, 0
         if (height, width) != (size, size):
-            random = np.random.default_rng([request.seed, number_of(path.name), row, column])
+            random = np.random.default_rng([request.seed, name_seed(path.name), row, column])
             tile, top, left = framed(tile, (size, size), request.noise_sigma, random)
         file = f"{number:06}_{row // size:03}_{column // size:03}.png"
         write_image(folder / file, tile)
