@@ -1,6 +1,5 @@
 """A generator and a discriminator in one fit: who learns from what, what is told, and that it goes on exactly."""
 
-import csv
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from runs import assert_same_weights, history_of, interrupted
 
 from visionfw.config import TrainRequest
 from visionfw.errors import RequestError, VisionfwError
@@ -47,7 +47,7 @@ def quiet(line):
 
 def begun_with(run, **changes):
     """Return the request that begins with a run."""
-    return replace(REQUEST, init_from=str(run.folder), model_args=(), **changes)
+    return replace(REQUEST, **({"init_from": str(run.folder), "model_args": ()} | changes))
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +62,6 @@ def whole(begun, tmp_path_factory):
     """An adversarial run from there, and what was said."""
     said = []
     return train(begun_with(begun, run_dir=str(tmp_path_factory.mktemp("runs") / "whole")), said.append), said
-
-
-def rows_of(run):
-    with run.history.open() as lines:
-        return [{key: float(value) for key, value in row.items() if key != "seconds"} for row in csv.DictReader(lines)]
-
-
-def arrays_of(run):
-    with np.load(run.checkpoint) as file:
-        return {key: file[key] for key in file.files if key != "standing"}
 
 
 @pytest.mark.parametrize("game", ["vanilla", "lsgan", "relativistic"])
@@ -138,7 +128,7 @@ def test_the_generator_runs_once_a_step(monkeypatch):
 
 def test_the_history_tells_of_the_game(whole):
     run, said = whole
-    rows = rows_of(run)
+    rows = history_of(run)
     assert [row["step"] for row in rows] == [6, 12]
     for row in rows:
         assert 0 <= row["real_accuracy"] <= 1 and 0 <= row["fake_accuracy"] <= 1
@@ -157,30 +147,11 @@ def test_it_begins_with_the_runs_weights_and_keeps_the_last(begun, whole):
 
 
 @pytest.mark.slow
-def test_both_networks_go_on_as_if_nothing_had_happened(begun, whole, tmp_path, monkeypatch):
-    import signal
-
-    from visionfw.runs.directory import Run
-    from visionfw.training import callbacks
-
-    on_end = callbacks.Validation.on_train_batch_end
-
-    def press(self, batch, logs=None):
-        if self.standing.step == 8:
-            os.kill(os.getpid(), signal.SIGINT)
-        on_end(self, batch, logs)
-
-    request = begun_with(begun, run_dir=str(tmp_path / "run"))
-    monkeypatch.setattr(callbacks.Validation, "on_train_batch_end", press)
-    with pytest.raises(KeyboardInterrupt):
-        train(request, quiet)
-    monkeypatch.undo()
-    train(replace(request, init_from="gone"), quiet, resume=True)  # the run brings what it began with along
-    run = Run(tmp_path / "run")
-    made = arrays_of(run)
-    for key, value in arrays_of(whole[0]).items():
-        np.testing.assert_array_equal(made[key], value, err_msg=key)
-    for ours, theirs in zip(rows_of(run), rows_of(whole[0]), strict=True):
+def test_both_networks_go_on_as_if_nothing_had_happened(begun, whole, tmp_path):
+    run = interrupted(begun_with(begun), tmp_path / "run", 9)
+    train(begun_with(begun, init_from="gone", run_dir=str(run.folder)), quiet, resume=True)  # the run brings what it began with along
+    assert_same_weights(run, whole[0])
+    for ours, theirs in zip(history_of(run), history_of(whole[0]), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-6)
 
 
@@ -211,7 +182,7 @@ def test_a_tanh_generator_plays_too(tmp_path):
         run_dir=str(tmp_path / "run"),
     )
     run = train(request, quiet)
-    assert np.isfinite(rows_of(run)[0]["val_psnr"])
+    assert np.isfinite(history_of(run)[0]["val_psnr"])
 
 
 def test_what_is_not_finite_is_found_in_the_discriminator():

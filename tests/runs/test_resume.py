@@ -1,23 +1,20 @@
 """A run that was stopped goes on as if nothing had happened."""
 
-import csv
-import os
-import random
-import signal
+import shutil
 import subprocess
 import sys
-import time
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from runs import assert_same_weights, history_of, interrupted, silent
 
 import visionfw as vf
 from visionfw.config import TrainRequest
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.runs.directory import Run
-from visionfw.training import callbacks
 from visionfw.training.fit import train
 
 REQUEST = TrainRequest(
@@ -33,64 +30,40 @@ REQUEST = TrainRequest(
 )
 
 
-def quiet(line):
-    pass
-
-
-def weights_of(run):
-    with np.load(run.checkpoint) as file:
-        return {key: file[key] for key in file.files if key != "standing"}
-
-
-def history_of(run):
-    with run.history.open() as lines:
-        return [{key: float(value) for key, value in row.items() if key != "seconds"} for row in csv.DictReader(lines)]
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A run that nothing stopped."""
-    return train(replace(REQUEST, run_dir=str(tmp_path_factory.mktemp("runs") / "whole")), quiet)
+    return train(replace(REQUEST, run_dir=str(tmp_path_factory.mktemp("runs") / "whole")), silent)
 
 
-def stopped(folder, monkeypatch, step, request=REQUEST):
-    """Start a run and stop it after a step, as Ctrl-C does."""
-    on_end = callbacks.Validation.on_train_batch_end
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run that was stopped in its second round, after one validation; tests change copies of it."""
+    return interrupted(REQUEST, tmp_path_factory.mktemp("runs") / "stopped", 9)
 
-    def press(self, batch, logs=None):
-        if self.standing.step == step - 1:
-            os.kill(os.getpid(), signal.SIGINT)
-        on_end(self, batch, logs)
 
-    monkeypatch.setattr(callbacks.Validation, "on_train_batch_end", press)
-    with pytest.raises(KeyboardInterrupt):
-        train(replace(request, run_dir=str(folder)), quiet)
-    monkeypatch.undo()
-    return Run(folder)
+@pytest.fixture
+def run(stopped, tmp_path):
+    return Run(Path(shutil.copytree(stopped.folder, tmp_path / "run")))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("sampler", "step"), [("psnr_gain:score=loss,start=bicubic", 2), ("headroom", 12)])
-def test_a_sampler_goes_on_with_what_it_has_learned(tmp_path, monkeypatch, sampler, step):
+def test_a_sampler_goes_on_with_what_it_has_learned(tmp_path, sampler, step):
     """Rounds of four steps, stopped inside one without a validation, and at the end of one."""
     request = replace(REQUEST, sampler=sampler, round_patches=16)
-    expected = weights_of(train(replace(request, run_dir=str(tmp_path / "whole")), quiet))
-    run = stopped(tmp_path / "run", monkeypatch, step, request)
-    train(replace(request, run_dir=str(run.folder)), quiet, resume=True)
-    made = weights_of(run)
-    for key, value in expected.items():
-        np.testing.assert_array_equal(made[key], value, err_msg=key)
+    expected = train(replace(request, run_dir=str(tmp_path / "whole")), silent)
+    run = interrupted(request, tmp_path / "run", step)
+    train(replace(request, run_dir=str(run.folder)), silent, resume=True)
+    assert_same_weights(run, expected)
 
 
-@pytest.mark.parametrize("step", [3, 13])
-def test_stopped_and_resumed_equals_never_stopped_to_the_bit(whole, tmp_path, monkeypatch, step):
-    run = stopped(tmp_path / "run", monkeypatch, step)
+@pytest.mark.parametrize("step", [3, pytest.param(13, marks=pytest.mark.slow)])
+def test_stopped_and_resumed_equals_never_stopped_to_the_bit(whole, tmp_path, step):
+    run = interrupted(REQUEST, tmp_path / "run", step)
     assert run.read()["state"] == "interrupted"
-    train(replace(REQUEST, run_dir=str(run.folder)), quiet, resume=True)
-    expected, made = weights_of(whole), weights_of(run)
-    assert expected.keys() == made.keys()
-    for key, value in expected.items():
-        np.testing.assert_array_equal(made[key], value, err_msg=key)
+    train(replace(REQUEST, run_dir=str(run.folder)), silent, resume=True)
+    assert_same_weights(run, whole)
     assert run.read()["best"] == whole.read()["best"]
     for ours, theirs in zip(history_of(run), history_of(whole), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-5)
@@ -99,14 +72,15 @@ def test_stopped_and_resumed_equals_never_stopped_to_the_bit(whole, tmp_path, mo
 
 
 @pytest.mark.slow
-def test_in_bfloat16_a_resumed_run_comes_to_the_same_validation(tmp_path, monkeypatch):
+def test_in_bfloat16_a_resumed_run_comes_to_the_same_validation(tmp_path):
     request = replace(REQUEST, precision="mixed_bfloat16", ema=0.0)
-    expected = train(replace(request, run_dir=str(tmp_path / "whole")), quiet)
-    run = stopped(tmp_path / "run", monkeypatch, 13, request)
-    train(replace(request, run_dir=str(run.folder)), quiet, resume=True)
+    expected = train(replace(request, run_dir=str(tmp_path / "whole")), silent)
+    run = interrupted(request, tmp_path / "run", 13)
+    train(replace(request, run_dir=str(run.folder)), silent, resume=True)
     assert history_of(run)[-1]["val_psnr"] == pytest.approx(history_of(expected)[-1]["val_psnr"], abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
     from visionfw.runs import resume as continuation
 
@@ -120,35 +94,32 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
 
     monkeypatch.setattr(continuation, "write_whole", full)
     with pytest.raises(VisionfwError, match="No space left on device; the checkpoint before is kept"):
-        train(replace(REQUEST, run_dir=str(tmp_path / "run")), quiet)
+        train(replace(REQUEST, run_dir=str(tmp_path / "run")), silent)
     monkeypatch.undo()
-    run = train(replace(REQUEST, run_dir=str(tmp_path / "run")), quiet, resume=True)
+    run = train(replace(REQUEST, run_dir=str(tmp_path / "run")), silent, resume=True)
     assert [row["step"] for row in history_of(run)] == [8, 16, 24]
 
 
-def test_other_images_are_refused(tmp_path, monkeypatch, image_folder):
-    run = stopped(tmp_path / "run", monkeypatch, 9)
+def test_other_images_are_refused(run, image_folder):
     other = replace(REQUEST, run_dir=str(run.folder), train_data=str(image_folder))
     with pytest.raises(RequestError, match=r"--resume: the training images of .* have changed since it was started"):
-        train(other, quiet, resume=True)
+        train(other, silent, resume=True)
 
 
-def test_a_damaged_checkpoint_is_told(tmp_path, monkeypatch):
-    run = stopped(tmp_path / "run", monkeypatch, 9)
+def test_a_damaged_checkpoint_is_told(run):
     run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:3000])
     with pytest.raises(VisionfwError, match=r"checkpoint\.npz: cannot be gone on from"):
-        train(replace(REQUEST, run_dir=str(run.folder)), quiet, resume=True)
+        train(replace(REQUEST, run_dir=str(run.folder)), silent, resume=True)
 
 
-def test_a_run_without_a_checkpoint_starts_from_its_first_step(whole, tmp_path, monkeypatch):
-    run = stopped(tmp_path / "run", monkeypatch, 3)
+def test_a_run_without_a_checkpoint_starts_from_its_first_step(whole, run):
     run.checkpoint.unlink()
-    train(replace(REQUEST, run_dir=str(run.folder)), quiet, resume=True)
-    for key, value in weights_of(whole).items():
-        np.testing.assert_array_equal(weights_of(run)[key], value, err_msg=key)
+    train(replace(REQUEST, run_dir=str(run.folder)), silent, resume=True)
+    assert_same_weights(run, whole)
 
 
-def test_dropout_goes_on_with_its_own_random_numbers(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_dropout_goes_on_with_its_own_random_numbers(tmp_path):
     model = tmp_path / "dropping.py"
     model.write_text(
         "def dropping(*, scale=2):\n"
@@ -156,35 +127,36 @@ def test_dropout_goes_on_with_its_own_random_numbers(tmp_path, monkeypatch):
         "            'layer': [(1, 2), (3, 4)], 'layer_sub': ['Dropout', 'PixelShuffle'], 'layer_par': [{'rate': 0.5}, {'size': 2}]}\n"
     )
     request = replace(REQUEST, model=str(model), model_args=(), scale=2, run_dir=str(tmp_path / "whole"))
-    expected = weights_of(train(request, quiet))
+    expected = train(request, silent)
     keras.utils.set_random_seed(99)
-    run = stopped(tmp_path / "run", monkeypatch, 11, request)
-    made = weights_of(train(replace(request, run_dir=str(run.folder)), quiet, resume=True))
-    for key, value in expected.items():
-        np.testing.assert_array_equal(made[key], value, err_msg=key)
+    run = interrupted(request, tmp_path / "run", 11)
+    assert_same_weights(train(replace(request, run_dir=str(run.folder)), silent, resume=True), expected)
 
 
 @pytest.mark.slow
 def test_kill_9_at_any_moment_resumes_to_the_same_run(root, tmp_path):
-    """The command is killed at random moments until a start gets through; the run that nothing stopped is the command's too, in the same threads."""
-    flags = ["--model_args=blocks=1,filters=8", "--batch_size=4", "--patch_size=12", "--steps=24", "--validate_every=8", "--ema=0.9"]
+    """The command is killed three times on its way; the run that nothing stopped is the command's too, in the same threads."""
+    flags = ["--model_args=blocks=1,filters=8", "--batch_size=4", "--patch_size=12", "--steps=96", "--validate_every=8", "--ema=0.9"]
     flags += ["--augment=dihedral,cutmix", "--warmup=4", "--precision=float32"]
-    subprocess.run([sys.executable, str(root / "train.py"), *flags, "--run_dir=whole"], cwd=tmp_path, capture_output=True, check=True)
-    moments = random.Random(0)
-    command = [sys.executable, str(root / "train.py"), *flags, "--run_dir=run"]
-    for _ in range(4):
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        while not (tmp_path / "run" / "checkpoint.npz").exists() and process.poll() is None:
-            time.sleep(0.005)
-        time.sleep(moments.uniform(0, 1.0))
-        process.kill()
-        text = process.communicate()[0]
-        assert "Traceback" not in text
-        command = [sys.executable, str(root / "train.py"), "--resume", "--run_dir=run"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    train_py, resume = [sys.executable, "-u", str(root / "train.py")], ["--resume", "--run_dir=run"]
+    subprocess.run([*train_py, *flags, "--run_dir=whole"], cwd=tmp_path, capture_output=True, check=True)
+    for more, step in (([*flags, "--run_dir=run"], 8), (resume, 32), (resume, 64)):
+        process = subprocess.Popen([*train_py, *more], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        kill_at_line(process, f"step {step}/96")
+    done = subprocess.run([*train_py, *resume], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0 or "is done" in done.stderr, done.stderr
-    for key, value in weights_of(Run(tmp_path / "whole")).items():
-        np.testing.assert_array_equal(weights_of(Run(tmp_path / "run"))[key], value, err_msg=key)
-    again = subprocess.run([*command, "--learning_rate=0.5"], cwd=tmp_path, capture_output=True, text=True)
+    assert_same_weights(Run(tmp_path / "run"), Run(tmp_path / "whole"))
+    again = subprocess.run([*train_py, *resume, "--learning_rate=0.5"], cwd=tmp_path, capture_output=True, text=True)
     assert again.returncode == 2
     assert "is done" in again.stderr
+
+
+def kill_at_line(process, beginning):
+    """Send SIGKILL once a process has printed a line that begins so."""
+    for line in process.stdout:
+        assert "Traceback" not in line
+        if line.startswith(beginning):
+            break
+    process.kill()
+    process.stdout.close()
+    process.wait()

@@ -1,11 +1,11 @@
 """What a sampler did is noted by round and drawn at the end, also over an interruption."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
+from runs import interrupted, state_of
 
 from visionfw.config import TrainRequest
 from visionfw.data.patch_statistics import enlargement_psnr
@@ -16,12 +16,11 @@ from visionfw.training.setup import prepare
 REQUEST = TrainRequest(model_args=(("blocks", 1), ("filters", 8)), batch_size=4, patch_size=12, steps=12, validate_every=6, round_patches=12)
 
 
-@pytest.mark.parametrize("sampler", ["psnr_gain:score=psnr", "widening:share=0.1"])
+@pytest.mark.parametrize("sampler", ["psnr_gain:score=psnr", pytest.param("widening:share=0.1", marks=pytest.mark.slow)])
 def test_a_run_notes_every_round_and_draws_them(tmp_path, sampler):
     said = []
     run = train(replace(REQUEST, sampler=sampler, run_dir=str(tmp_path / "run")), said.append)
-    with np.load(run.checkpoint) as file:
-        notes = json.loads(file["standing"].tobytes())["sampling"]
+    notes = state_of(run)["sampling"]
     assert [note["round"] for note in notes] == [0, 1, 2, 3]
     if sampler == "widening:share=0.1":
         highest = PSNR_EDGES[np.flatnonzero(notes[0]["drawn"])[-1]]
@@ -37,6 +36,7 @@ def test_a_run_notes_every_round_and_draws_them(tmp_path, sampler):
             assert image.width > 500
 
 
+@pytest.mark.slow
 def test_few_patches_and_an_ungated_sampler_with_long_rounds_are_drawn_too(tmp_path, photograph):
     """One image of six patches; then rounds that are made far ahead of training."""
     from visionfw.imaging.files import write_image
@@ -49,19 +49,14 @@ def test_few_patches_and_an_ungated_sampler_with_long_rounds_are_drawn_too(tmp_p
     assert train(ahead, lambda line: None).sampling.exists()
 
 
-def test_a_note_is_of_a_whole_round(tmp_path, monkeypatch):
+@pytest.mark.slow
+def test_a_note_is_of_a_whole_round(tmp_path):
     """Stopped in the middle of the first round and resumed, the notes are those of a run that nothing stopped."""
-    from test_resume import stopped
-
     request = replace(REQUEST, sampler="psnr_gain")
     whole = train(replace(request, run_dir=str(tmp_path / "whole")), lambda line: None)
-    run = stopped(tmp_path / "run", monkeypatch, 2, request)
+    run = interrupted(request, tmp_path / "run", 2)
     train(replace(request, run_dir=str(run.folder)), lambda line: None, resume=True)
-    notes = []
-    for folder in (whole, run):
-        with np.load(folder.checkpoint) as file:
-            notes.append(json.loads(file["standing"].tobytes())["sampling"])
-    assert notes[0] == notes[1]
+    assert state_of(run)["sampling"] == state_of(whole)["sampling"]
 
 
 def test_what_lies_outside_counts_in_the_outermost_bins():
