@@ -1,10 +1,14 @@
 """What tests share: where optional images lie, and small images of their own."""
 
 import os
+import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+
+from visionfw.cli import entry
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +33,31 @@ def benchmark_data() -> Path:
     if not (folder / "Set5" / "HR").is_dir():
         pytest.skip(f"needs benchmark images in {folder}")
     return folder
+
+
+class Ended(NamedTuple):
+    """How a command ended: its exit status, and what it printed."""
+
+    status: int
+    output: str
+    errors: str
+
+
+@pytest.fixture
+def command(capsys):
+    """Return a function that runs a command in this process, as its script does: command("train", "--steps=1") -> Ended."""
+
+    def run(name: str, *arguments: str) -> Ended:
+        capsys.readouterr()
+        status = 0
+        with warnings.catch_warnings():  # a command changes the filters of its process
+            try:
+                entry.command(name, arguments)
+            except SystemExit as end:
+                status = end.code
+        return Ended(status, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture

@@ -1,22 +1,15 @@
 """prepare.py as a user types it."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from visionfw.imaging.files import read_image, write_image
 
 
-def run(root, *arguments, cwd):
-    done = subprocess.run([sys.executable, str(root / "prepare.py"), *arguments], cwd=cwd, capture_output=True, text=True, timeout=100)
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout, done.stderr
-
-
 @pytest.fixture
-def folder(tmp_path, image_folder):
+def folder(tmp_path, image_folder, monkeypatch):
+    """The working directory, with three images in images/."""
+    monkeypatch.chdir(image_folder.parent)
     return image_folder.parent
 
 
@@ -45,8 +38,8 @@ def folder(tmp_path, image_folder):
         (["cache", "--data=images", "--cach_dir=x"], "error: no flag '--cach_dir'; did you mean '--cache_dir'?"),
     ],
 )
-def test_a_wrong_request_is_one_line_and_status_2(root, folder, arguments, sentence):
-    status, text, errors = run(root, *arguments, cwd=folder)
+def test_a_wrong_request_is_one_line_and_status_2(command, folder, arguments, sentence):
+    status, text, errors = command("prepare", *arguments)
     assert (status, text) == (2, "")
     assert errors.startswith(sentence)
     assert len(errors.splitlines()) == 1
@@ -54,39 +47,39 @@ def test_a_wrong_request_is_one_line_and_status_2(root, folder, arguments, sente
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["divide", "--help"], ["--list"], ["check", "--list=degradations"]])
-def test_help_and_lists(root, folder, arguments):
-    status, text, errors = run(root, *arguments, cwd=folder)
+def test_help_and_lists(command, folder, arguments):
+    status, text, errors = command("prepare", *arguments)
     assert (status, errors) == (0, "")
     assert len(text.splitlines()) > 5
 
 
-def test_sets_are_prepared_from_end_to_end(root, folder):
-    status, text, errors = run(root, "check", "--data=images", "--patch_size=12", cwd=folder)
+def test_sets_are_prepared_from_end_to_end(command, folder):
+    status, text, errors = command("prepare", "check", "--data=images", "--patch_size=12")
     assert (status, errors) == (0, "")
     assert "nothing that harms training; 0 notes" in text
-    status, text, errors = run(root, "degrade", "--data=images", "--out=pairs", "--degradation=blur_down", "--scale=3", cwd=folder)
+    status, text, errors = command("prepare", "degrade", "--data=images", "--out=pairs", "--degradation=blur_down", "--scale=3")
     assert status == 0
     assert "use them as --train_data=pairs --scale=3 --degradation=blur:sigma=1.6,size=7,channels=all+subsample" in text
-    status, text, errors = run(root, "check", "--data=pairs", "--scale=3", "--patch_size=12", cwd=folder)
+    status, text, errors = command("prepare", "check", "--data=pairs", "--scale=3", "--patch_size=12")
     assert status == 0
     assert "note  degraded LR: pairs: its LR images were made by 'blur:sigma=1.6,size=7,channels=all+subsample'" in text
-    status, text, errors = run(root, "divide", "--data=images", "--size=64", "--method=noise_framed", "--out=tiles", cwd=folder)
+    status, text, errors = command("prepare", "divide", "--data=images", "--size=64", "--method=noise_framed", "--out=tiles")
     assert status == 0
     assert "tiles: 27" in text
-    status, text, errors = run(root, "cache", "--data=tiles", "--cache_dir=c", cwd=folder)
+    status, text, errors = command("prepare", "cache", "--data=tiles", "--cache_dir=c")
     assert status == 0
     assert "tiles: 27 images, " in text
-    status, text, errors = run(root, "cache", "--clear", "--cache_dir=c", cwd=folder)
+    status, text, errors = command("prepare", "cache", "--clear", "--cache_dir=c")
     assert status == 0
     assert "removed c/tiles_x4-" in text
     assert list((folder / "c").iterdir()) == []
 
 
-def test_harm_is_status_1_and_the_report_holds_all(root, folder):
+def test_harm_is_status_1_and_the_report_holds_all(command, folder):
     (folder / "images" / "1.png").write_text("no image")
     (folder / "test").mkdir()
     write_image(folder / "test" / "mirrored.png", np.ascontiguousarray(read_image(folder / "images" / "0.png")[:, ::-1]))
-    status, text, errors = run(root, "check", "--data=images", "--test_data=test", "--patch_size=12", "--report=found.json", cwd=folder)
+    status, text, errors = command("prepare", "check", "--data=images", "--test_data=test", "--patch_size=12", "--report=found.json")
     assert status == 1
     assert "HARMS unreadable: images/1.png: not an image that can be read" in text
     assert "HARMS leakage: images/0.png: the same picture (likeness 1.000) as test/mirrored.png of test: in a training and in a test set" in text
