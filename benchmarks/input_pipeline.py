@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from PIL import Image
 
-from visionfw.backend.devices import keep_freed_memory
+from visionfw.backend.memory import keep_freed_memory
 from visionfw.data.datasets import find_sets
 from visionfw.data.pairs import crop_to_multiple
 from visionfw.data.patches import PatchSource, open_patches

@@ -173,9 +173,9 @@ def contestants() -> list[str]:
     """Return who can take part here."""
     import importlib.util
 
-    from visionfw.backend.devices import gpu_has_bfloat16, processor_has_bfloat16
+    from visionfw.backend.precision import accelerator_has_bfloat16, processor_has_bfloat16
 
-    has_bfloat16 = processor_has_bfloat16() if gpu_has_bfloat16() is None else gpu_has_bfloat16()
+    has_bfloat16 = processor_has_bfloat16() if accelerator_has_bfloat16() is None else accelerator_has_bfloat16()
     names = ["visionfw", "keras"]
     if importlib.util.find_spec("torch"):
         names += ["torch_float32", *(["torch_bfloat16"] if has_bfloat16 else [])]

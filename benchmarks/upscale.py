@@ -55,7 +55,7 @@ def compare(rounds: int) -> None:
     import keras
 
     import visionfw as vf
-    from visionfw.backend.devices import choose_precision
+    from visionfw.backend.precision import choose_precision
     from visionfw.runs.checkpoints import precision
 
     policy = choose_precision("auto")

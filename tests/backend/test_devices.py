@@ -1,31 +1,26 @@
-"""What the machine computes fast."""
+"""How many processor cores a process may keep busy."""
+
+import os
 
 import pytest
 
-from visionfw.backend import devices
+from visionfw.backend import control_group
+from visionfw.backend.devices import has_accelerator, processors
 
 
-def test_a_precision_that_is_asked_for_is_taken():
-    assert devices.choose_precision("float32") == "float32"
-    assert devices.choose_precision("mixed_bfloat16") == "mixed_bfloat16"
+@pytest.mark.parametrize(("quota", "expected"), [(None, 64), (2.0, 2), (1.5, 2), (0.1, 1), (100.0, 64)])
+def test_a_container_s_quota_limits_the_cores(monkeypatch, quota, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(64)), raising=False)
+    monkeypatch.setattr(control_group, "processor_quota", lambda: quota)
+    assert processors() == expected
 
 
-@pytest.mark.parametrize(
-    ("gpu", "processor", "expected"),
-    [(None, False, "float32"), (None, True, "mixed_bfloat16"), (True, False, "mixed_bfloat16"), (False, True, "float32")],
-)
-def test_auto_is_bfloat16_only_where_hardware_has_it(monkeypatch, gpu, processor, expected):
-    monkeypatch.setattr(devices, "gpu_has_bfloat16", lambda: gpu)
-    monkeypatch.setattr(devices, "processor_has_bfloat16", lambda: processor)
-    assert devices.choose_precision("auto") == expected
+def test_a_system_without_affinities_has_all_its_cores(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    monkeypatch.setattr(control_group, "processor_quota", lambda: None)
+    assert processors() == 6
 
 
-def test_xla_is_off_on_a_cpu_under_tensorflow(monkeypatch):
-    monkeypatch.setattr(devices, "gpu_has_bfloat16", lambda: None)
-    assert devices.jit_compile() is False
-    monkeypatch.setattr(devices, "gpu_has_bfloat16", lambda: True)
-    assert devices.jit_compile() == "auto"
-
-
-def test_keeping_memory_is_harmless_anywhere():
-    devices.keep_freed_memory()
+def test_an_accelerator_is_there_or_not():
+    assert has_accelerator() in (True, False)

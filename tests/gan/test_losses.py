@@ -63,7 +63,7 @@ def test_a_penalty_is_learned_from(monkeypatch):
     """The gradient of a gradient: a linear critic w x has the slope w, and the penalty's gradient is 2 (w - 1)."""
     import tensorflow as tf
 
-    from visionfw.backend.devices import input_gradient
+    from visionfw.backend.gradients import input_gradient
 
     weight = keras.Variable(3.0)
     with tf.GradientTape() as tape:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from visionfw.backend.devices import is_out_of_memory
+from visionfw.backend.memory import is_out_of_memory
 from visionfw.config import TrainRequest
 from visionfw.errors import VisionfwError
 from visionfw.training import fit

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-
-def backend_name() -> str:
-    """Return the backend's name, for records and messages: 'tensorflow', 'jax' or 'torch'."""
-    import keras
-
-    return keras.backend.backend()
+from visionfw.backend import backend_name
+from visionfw.backend.devices import has_accelerator
 
 
 def uses_tf_data() -> bool:
-    """Return whether batches are best fed as a tf.data.Dataset, without an end; other backends take a keras.utils.PyDataset of one round."""
+    """Return whether batches are best fed as a tf.data.Dataset without an end; other backends take a keras.utils.PyDataset of one round."""
     return backend_name() == "tensorflow"
 
 
@@ -26,10 +22,15 @@ def shares_batches() -> bool:
 
 
 def runs_operations_concurrently() -> bool:
-    """Return whether independent parts of a step run beside each other on the cores of a CPU."""
-    from visionfw.backend.devices import gpu_has_bfloat16
+    """Return whether independent parts of a training step run beside each other on the cores of a CPU."""
+    return backend_name() == "tensorflow" and not has_accelerator()
 
-    return backend_name() == "tensorflow" and gpu_has_bfloat16() is None
+
+def jit_compile() -> bool | str:
+    """Return the value of Keras' `jit_compile`: XLA is slower on a CPU under TensorFlow, and JAX needs it."""
+    if backend_name() == "jax":
+        return True
+    return "auto" if has_accelerator() else False
 
 
 def convolution_dtype(compute_dtype: str) -> str:

@@ -11,7 +11,8 @@ from itertools import pairwise
 import keras
 import numpy as np
 
-from visionfw.backend.devices import compiled, is_out_of_memory
+from visionfw.backend.forward import forward_pass
+from visionfw.backend.memory import is_out_of_memory
 from visionfw.diffusion.noise_schedule import NoiseSchedule, Target, ddim_step, ddpm_step
 from visionfw.errors import VisionfwError, brief
 from visionfw.graph.analysis.receptive_field import side_multiple
@@ -106,7 +107,7 @@ class DiffusionSampler:
     def _look(self, lr: np.ndarray, noisy: np.ndarray, level: float) -> np.ndarray:
         told = np.full((len(lr), 1), level, np.float32)
         try:
-            made = compiled(self.model)({"lr": np.ascontiguousarray(lr), "noisy": np.ascontiguousarray(noisy), level_name(self.model): told})
+            made = forward_pass(self.model)({"lr": np.ascontiguousarray(lr), "noisy": np.ascontiguousarray(noisy), level_name(self.model): told})
         except Exception as error:
             if is_out_of_memory(error):
                 raise

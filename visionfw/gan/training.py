@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
-from visionfw.backend.devices import input_gradient
+from visionfw.backend.gradients import input_gradient
 from visionfw.gan.losses import GAN_LOSSES, accuracy, gradient_penalty
 from visionfw.layers.uint8_images import uint8_to_float
 

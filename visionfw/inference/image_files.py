@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visionfw.backend.devices import free_bytes
+from visionfw.backend.memory import free_bytes
 from visionfw.diffusion.sampler import DiffusionSampler
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.imaging.files import SUFFIXES, ImageError, read_header

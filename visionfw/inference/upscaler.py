@@ -11,7 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from visionfw.backend.devices import compiled, free_bytes, is_out_of_memory
+from visionfw.backend.forward import forward_pass
+from visionfw.backend.memory import free_bytes, is_out_of_memory
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.analysis.receptive_field import ReceptiveField, receptive_field_of
 from visionfw.imaging.color import from_ycbcr, to_ycbcr
@@ -40,7 +41,7 @@ def super_resolve(model: keras.Model, lr: np.ndarray) -> np.ndarray:
     """
     batch = np.asarray(lr, np.float32)[None]
     try:
-        made = compiled(model)(batch)
+        made = forward_pass(model)(batch)
     except Exception as error:
         if is_out_of_memory(error):
             raise

@@ -13,7 +13,7 @@ import keras
 
 from visionfw.layers import custom_objects
 from visionfw.runs import directory as runs
-from visionfw.backend.devices import choose_precision
+from visionfw.backend.precision import choose_precision
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.build import compile_model
 from visionfw.graph.checking.check import examine

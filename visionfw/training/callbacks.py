@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from visionfw.backend.devices import seed_step
+from visionfw.backend.randomness import seed_step
 from visionfw.data.pipeline import BatchSource
 from visionfw.errors import VisionfwError, brief
 from visionfw.gan.training import told_of, warnings_of

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import keras
 
-from visionfw.backend.capabilities import backend_name, uses_tf_data, writes_tensorboard
-from visionfw.backend.devices import is_out_of_memory
+from visionfw.backend import backend_name
+from visionfw.backend.capabilities import uses_tf_data, writes_tensorboard
+from visionfw.backend.memory import is_out_of_memory
 from visionfw.config import TrainRequest
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.analysis.cost import measure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from visionfw.backend.devices import machine_bytes
+from visionfw.backend.memory import host_bytes
 from visionfw.graph.analysis.cost import units
 from visionfw.training.setup import Plan
 
@@ -30,7 +30,7 @@ def advice(plan: Plan, free: int | None = None) -> str:
         plan: the run's.
         free: bytes that there are; the machine's own memory unless given.
     """
-    request, free = plan.request, free or machine_bytes()
+    request, free = plan.request, free or host_bytes()
     side = request.patch_size * request.scale
     said = f"out of memory: --batch_size={request.batch_size} of {side}x{side} patches takes about {step_bytes(plan, request.batch_size) / 2**30:.1f} GiB"
     one, two = step_bytes(plan, 1), step_bytes(plan, 2)

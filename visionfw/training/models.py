@@ -9,8 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from visionfw.backend.capabilities import runs_operations_concurrently, uses_tf_data
-from visionfw.backend.devices import compute_in_parts, jit_compile, keep_freed_memory, processors
+from visionfw.backend.capabilities import jit_compile, runs_operations_concurrently, uses_tf_data
+from visionfw.backend.devices import processors
+from visionfw.backend.memory import keep_freed_memory
+from visionfw.backend.randomness import seeded
+from visionfw.backend.threads import share_cores
 from visionfw.data.patch_statistics import deviation, enlargement_psnr, headroom
 from visionfw.data.pipeline import BatchSource, as_dataset, as_rounds
 from visionfw.diffusion.noise_schedule import NoiseSchedule, Target, read_noise_schedule
@@ -88,8 +91,7 @@ class TrainingModels:
 def compile_for_training(plan: Plan, rate_factor: float = 1.0) -> TrainingModels:
     """Build the model under the plan's policy, ready to learn at a learning rate of `rate_factor` times the request's."""
     parallel = start(plan.request.devices, plan.request.batch_size)
-    keras.utils.set_random_seed(plan.request.seed)
-    with parallel.active():
+    with seeded(plan.request.seed), parallel.active():
         return _compile(plan, rate_factor, parallel)
 
 
@@ -189,7 +191,7 @@ def _parts(plan: Plan) -> int:
         return 1
     parts = max(count for count in range(1, min(processors(), _MOST_PARTS) + 1) if plan.request.batch_size % count == 0)
     if parts > 1:
-        compute_in_parts(parts)
+        share_cores(parts)
     return parts  # whether or not the cores are shared out so: a run goes on to the same bits either way
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import keras
 
-from visionfw.backend.capabilities import backend_name, shares_batches
+from visionfw.backend import backend_name
+from visionfw.backend.capabilities import shares_batches
 from visionfw.errors import RequestError
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from visionfw.backend.devices import choose_precision
+from visionfw.backend.precision import choose_precision
 from visionfw.config import TrainRequest, read_rescale
 from visionfw.data.augment import Augmentation
 from visionfw.data.augment import augmentation as read_augmentation

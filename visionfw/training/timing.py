@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import keras
 
 from visionfw.backend.capabilities import uses_tf_data
-from visionfw.backend.devices import is_out_of_memory
+from visionfw.backend.memory import is_out_of_memory
 from visionfw.config import TrainRequest
 from visionfw.data.pipeline import BatchSource
 from visionfw.errors import RequestError, VisionfwError
