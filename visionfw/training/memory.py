@@ -1,41 +1,51 @@
-"""How much memory a training step takes, for the moment when it is not there."""
+"""Estimate the memory of a training step, and say what would fit when there was too little."""
 
 from __future__ import annotations
 
 import math
 
-from visionfw.backend.memory import host_bytes
+from visionfw.backend.memory import device_bytes
 from visionfw.graph.analysis.cost import units
 from visionfw.training.setup import Plan
 
-_BASE = 2**30  # bytes: the libraries, the program, the weights of most models
-_JUDGED = 3  # times that a discriminator looks at a batch
+_BASE_BYTES = 2**30  # the libraries, the program, the weights of most models
+_OVERHEAD = 1.2  # what a backend holds beside the layers' outputs, over these
+_USABLE = 0.8  # fraction of the memory that an advice fills: the estimate is rough, and other programs need some
+_DISCRIMINATOR_PASSES = 3  # over a batch in one step: HR, SR for its own loss, SR for the generator's
 
 
 def step_bytes(plan: Plan, batch_size: int) -> int:
     """Return about how many bytes a training step takes: every layer's output is kept for the gradient."""
     side = plan.request.patch_size * plan.request.scale
-    found, exact = units(plan.checked, (side, side))
-    values = sum(math.prod(unit.shape) for unit in found) * exact
-    if plan.discriminator is not None:
-        judged, exact = units(plan.discriminator, (side, side))
-        values += _JUDGED * sum(math.prod(unit.shape) for unit in judged) * exact
-    return round(_BASE + 1.2 * values * batch_size * (2 if plan.policy == "mixed_bfloat16" else 4))
+    networks = [(plan.checked, 1)]
+    networks += [(plan.discriminator, _DISCRIMINATOR_PASSES)] if plan.discriminator is not None else []
+    values = 0.0
+    for checked, passes in networks:
+        layers, factor = units(checked, (side, side))
+        values += passes * factor * sum(math.prod(layer.shape) for layer in layers)
+    return round(_BASE_BYTES + _OVERHEAD * values * batch_size * (2 if plan.policy == "mixed_bfloat16" else 4))
 
 
-def advice(plan: Plan, free: int | None = None) -> str:
-    """Say in a line what was too much, and what would fit.
+def advice(plan: Plan) -> str:
+    """Say in one line what was too much for the device that computes, and what would fit into its memory."""
+    return advice_within(plan, device_bytes())
+
+
+def advice_within(plan: Plan, available: int | None) -> str:
+    """Say in one line what was too much, and what would fit.
 
     Args:
-        plan: the run's.
-        free: bytes that there are; the machine's own memory unless given.
+        plan: the run that did not fit.
+        available: the device's memory in bytes; None where it is not known, and the line names no numbers that would fit.
     """
-    request, free = plan.request, free or host_bytes()
+    request = plan.request
     side = request.patch_size * request.scale
-    said = f"out of memory: --batch_size={request.batch_size} of {side}x{side} patches takes about {step_bytes(plan, request.batch_size) / 2**30:.1f} GiB"
-    one, two = step_bytes(plan, 1), step_bytes(plan, 2)
-    fitting = min(int((0.8 * free - one) / (two - one)) + 1, request.batch_size // 2)
-    if fitting >= 1:
-        return f"{said}; --batch_size={fitting} would fit"
-    smaller = int(request.patch_size * math.sqrt(max(0.0, 0.8 * free - _BASE) / (one - _BASE)))
-    return f"{said}; --batch_size=1 --patch_size={max(1, min(smaller, request.patch_size - 1))} would fit"
+    problem = f"out of memory: --batch_size={request.batch_size} of {side}x{side} patches takes about {step_bytes(plan, request.batch_size) / 2**30:.1f} GiB"
+    if available is None:
+        return f"{problem}; give a smaller --batch_size, or a smaller --patch_size"
+    usable, one, two = _USABLE * available, step_bytes(plan, 1), step_bytes(plan, 2)
+    batch_size = min(int((usable - one) / (two - one)) + 1, request.batch_size // 2)
+    if batch_size >= 1:
+        return f"{problem}; --batch_size={batch_size} would fit"
+    patch_size = int(request.patch_size * math.sqrt(max(0.0, usable - _BASE_BYTES) / (one - _BASE_BYTES)))
+    return f"{problem}; --batch_size=1 --patch_size={max(1, min(patch_size, request.patch_size - 1))} would fit"
