@@ -32,6 +32,7 @@ _CONTENTS = {
     "register_block": "visionfw.graph.language.blocks",
     "register_degradation": "visionfw.imaging.degradations",
     "register_layer": "visionfw.layers",
+    "register_loss": "visionfw.losses",
     "samplers": "visionfw.samplers",
     "ssim": "visionfw.metrics.arrays",
     "upscale": "visionfw.inference.upscaler",

@@ -251,7 +251,7 @@ def test_images_without_references(whole, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"loss": "l1+luma"}, "--loss=luma: SR3 is a diffusion model, which compares noise: l1, mse, charbonnier"),
+        ({"loss": "l1+luma"}, "--loss=luma: SR3 is a diffusion model, whose loss compares noise; use l1, mse, charbonnier"),
         ({"adversarial": "vanilla"}, "--adversarial: SR3 is a diffusion model, which this does not go with"),
         ({"sampler": "psnr_gain:score=loss"}, "--sampler: the loss of noise says nothing of a patch"),
         ({"standardize_input": True}, "--standardize_input: SR3 is a diffusion model"),

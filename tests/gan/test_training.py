@@ -250,7 +250,7 @@ def test_a_wrong_request_is_told_at_the_door(changes, sentence):
             {"content_loss": "l1+0.01*vgg"},
             "--content_loss=vgg needs the weights of VGG19 of ImageNet, .*--allow_download; without them, pixels alone: --content_loss=l1 with --adversarial",
         ),
-        ({"content_loss": "l1+ssim", "patch_size": 2}, "--content_loss=ssim: its window is 11 x 11, and HR patches are 8 x 8"),
+        ({"content_loss": "l1+ssim", "patch_size": 2}, "--content_loss=ssim: needs HR patches of at least 11 x 11, not 8 x 8"),
         (
             {"model": "srcnn", "model_args": (), "loss": "vgg", "adversarial": "", "adversarial_weight": 0.05, "discriminator_args": ()},
             "--loss=vgg: compares RGB images, and SRCNN makes",

@@ -5,7 +5,7 @@ import numpy as np
 
 from visionfw.imaging.color import luma
 from visionfw.layers.uint8_images import uint8_inputs, uint8_targets, uint8_to_float
-from visionfw.losses.functions import l1
+from visionfw.losses.pixel import l1
 
 
 def test_bytes_become_floats_in_0_to_1(photograph):

@@ -6,8 +6,7 @@ import pytest
 from torch_files import as_tensors, write_zip
 
 from visionfw.errors import RequestError
-from visionfw.losses.functions import weighted_sum
-from visionfw.losses.terms import read_loss
+from visionfw.losses import LossContext, parse_loss
 from visionfw.metrics.features import Inception, Lpips, Vgg19
 
 #: torchvision's VGG16: the numbers of its convolutions among `features`, and their depths; 'M' is pooling.
@@ -144,14 +143,14 @@ def vgg19_features(x, arrays, last, activated):
 @pytest.mark.parametrize(("layer", "number", "activated"), [("relu5_4", 34, True), ("conv5_4", 34, False), ("vgg22", 7, True)])
 def test_vgg19s_features_from_pytorchs_weights(tmp_path, vgg19, photograph, layer, number, activated):
     write_zip(tmp_path / "vgg19.pth", as_tensors(vgg19 | {"classifier.0.weight": np.zeros((4, 8)), "classifier.0.bias": np.zeros(4)}))
-    term = read_loss(f"vgg:layer={layer}")[0]
-    features = Vgg19(term.layer, {"vgg19": str(tmp_path / "vgg19.pth")})
+    files = {"vgg19": str(tmp_path / "vgg19.pth")}
+    features = Vgg19(parse_loss(f"vgg:layer={layer}").terms[0].spec.options["layer"], files)
     pair = np.stack([photograph[:16, :16], photograph[40:56, 60:76]]).astype(np.float32) / 255
     expected = [vgg19_features((image - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], vgg19, number, activated) for image in pair]
     np.testing.assert_allclose(features(pair), expected, rtol=2e-3, atol=2e-3)
     for distance, of in (("mse", np.square), ("l1", np.abs)):
-        terms = read_loss(f"0.5*vgg:layer={layer},distance={distance}")
-        made = keras.ops.convert_to_numpy(weighted_sum(terms, lambda _: features)(pair[:1], pair[1:]))
+        loss = parse_loss(f"0.5*vgg:layer={layer},distance={distance}").build(LossContext(feature_weights=files))
+        made = keras.ops.convert_to_numpy(loss(pair[:1], pair[1:]))
         assert made == pytest.approx(0.5 * of(expected[0] - expected[1]).mean(), rel=1e-3)
 
 

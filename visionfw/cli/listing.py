@@ -12,7 +12,7 @@ from visionfw.diffusion.noise_schedule import SCHEDULES
 from visionfw.errors import RequestError, unknown
 from visionfw.graph.language import loader as models
 from visionfw.imaging.degradations import DEGRADATION_STEPS
-from visionfw.losses.terms import LOSSES
+from visionfw.losses import LOSSES
 from visionfw.samplers.options import SAMPLERS, described
 
 
@@ -23,7 +23,7 @@ def listing(kind: str, root: str | None) -> str:
         "datasets": lambda: _data_sets(root),
         "degradations": lambda: _section("degradations", DEGRADATION_STEPS.summaries()),
         "augmentations": lambda: _section("augmentations", {name: entry.text for name, entry in AUGMENTATIONS.items()}),
-        "losses": lambda: _section("losses", LOSSES),
+        "losses": lambda: _section("losses", LOSSES.summaries()),
         "adversarial": lambda: _section("adversarial", config.ADVERSARIAL),
         "noise_schedules": lambda: _section("noise_schedules", SCHEDULES),
         "optimizers": lambda: _section("optimizers", config.OPTIMIZERS),

@@ -16,7 +16,7 @@ from visionfw.graph.language import loader as models
 from visionfw.graph.language.initializers import INITIALIZERS
 from visionfw.graph.language.loader import parse_arguments
 from visionfw.graph.language.parser import parse
-from visionfw.losses.terms import LOSSES
+from visionfw.losses import LOSSES
 from visionfw.runs import directory as runs
 from visionfw.samplers.options import SAMPLERS
 

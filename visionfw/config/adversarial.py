@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from visionfw.config.checks import problems_of
 from visionfw.errors import unknown
-from visionfw.losses.terms import read_loss
+from visionfw.losses import LOSSES, parse_loss
 from visionfw.metrics.feature_weights import read_feature_weights
 
 if TYPE_CHECKING:
@@ -26,15 +26,16 @@ def problems(request: TrainRequest, optimizers) -> list[str]:
     """Say what is wrong with the adversarial part of a request, and with what a training begins from."""
     found = problems_of(read_feature_weights, request.feature_weights)
     if request.content_loss:
-        found += problems_of(lambda text: read_loss(text, "content_loss"), request.content_loss)
+        found += problems_of(lambda text: parse_loss(text, "content_loss"), request.content_loss)
     if request.init_from is not None and request.standardize_input:
         found.append("--init_from brings its model's dictionary along, so --standardize_input cannot change it")
     if request.init_from is not None and request.model_args:
         found.append("--init_from brings its model's dictionary along; leave --model_args out")
     if request.init_from is not None and request.initializer:
         found.append("--init_from brings weights along, so --initializer has nothing to fill")
-    if "vgg" not in request.objective:
-        found += [f"--{name} belongs to a loss that compares features: vgg" for name in ("feature_weights", "allow_download") if getattr(request, name)]
+    if not problems_of(parse_loss, request.objective) and not parse_loss(request.objective).feature_networks:
+        comparing = ", ".join(name for name in LOSSES if LOSSES.get(name).feature_network)
+        found += [f"--{name} belongs to a loss that compares features: {comparing}" for name in ("feature_weights", "allow_download") if getattr(request, name)]
     if not request.adversarial:
         return found + [f"--{name} belongs to --adversarial" for name in _OWN if getattr(request, name) != type(request).__dataclass_fields__[name].default]
     if request.adversarial not in ADVERSARIAL:

@@ -12,7 +12,7 @@ from visionfw.config.checks import PRECISIONS, at_least, choices, problems_of, r
 from visionfw.diffusion.noise_schedule import TARGETS, read_noise_schedule
 from visionfw.errors import RequestError
 from visionfw.graph.language.initializers import read_initializer
-from visionfw.losses.terms import read_loss
+from visionfw.losses import parse_loss
 from visionfw.samplers.options import read_sampler
 
 OPTIMIZERS = {
@@ -58,7 +58,7 @@ class TrainRequest:
         patch_size: side of an LR patch in pixels; None for about half of what the model sees, from 12 to 24.
         stride: LR pixels between neighboring patches; None for a quarter of the patch.
         most_images, most_patches: so many of the training images and of their patches at most, drawn at random but alike for every seed; 0 for all.
-        loss: as `loss_terms.read_loss` reads it.
+        loss: as `losses.parse_loss` reads it.
         optimizer, schedule, precision: names from the tables of this module.
         initializer: of kernels whose dictionary says none, as `read_initializer` reads it; '' for the layers' own.
         normalize: compute with pixels less the training images' mean, over their deviation.
@@ -146,7 +146,7 @@ class TrainRequest:
 
     def __post_init__(self) -> None:
         problems = (
-            problems_of(read_loss, self.loss)
+            problems_of(parse_loss, self.loss)
             + (problems_of(read_sampler, self.sampler) if self.sampler else [])
             + problems_of(read_rescale, self.rescale)
             + problems_of(read_initializer, self.initializer)
@@ -203,7 +203,7 @@ class TrainRequest:
 
     @property
     def objective(self) -> str:
-        """What the model's images are to come near to, as `loss_terms.read_loss` reads it."""
+        """What the model's images are to come near to, as `losses.parse_loss` reads it."""
         return self.content_loss or self.loss
 
     def _wrong_rates(self) -> list[tuple[str, Any]]:

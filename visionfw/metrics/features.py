@@ -123,7 +123,7 @@ class Vgg19:
     """A layer of VGG19 as a function of images, in tensors, so that a loss can be made of it.
 
     Args:
-        layer: convN_M before or reluN_M after the activation, from loss_terms.VGG_LAYERS.
+        layer: convN_M before or reluN_M after the activation, as the loss vgg takes them.
         files: network -> file of weights: vgg19.
         download: Keras may fetch what no file is given of.
 

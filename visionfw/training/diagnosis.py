@@ -14,7 +14,7 @@ from visionfw.errors import VisionfwError
 from visionfw.imaging.resize import imresize
 from visionfw.io.paths import write_whole
 from visionfw.layers.uint8_images import uint8_to_float
-from visionfw.losses.terms import read_loss
+from visionfw.losses import Loss, parse_loss
 from visionfw.reports import plots
 from visionfw.training.models import TrainingModels, content_loss
 from visionfw.training.setup import Plan
@@ -40,7 +40,7 @@ def where_not_finite(made_of: TrainingModels, plan: Plan, lr: np.ndarray, hr: np
     outputs = keras.Model(model.inputs, [layer.output for layer in layers])(image, training=False)
     first = next((layer.name for layer, output in zip(layers, outputs, strict=True) if not _is_finite(output)), None)
     made = model(image, training=False)
-    terms = [term.name for term in read_loss(plan.request.objective) if not _is_finite(content_loss(plan, [term])(reference, made))]
+    terms = [term.spec.name for term in parse_loss(plan.request.objective).terms if not _is_finite(content_loss(plan, Loss((term,)))(reference, made))]
     if made_of.judge is not None and not all(_is_finite(made_of.judge(images, training=True)) for images in (reference, made)):
         terms.append("adversarial (the discriminator's logits)")
     said = [f"not finite: loss term {', '.join(terms)}"] if terms else ["the loss of this batch is finite, its gradient is not"]

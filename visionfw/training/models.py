@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +28,8 @@ from visionfw.graph.build import compile_model
 from visionfw.inference.upscaler import Upscaler
 from visionfw.io.progress import counter
 from visionfw.layers.uint8_images import uint8_inputs, uint8_targets
-from visionfw.losses.functions import weighted_sum
-from visionfw.losses.terms import LossTerm, read_loss
+from visionfw.losses import Loss, LossContext, parse_loss
 from visionfw.metrics.feature_weights import read_feature_weights
-from visionfw.metrics.features import Vgg19
 from visionfw.metrics.tensors import psnr_per_image
 from visionfw.optimizers.muon import matrices_of
 from visionfw.optimizers.schedules import learning_rate, optimizer, rate_factors
@@ -174,14 +172,11 @@ def _discriminator_optimizer(plan: Plan, judge: keras.Model, rate_factor: float)
     return optimizer(request.discriminator_optimizer, rate, request.clip_norm, request.clip_value, matrices=matrices_of(judge))
 
 
-def content_loss(plan: Plan, terms: Sequence[LossTerm] | None = None) -> Callable:
-    """Return how far the model's images in [0, 1] are from the reference, (batch,), by all of the request's terms or by some."""
+def content_loss(plan: Plan, loss: Loss | None = None) -> Callable:
+    """Return the request's loss, or another one, as a function (reference, sr) -> (batch,) of images in [0, 1]."""
     request = plan.request
-
-    def vgg(term: LossTerm) -> Callable:
-        return Vgg19(term.layer, read_feature_weights(request.feature_weights), request.allow_download)
-
-    return weighted_sum(terms or read_loss(request.objective), vgg, request.scale)
+    context = LossContext(request.scale, read_feature_weights(request.feature_weights), request.allow_download)
+    return (loss or parse_loss(request.objective)).build(context)
 
 
 def _parts(plan: Plan) -> int:

@@ -31,7 +31,7 @@ from visionfw.graph.language.ir import Definition
 from visionfw.graph.language.transforms import initialized, standardized
 from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.io.progress import counter
-from visionfw.losses.terms import read_loss, size_problems
+from visionfw.losses import LOSSES, parse_loss
 from visionfw.metrics.feature_weights import read_feature_weights
 from visionfw.metrics.features import weights_of
 from visionfw.runs import directory as runs
@@ -42,7 +42,6 @@ _DEFAULT_STEPS = 6000
 _ROUND_PATCHES = 1600
 _PATCH_SIDES = 12, 24  # LR pixels, least and most, where the user leaves it open
 _BATCH = 8  # of the largest of these
-_NOISE_LOSSES = ("l1", "mse", "charbonnier")
 Log = Callable[[str], None]
 
 
@@ -250,12 +249,15 @@ def _told_of_data(sets: Sequence[ImageSet], patches: PatchSource, how: Degradati
 def _refuse_objective(request: TrainRequest, definition: Definition) -> None:
     """Refuse a loss that the patches are too small for, or whose network has no weights or no colors to look at."""
     flag = "--content_loss" if request.content_loss else "--loss"
-    terms = read_loss(request.objective)
-    problems = [f"{flag}={problem}" for problem in size_problems(terms, request.patch_size * request.scale)]
-    if any(term.name == "vgg" for term in terms):
-        problems += [f"{flag}=vgg: compares RGB images, and {definition.name} makes luma alone"] if definition.color == "y" else []
+    loss = parse_loss(request.objective)
+    problems = [f"{flag}={problem}" for problem in loss.size_problems(request.patch_size * request.scale)]
+    for term in loss.terms:
+        network, name = term.entry.feature_network, term.spec.name
+        if network is None:
+            continue
+        problems += [f"{flag}={name}: compares RGB images, and {definition.name} makes luma alone"] if definition.color == "y" else []
         try:
-            weights_of("vgg19", f"{flag}=vgg", read_feature_weights(request.feature_weights), request.allow_download)
+            weights_of(network, f"{flag}={name}", read_feature_weights(request.feature_weights), request.allow_download)
         except RequestError as error:
             instead = f"{flag}=l1" + (" with --adversarial" if request.adversarial else "")
             problems.append(f"{error}; without them, pixels alone: {instead}")
@@ -270,8 +272,9 @@ def _refuse_with_diffusion(request: TrainRequest, definition: Definition) -> Non
         for name in ("adversarial", "standardize_input")
         if getattr(request, name)
     ]
-    wrong = [term.name for term in read_loss(request.loss) if term.name not in _NOISE_LOSSES]
-    problems += [f"--loss={name}: {definition.name} is a diffusion model, which compares noise: {', '.join(_NOISE_LOSSES)}" for name in wrong]
+    wrong = [term.spec.name for term in parse_loss(request.loss).terms if not term.entry.suits_noise]
+    suitable = ", ".join(name for name in LOSSES if LOSSES.get(name).suits_noise)
+    problems += [f"--loss={name}: {definition.name} is a diffusion model, whose loss compares noise; use {suitable}" for name in wrong]
     problems += [f"{definition.name}: a diffusion model makes RGB images, not luma"] if definition.color != "rgb" else []
     if request.sampler and read_sampler(request.sampler).options.get("score") == "loss":
         problems.append("--sampler: the loss of noise says nothing of a patch; score=psnr or gain")
