@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zlib
 from dataclasses import replace
 
@@ -167,23 +166,29 @@ def test_a_damaged_store_is_told_and_decoded_anew(images, tmp_path, damage):
     assert len(said) == 1
 
 
-def test_two_at_once_decode_once(images, tmp_path, monkeypatch):
-    read_pair, read, said, found = cache.read_pair, [], [], []
+def test_three_at_once_decode_once(images, tmp_path, monkeypatch):
+    """The first to decode waits in its first image until the two others have said that they wait for it."""
+    read_pair, read, waiting, fingerprints = cache.read_pair, [], threading.Semaphore(0), []
+    one_at_a_time = threading.Lock()
 
-    def slowly(*arguments):
-        read.append(arguments[0])
-        time.sleep(0.2)
+    def read_when_all_wait(*arguments):
+        with one_at_a_time:
+            if not read:
+                assert waiting.acquire(timeout=60) and waiting.acquire(timeout=60)
+            read.append(arguments[0])
         return read_pair(*arguments)
 
-    monkeypatch.setattr(cache, "read_pair", slowly)
-    threads = [threading.Thread(target=lambda: found.append(open_sets(images, BICUBIC, tmp_path / "c", log=said.append).fingerprint())) for _ in range(3)]
+    def open_one():
+        fingerprints.append(open_sets(images, BICUBIC, tmp_path / "c", log=lambda line: waiting.release() if "waiting for it" in line else None).fingerprint())
+
+    monkeypatch.setattr(cache, "read_pair", read_when_all_wait)
+    threads = [threading.Thread(target=open_one) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(read) == 3
-    assert len(set(found)) == 1
-    assert any("waiting for it" in line for line in said)
+    assert len(fingerprints) == 3 and len(set(fingerprints)) == 1
 
 
 def test_pixels_of_another_image_never_count_as_an_images_own(tmp_path, monkeypatch):
@@ -256,35 +261,43 @@ def test_clearing_removes_whole_and_half_stores(images, tmp_path, monkeypatch):
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 
-@pytest.mark.slow
+#: Opens a set; the process kills itself in place of its KILL_AT-th write, and prints how many it made where it lives on.
+OPENING_UNTIL_A_KILL = """
+import os, signal, sys
+folder, cache, kill_at = sys.argv[1:]
+pwrite, writes = os.pwrite, []
+def count(*arguments):
+    writes.append(arguments[0])
+    if len(writes) == int(kill_at):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return pwrite(*arguments)
+os.pwrite = count
+import visionfw as vf
+print(vf.data.open(folder, cache=cache).store.fingerprint(), len(writes))
+"""
+
+
 def test_kill_9_at_any_moment_leaves_no_lock_and_the_same_store(root, tmp_path):
-    """A process of its own is killed again and again in the middle of decoding, and two at once are let through in the end."""
-    folder = tmp_path / "many"
+    """Killed before its first write, inside an image and between two; in the end two at once are let through."""
+    folder, cache_dir = tmp_path / "many", tmp_path / "c"
     folder.mkdir()
     random = np.random.default_rng(0)
-    for number in range(120):
-        write_image(folder / f"{number}.png", random.integers(0, 256, (200, 220, 3), np.uint8))
-    code = f"import visionfw as vf; print(vf.data.open({str(folder)!r}, cache={str(tmp_path / 'c')!r}).store.fingerprint())"
-    final = store_folder(find_sets(str(folder))[0], BICUBIC, tmp_path / "c")
-    done = final.with_name(f"{final.name}.partial") / "done"
+    for number in range(12):
+        write_image(folder / f"{number}.png", random.integers(0, 256, (100, 120, 3), np.uint8))
 
-    def count():
-        return sum(np.frombuffer(done.read_bytes(), cache._DONE)["is_done"]) if done.exists() else 0
+    def start(kill_at):
+        command = [sys.executable, "-c", OPENING_UNTIL_A_KILL, str(folder), str(cache_dir), str(kill_at)]
+        return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
 
-    kills = []
-    for more in (1, 7, 20):
-        before = count()
-        process = subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.DEVNULL)
-        while count() < min(before + more, 100) and process.poll() is None:
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        kills.append(count())
-    assert kills == sorted(kills)
-    assert 0 < kills[0] < 120  # it was in the middle
-    last = [subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    found = {process.communicate(timeout=60)[0].strip() for process in last}
-    assert found == {open_sets(find_sets(str(folder)), BICUBIC, tmp_path / "whole").fingerprint()}
+    for kill_at in (1, 5, 16):
+        process = start(kill_at)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    lines = [process.communicate()[0].split() for process in (start(0), start(0))]
+    whole = open_sets(find_sets(str(folder)), BICUBIC, tmp_path / "whole").fingerprint()
+    assert {fingerprint for fingerprint, _ in lines} == {whole}
+    assert 0 < sum(int(writes) for _, writes in lines) < 3 * 12  # what was written before the kills stays
+    final = store_folder(find_sets(str(folder))[0], BICUBIC, cache_dir)
     assert sorted(path.name for path in final.iterdir()) == ["hr.u8", "index.json", "lr.u8"]
 
 

@@ -104,7 +104,7 @@ def test_a_killed_run_goes_on_to_the_same_files(core, monkeypatch):
 def test_a_finished_run_is_not_done_again(core, monkeypatch):
     first, _ = make(core)
     monkeypatch.setattr(room, "_divide_one", None)
-    assert make(core)[0] == first | {"seconds": pytest.approx(first["seconds"], abs=0.5)}
+    assert make(core)[0] | {"seconds": 0} == first | {"seconds": 0}
 
 
 def test_other_seeds_give_other_noise(core):
