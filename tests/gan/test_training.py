@@ -167,6 +167,7 @@ def test_it_plays_on_other_backends(backend, tmp_path, root):
     assert "last validation" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_tanh_generator_plays_too(tmp_path):
     """SRGAN as its reports have it: SRResNet with a tanh end against the dense discriminator."""
     request = replace(

@@ -150,6 +150,7 @@ def test_the_layer_takes_images_of_any_size(name):
     np.testing.assert_allclose(model.predict_on_batch(x), layer(x), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_computes_the_same(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:

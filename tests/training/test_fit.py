@@ -79,6 +79,7 @@ def test_a_loaded_run_enlarges_images(finished, photograph):
     assert vf.upscale(model, photograph[:30, :41, 0]).shape == (120, 164)
 
 
+@pytest.mark.slow
 def test_equal_seeds_train_to_equal_weights(tmp_path):
     short = SMALL | {"steps": 3, "precision": "float32"}
     models = [vf.load(train(TrainRequest(**short, seed=5, run_dir=str(tmp_path / name)), lambda line: None).folder) for name in "ab"]
@@ -174,6 +175,7 @@ def test_an_exploding_loss_stops_the_run_with_one_line(tmp_path, image_folder):
     assert not (tmp_path / "run" / "best.weights.h5").exists()
 
 
+@pytest.mark.slow
 def test_images_smaller_than_a_patch_are_named(tmp_path, image_folder, photograph):
     from visionfw.imaging.files import write_image
 
@@ -202,6 +204,7 @@ def test_the_newest_run_can_be_asked_for(tmp_path, monkeypatch):
         runs.find("runs/x-3")
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_what_is_validated_kept_and_evaluated(tmp_path):
     run = train(TrainRequest(**SMALL, ema=0.9, run_dir=str(tmp_path / "run")), lambda line: None)
     record = run.read()
@@ -242,6 +245,7 @@ def test_a_log_is_told_how_far_the_run_has_come(monkeypatch):
     assert told == [("training, step", 8, 10), ("training, step", 9, 10), ("training, step", 10, 10)]
 
 
+@pytest.mark.slow
 def test_minutes_are_as_many_steps_as_fit_and_the_run_is_that_of_those_steps(tmp_path, monkeypatch):
     """A pace of 0.1 s a step and 0.5 s a validation fits 0.2 minutes with ten validations in 70 steps; what was tried leaves no trace."""
     from visionfw.training import timing as trial
@@ -256,6 +260,7 @@ def test_minutes_are_as_many_steps_as_fit_and_the_run_is_that_of_those_steps(tmp
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_run_of_minutes_goes_on_with_its_steps(tmp_path, monkeypatch):
     from visionfw.training import fit
 
