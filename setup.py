@@ -16,9 +16,11 @@ setup(
     package_dir={"visionfw": "visionfw", "visionfw.model_defs": "model_defs"},
     install_requires=[
         "absl-py>=2.1",
+        "filelock>=3.12",  # locks on Linux, macOS and Windows; pure Python, 2 MB, no dependencies
         "keras>=3.10",
         "numpy>=1.26",
         "pillow>=10.3",
+        "platformdirs>=4.0",  # the user's cache folder on each system; pure Python, 0.5 MB, no dependencies
         "pypng>=0.20220715",  # colors of 16 bits, of which Pillow keeps 8
         "scikit-image>=0.24",
         "scipy>=1.11",

@@ -18,7 +18,7 @@ from visionfw.diffusion.noise_schedule import Target, read_noise_schedule
 from visionfw.diffusion.sampler import DiffusionSampler
 from visionfw.errors import RequestError
 from visionfw.evaluation.loaded_model import load_for_evaluation, upscaler_for
-from visionfw.io.paths import write_json
+from visionfw.io.files import write_json
 from visionfw.runs.checkpoints import load_run
 from visionfw.runs.resume import TrainingState, load, save
 from visionfw.training.fit import train
@@ -204,7 +204,7 @@ def test_evaluate_draws_several_and_says_so(whole, small, capsys, tmp_path):
     said = capsys.readouterr().out
     assert "psnr_spread" in said and "consistency" in said
     assert "a diffusion model draws one of the images that fit" in said
-    assert " ms a look, 2 looks: " in said
+    assert " ms per denoising step, 2 steps: " in said
 
 
 def test_weights_without_their_run_make_the_same(whole, tmp_path):

@@ -93,16 +93,16 @@ def _enlarge(request: config.EvaluateRequest) -> str:
     works = plan_files(request.images, request.out)
     start_backend()
     from visionfw.evaluation.loaded_model import load_for_evaluation, upscaler_for
-    from visionfw.io.progress import StepTimer, counter
+    from visionfw.io.progress import ProgressReporter, StepTimer
 
     subject = load_for_evaluation(request)
     for remark in subject.remarks:
         print(remark)
     wanted = sum(request.overwrite or not work.target.exists() for work in works)
-    looks = StepTimer(subject.looks(request), wanted, counter("looking at images"))
-    tell = _untold if subject.refining else counter("enlarging images")
+    looks = StepTimer(subject.looks(request), wanted, ProgressReporter("denoising"))
+    tell = _untold if subject.refining else ProgressReporter("enlarging images")
     said = f"{enlarge_files(upscaler_for(subject, request, 0, looks), works, request.overwrite, print, tell)}: {request.out}"
-    return "\n".join([said, *([looks.pace()] if looks.taken else [])])
+    return "\n".join([said, *([looks.speed_text()] if looks.done else [])])
 
 
 def _untold(done: int, of: int) -> None:
@@ -143,12 +143,12 @@ def _draw(request: config.EvaluateRequest, subject: LoadedModel, sets: Sequence[
     """Return every set's scores, the mean over samples, and what is to be said of how a diffusion model's images were made."""
     from visionfw.evaluation.benchmark import averaged, benchmark
     from visionfw.evaluation.loaded_model import upscaler_for
-    from visionfw.io.progress import StepTimer, counter
+    from visionfw.io.progress import ProgressReporter, StepTimer
 
-    looks = StepTimer(subject.looks(request), request.samples * sum(len(images.hr) for images in sets), counter("looking at images"))
-    tell = _untold if subject.refining else counter("measuring images")
+    looks = StepTimer(subject.looks(request), request.samples * sum(len(images.hr) for images in sets), ProgressReporter("denoising"))
+    tell = _untold if subject.refining else ProgressReporter("measuring images")
     drawn = []
     for sample in range(request.samples):
         upscaler = upscaler_for(subject, request, sample, looks)
         drawn.append(benchmark(upscaler, sets, protocol, tell, measures, None if sample else keep))
-    return averaged(drawn) if request.samples > 1 else drawn[0], [_ONE_OF_MANY, looks.pace()] if looks.taken else []
+    return averaged(drawn) if request.samples > 1 else drawn[0], [_ONE_OF_MANY, looks.speed_text()] if looks.done else []

@@ -10,8 +10,8 @@ from visionfw import config
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.errors import RequestError, VisionfwError, unknown
-from visionfw.io.paths import user_path
-from visionfw.io.progress import counter, span
+from visionfw.io.paths import cache_folder, user_path
+from visionfw.io.progress import ProgressReporter, duration_text
 
 _PREPARE, _DIVIDE = config.PrepareRequest(data="-"), config.DivideRequest(data="-", out="-")
 
@@ -100,7 +100,7 @@ def _check(values: dict) -> None:
     request = config.PrepareRequest(**values)
     train = find_sets(request.data, request.data_root, request.scale)
     test = find_sets(request.test_data, request.data_root, request.scale) if request.test_data else []
-    found = survey(train, test, request.scale, request.patch_size, counter("looking at images"))
+    found = survey(train, test, request.scale, request.patch_size, ProgressReporter("looking at images"))
     print(reports.as_table(found.sets))
     for kind in dict.fromkeys(finding.kind for finding in found.findings):
         of_kind = [finding for finding in found.findings if finding.kind == kind]
@@ -129,7 +129,7 @@ def _define_cache(flags: Flags) -> None:
 
 
 def _cache(values: dict) -> None:
-    from visionfw.data.cache import cache_folder, clear, open_sets, store_folder
+    from visionfw.data.cache import clear, open_sets, store_folder
     from visionfw.data.datasets import find_sets, rescaled
     from visionfw.imaging.degradations.pipeline import Degradation
 
@@ -146,7 +146,7 @@ def _cache(values: dict) -> None:
         if clears:
             print(f"{images.name}: {_removed(clear(folder, [place]))}")
             continue
-        store = open_sets([images], how, folder, "skip", progress=counter(f"decoding {images.name}"), log=print)
+        store = open_sets([images], how, folder, "skip", progress=ProgressReporter(f"decoding {images.name}"), log=print)
         for path, reason in store.left_out:
             print(f"left out: {path}: {reason}")
         size = sum(path.stat().st_size for path in place.iterdir())
@@ -171,7 +171,9 @@ def _degrade(values: dict) -> None:
     if not request.out:
         raise RequestError("--out: name the folder to write")
     how = Degradation.parse(request.degradation, request.scale, request.degradation_seed)
-    made, left_out = write_degraded(find_sets(request.data, request.data_root, request.scale), how, user_path(request.out), counter("degrading images"))
+    made, left_out = write_degraded(
+        find_sets(request.data, request.data_root, request.scale), how, user_path(request.out), ProgressReporter("degrading images")
+    )
     for line in left_out:
         print(f"left out: {line}")
     print(f"{made} pairs by {how} (seed {how.seed}) in {request.out}")
@@ -194,11 +196,11 @@ def _divide(values: dict) -> None:
     from visionfw.data.datasets import find_sets
 
     request = config.DivideRequest(**values)
-    summary = divide(request, find_sets(request.data, request.data_root), counter("dividing images"), print)
+    summary = divide(request, find_sets(request.data, request.data_root), ProgressReporter("dividing images"), print)
     for line in summary["images left out"]:
         print(f"left out: {line}")
     size = {key: f"{value / 2**20:.1f} MiB" for key, value in summary.items() if key.startswith("bytes")}
-    told = {key: value for key, value in summary.items() if key not in ("request", "images left out")} | size | {"seconds": span(summary["seconds"])}
+    told = {key: value for key, value in summary.items() if key not in ("request", "images left out")} | size | {"seconds": duration_text(summary["seconds"])}
     print("\n".join(f"{key.replace('bytes', 'storage').replace('seconds', 'time')}: {value}" for key, value in told.items()))
     print(f"tiles in {request.out}; use them as --train_data={request.out}")
 
@@ -214,7 +216,7 @@ def _fetch(values: dict) -> None:
 
     if not values["name"]:
         raise RequestError("which set? prepare.py fetch NAME; --list=datasets tells which have an address")
-    folder, count = fetch(values["name"], values["data_root"], values["address"], counter(f"fetching {values['name']}, bytes"))
+    folder, count = fetch(values["name"], values["data_root"], values["address"], ProgressReporter(f"fetching {values['name']}, bytes"))
     known = find_known(values["name"])
     expected = f" of {known[0].count}" if known else ""
     print(f"{count}{expected} images in {folder}" + (f"; terms: {known[0].license}, {known[0].page}" if known else ""))

@@ -25,19 +25,12 @@ from visionfw.data.store import INDEX, Store, join, open_store
 from visionfw.errors import VisionfwError
 from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import Header, ImageError, read_header
-from visionfw.io.paths import locked, user_path
-from visionfw.io.progress import Counter
+from visionfw.io.locks import locked
+from visionfw.io.progress import ProgressCallback
 
 _MOST_TOLD = 40
 _FORMAT = 1  # of the store's files; part of the key
 _DONE = np.dtype([("is_done", "u4"), ("checksum", "u4"), ("height", "u4"), ("width", "u4")])
-
-
-def cache_folder(given: str | None = None) -> Path:
-    """Return where stores are kept: the given folder, $VISIONFW_CACHE, or visionfw/ in the user's cache folder."""
-    if given or os.environ.get("VISIONFW_CACHE"):
-        return user_path(given or os.environ["VISIONFW_CACHE"])
-    return user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "visionfw"
 
 
 def clear(folder: Path, stores: Sequence[Path] | None = None) -> list[Path]:
@@ -68,7 +61,7 @@ def open_sets(
     folder: Path,
     on_bad: str = "stop",
     least: int = 0,
-    progress: Counter | None = None,
+    progress: ProgressCallback | None = None,
     log: Callable[[str], None] = lambda line: None,
 ) -> Store:
     """Return the decoded images of some sets, from the cache where they are there, else decoding them into it.
@@ -131,7 +124,7 @@ def _identity(path: Path | None) -> str:
     return f"{path.absolute()} {found.st_size} {found.st_mtime_ns} {os.access(path, os.R_OK)}"
 
 
-def _open_set(images: ImageSet, making: _Making, folder: Path, progress: Counter | None, log: Callable[[str], None]) -> Store:
+def _open_set(images: ImageSet, making: _Making, folder: Path, progress: ProgressCallback | None, log: Callable[[str], None]) -> Store:
     final = store_folder(images, making.degradation, folder, making.least)
     store = _open_whole(final)
     if store is None:
@@ -178,7 +171,7 @@ class _Slot:
         return zlib.crc32(str(self.number).encode())
 
 
-def _fill(images: ImageSet, making: _Making, final: Path, progress: Counter | None) -> Store:
+def _fill(images: ImageSet, making: _Making, final: Path, progress: ProgressCallback | None) -> Store:
     """Decode a set into a store, beside its place, move it there when it is whole, and open it."""
     partial = final.with_name(f"{final.name}.partial")
     partial.mkdir(exist_ok=True)

@@ -13,7 +13,8 @@ import numpy as np
 from visionfw.errors import RequestError, VisionfwError, nearest
 from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import SUFFIXES
-from visionfw.io.paths import read_json, user_path
+from visionfw.io.files import read_json
+from visionfw.io.paths import user_path
 
 #: Says beside LR images how they were made.
 NOTE = "degradation.json"

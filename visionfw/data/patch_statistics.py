@@ -15,15 +15,16 @@ import numpy as np
 from PIL import Image
 
 from visionfw.data.patches import PatchSource
+from visionfw.errors import VisionfwError
 from visionfw.imaging.color import luma
 from visionfw.imaging.resize import imresize
-from visionfw.io.paths import write_whole
-from visionfw.io.progress import Counter
+from visionfw.io.files import write_bytes
+from visionfw.io.progress import ProgressCallback
 
 _MOST_PSNR = 100.0  # dB, where nothing differs
 
 
-def enlargement_psnr(source: PatchSource, filter_name: str = "bicubic", color: str = "rgb", progress: Counter | None = None) -> np.ndarray:
+def enlargement_psnr(source: PatchSource, filter_name: str = "bicubic", color: str = "rgb", progress: ProgressCallback | None = None) -> np.ndarray:
     """Return the PSNR of every patch in its image's plain enlargement.
 
     The whole image is enlarged, so that a patch's border has its neighbors, as it has in use.
@@ -46,7 +47,7 @@ def enlargement_psnr(source: PatchSource, filter_name: str = "bicubic", color: s
     return _of_every_patch(source, f"{filter_name}_psnr_{color}", of_image, progress)
 
 
-def headroom(source: PatchSource, color: str = "rgb", progress: Counter | None = None) -> np.ndarray:
+def headroom(source: PatchSource, color: str = "rgb", progress: ProgressCallback | None = None) -> np.ndarray:
     """Return how much squared error of every patch's bicubic enlargement goes with one step of back-projection.
 
     The step adds what the enlargement, made small again, lacks of the LR image. What so simple a correction can mend, a network can,
@@ -74,7 +75,7 @@ def headroom(source: PatchSource, color: str = "rgb", progress: Counter | None =
     return _of_every_patch(source, f"headroom_{color}", of_image, progress)
 
 
-def deviation(source: PatchSource, progress: Counter | None = None) -> np.ndarray:
+def deviation(source: PatchSource, progress: ProgressCallback | None = None) -> np.ndarray:
     """Return the standard deviation of every HR patch's luma, in gray levels: (n,) float32; it lies on the disk where that can be written."""
 
     def of_image(index: int) -> np.ndarray:
@@ -108,7 +109,7 @@ def _window_means(source: PatchSource, index: int, image: np.ndarray) -> np.ndar
     return (windows / side**2).ravel()
 
 
-def _of_every_patch(source: PatchSource, name: str, of_image: Callable[[int], np.ndarray], progress: Counter | None) -> np.ndarray:
+def _of_every_patch(source: PatchSource, name: str, of_image: Callable[[int], np.ndarray], progress: ProgressCallback | None) -> np.ndarray:
     """Put together what is known of each set's patches, from the disk or computed."""
     store, found = source.store, []
     name = f"{name}_{source.patch_size}_{source.stride}.npy"
@@ -127,8 +128,8 @@ def _of_every_patch(source: PatchSource, name: str, of_image: Callable[[int], np
                         progress(done, len(images))
             file = io.BytesIO()
             np.save(file, figures)
-            with contextlib.suppress(OSError):  # a cache that may only be read, or a full disk
-                write_whole(folder / name, file.getvalue())
+            with contextlib.suppress(VisionfwError):  # a cache that may only be read, or a full disk
+                write_bytes(folder / name, file.getvalue())
         found.append(figures)
     figures = found[0] if len(found) == 1 else np.concatenate(found)
     return figures if source.chosen is None else figures[source.chosen]

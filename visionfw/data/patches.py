@@ -7,11 +7,12 @@ from copy import copy
 import numpy as np
 
 from visionfw.data.augment import copy_turned, groups
-from visionfw.data.cache import cache_folder, open_sets
+from visionfw.data.cache import open_sets
 from visionfw.data.datasets import find_sets
 from visionfw.data.store import Store
 from visionfw.errors import RequestError
 from visionfw.imaging.degradations.pipeline import Degradation
+from visionfw.io.paths import cache_folder
 
 
 class PatchSource:

@@ -21,6 +21,7 @@ from visionfw.graph.analysis.cost import measure
 from visionfw.graph.analysis.describe import table
 from visionfw.graph.analysis.draw import render
 from visionfw.imaging.files import write_image
+from visionfw.io.files import write_text
 from visionfw.io.paths import user_path
 from visionfw.reports import plots
 from visionfw.reports import tables as reports
@@ -82,7 +83,7 @@ class Results:
         per_image = [row for score in scores for row in score.image_rows()]
         for file in self.request.reports:
             if file.lower().endswith(".html"):
-                reports.write_text(user_path(file), self._page(rows, per_image))
+                write_text(user_path(file), self._page(rows, per_image))
             else:
                 reports.write_report(user_path(file), self.record, rows, per_image)
         return rows

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from visionfw.errors import VisionfwError, brief
-from visionfw.io.paths import write_whole
+from visionfw.io.files import atomic_path
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -205,6 +205,7 @@ def encode_whole(path: str | Path, encode: Callable[[str, IO[bytes]], object]) -
     file = io.BytesIO()
     try:
         encode(kind, file)
-        write_whole(path, file.getvalue())
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(file.getvalue())
     except (OSError, ValueError, KeyError) as error:
         raise ImageError(path, f"cannot be written: {brief(error)}") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from visionfw.backend.devices import processors
 from visionfw.errors import RequestError
-from visionfw.io.progress import span
+from visionfw.io.progress import duration_text
 from visionfw.ranking.grid import Grid, Job
 from visionfw.ranking.job import LOCKED
 
@@ -69,8 +69,8 @@ class ProgressReporter:
         left = (self.count - len(self.times)) * sum(self.times) / len(self.times) / self.at_a_time
         state = cell.state()
         how = f"failed: {cell.why()}" if state == "failed" else state if state == "done" else f"ended without figures (see {cell.log})"
-        rest = f"; {span(left)} left" if len(self.times) < self.count else ""
-        self.log(f"{len(self.times)}/{self.count}: {cell.title} {how}, {span(seconds)}{rest}")
+        rest = f"; {duration_text(left)} left" if len(self.times) < self.count else ""
+        self.log(f"{len(self.times)}/{self.count}: {cell.title} {how}, {duration_text(seconds)}{rest}")
 
 
 def _locally(matrix: Grid, waiting: Sequence[Job], log: Log) -> None:

@@ -6,8 +6,6 @@ process holds (running), none of these (to do). The system lifts a lock when its
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +17,9 @@ from typing import Any
 from visionfw.config import RankRequest, TrainRequest
 from visionfw.data.datasets import data_root
 from visionfw.errors import RequestError, VisionfwError
-from visionfw.io.paths import read_json, user_path, write_json, write_whole
+from visionfw.io.files import read_json, read_json_value, write_json
+from visionfw.io.locks import is_locked, try_lock
+from visionfw.io.paths import user_path
 from visionfw.metrics.feature_weights import read_feature_weights
 from visionfw.runs import directory as runs
 
@@ -88,26 +88,14 @@ class Job:
             return False
 
     def _is_locked(self) -> bool:
-        try:
-            with (self.folder / "lock").open("r+") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        return is_locked(self.folder / "lock")
 
     @contextmanager
     def held(self) -> Iterator[bool]:
         """Hold the cell for the length of a `with` block; yields False where another process holds it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
+        with try_lock(self.folder / "lock") as is_mine:
+            yield is_mine
 
 
 @dataclass(frozen=True)
@@ -146,7 +134,7 @@ def begin(request: RankRequest, leakage: Sequence[Mapping[str, Any]] = ()) -> Gr
     refuse_taken(request.out)
     folder = user_path(request.out).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "leakage.json", (json.dumps(list(leakage), indent=2) + "\n").encode())
+    write_json(folder / "leakage.json", list(leakage))
     request = replace(request, train=_anywhere(request.train), models=tuple(_model_anywhere(name) for name in request.models))
     write_json(folder / "plan.json", request.record() | {"backend": _backend()})
     return Grid(request, folder)
@@ -187,4 +175,4 @@ def open_grid(out: str, **how: Any) -> Grid:
 
 def read_leakage(folder: Path) -> list[dict[str, Any]]:
     """Return what training and test sets have in common, as it was found before the first step."""
-    return json.loads((folder / "leakage.json").read_text(encoding="utf-8"))
+    return read_json_value(folder / "leakage.json")

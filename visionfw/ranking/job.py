@@ -7,7 +7,6 @@ A training that was begun is gone on with from its last checkpoint. The exit sta
 
 from __future__ import annotations
 
-import resource
 import shutil
 import sys
 import time
@@ -16,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from visionfw.backend.process_memory import peak_resident_bytes
 from visionfw.backend.start import start_backend
 from visionfw.errors import VisionfwError, brief
-from visionfw.io.paths import write_json
+from visionfw.io.files import write_json
 from visionfw.ranking.grid import Grid, Job, open_grid
 
 LOCKED = 3  # exit status where another process does the cell
@@ -93,7 +93,7 @@ def _tested(matrix: Grid, folder: Path) -> dict[str, Any]:
             "multiply_adds": recorded.get("multiply_adds"),
             "seconds_per_step": recorded.get("seconds", 0) / max(1, recorded.get("steps", 1)),
             "seconds_per_image": _seconds_per_image(upscaler, subject.color, subject.looks(request)),
-            "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "peak_bytes": peak_resident_bytes(),
             "type": 1 if subject.checked and subject.checked.definition.pre_upsample else 2,
         },
     }

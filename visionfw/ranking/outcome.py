@@ -136,5 +136,5 @@ def _cost(costs: Sequence[Mapping[str, Any]]) -> Row:
         "G multiply-adds": round(costs[0]["multiply_adds"] / 1e9, 2),
         "ms a step": round(1e3 * min(cost["seconds_per_step"] for cost in costs), 1),
         "ms an image of 128x128": round(1e3 * min(cost["seconds_per_image"] for cost in costs), 1),
-        "peak MiB": round(max(cost["peak_bytes"] for cost in costs) / 2**20),
+        "peak MiB": round(max(cost["peak_bytes"] or 0 for cost in costs) / 2**20),
     }

@@ -19,8 +19,8 @@ from visionfw.errors import RequestError, VisionfwError, some
 from visionfw.graph.language import loader as models
 from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import ImageError, image_size
-from visionfw.io.paths import write_json
-from visionfw.io.progress import counter, span
+from visionfw.io.files import write_json, write_text
+from visionfw.io.progress import ProgressReporter, duration_text
 from visionfw.ranking import executor as engine
 from visionfw.ranking.grid import Grid, begin, open_grid, read_leakage, refuse_taken
 from visionfw.ranking.outcome import MARK, Outcome, gather
@@ -145,7 +145,7 @@ def find_leakage(request: RankRequest, sets: Mapping[str, Sequence[ImageSet]], l
     tests = find_sets(request.test_sets, request.train.data_root, request.train.scale)
     for name, train in sets.items():
         for test in tests:
-            shared = leaks(train, test, counter(f"looking for images of {test.name} in {name}"))
+            shared = leaks(train, test, ProgressReporter(f"looking for images of {test.name} in {name}"))
             if not shared:
                 continue
             names = request.names if request.ranked != "train_sets" else (name,)
@@ -165,7 +165,7 @@ def _tell_plan(request: RankRequest, log: Log) -> None:
 
     seconds = sum(expected_seconds(request.of(name, request.seeds[0])) for name in request.names) * len(request.seeds)
     at_a_time = request.jobs if request.engine == "local" else 1
-    said = f"{len(request.names) * len(request.seeds)} runs, about {span(seconds)} of training steps one after the other, and the tests"
+    said = f"{len(request.names) * len(request.seeds)} runs, about {duration_text(seconds)} of training steps one after the other, and the tests"
     log(said + (f"; {at_a_time} at a time" if at_a_time > 1 else ""))
 
 
@@ -181,9 +181,9 @@ def write(matrix: Grid, outcome: Outcome) -> str:
     whole |= {"differences": findings, "stability": {dataset: outcome.stability(dataset) for dataset in (*outcome.datasets, "all")}}
     whole |= {"costs": list(outcome.costs), "leakage": read_leakage(folder), "missing": list(outcome.missing), "rows": outcome.long_rows()}
     write_json(folder / "ranking.json", whole)
-    reports.write_text(folder / "ranking.csv", reports.as_csv(outcome.long_rows()))
-    reports.write_text(folder / "ranking.md", said + "\n")
-    reports.write_text(folder / "ranking.html", RankingPage(**_page(matrix, outcome)).html())
+    write_text(folder / "ranking.csv", reports.as_csv(outcome.long_rows()))
+    write_text(folder / "ranking.md", said + "\n")
+    write_text(folder / "ranking.html", RankingPage(**_page(matrix, outcome)).html())
     return f"{said}\nwritten: {folder / 'ranking.html'}, .md, .csv, .json"
 
 

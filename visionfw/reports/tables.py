@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from visionfw.errors import VisionfwError
-from visionfw.io.paths import write_whole
+from visionfw.io.files import write_text
 
 Row = Mapping[str, Any]
 _DIGITS = {"megapixels": 1, "psnr": 3, "bicubic_psnr": 3, "gain": 3, "consistency": 3, "mse": 2, "mae": 3, "fid": 2, "kid": 5, "entropy": 3, "mean rank": 2}
@@ -74,15 +73,6 @@ def write_rows(path: Path, about: Row, sets: Sequence[Row], findings: Sequence[R
     else:
         text = f"{as_table(sets)}\n\n{as_table(findings)}\n"
     write_text(path, text)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all. Raises VisionfwError where the disk refuses."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise VisionfwError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def as_csv(rows: Sequence[Row]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from visionfw.backend.precision import choose_precision
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.build import compile_model
 from visionfw.graph.checking.check import examine
+from visionfw.io.files import atomic_path, reporting_write_errors
 from visionfw.io.paths import user_path
 from visionfw.weights.assign import assign
 from visionfw.weights.files import read_weights
@@ -25,14 +25,9 @@ SUFFIXES = (".weights.h5", ".keras")
 
 
 def save_weights(model: keras.Model, path: Path) -> None:
-    """Write a model's weights whole or not at all. Raises VisionfwError where the disk refuses."""
-    aside = path.with_name("partial-" + path.name)
-    try:
-        model.save_weights(aside)
-        os.replace(aside, path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise VisionfwError(f"{path}: cannot be written: {brief(error)}") from error
+    """Write a model's weights atomically. Raises VisionfwError if they cannot be written."""
+    with reporting_write_errors(path), atomic_path(path) as temporary:
+        model.save_weights(temporary)
 
 
 def load_weights(model: keras.Model, file: str | Path, names: Mapping[str, str] | None = None) -> list[str]:

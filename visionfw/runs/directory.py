@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from visionfw.errors import RequestError, VisionfwError, nearest
-from visionfw.io.paths import read_json, user_path, write_json
+from visionfw.io.files import read_json, write_json
+from visionfw.io.paths import user_path
 
 
 class Run:

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from visionfw.errors import VisionfwError, brief
-from visionfw.io.paths import write_whole
+from visionfw.io.files import write_bytes
 
 
 @dataclass
@@ -55,10 +55,7 @@ def save(path: Path, learner: keras.Model, standing: TrainingState) -> None:
     arrays |= {f"{place}/{number}": keras.ops.convert_to_numpy(variable) for place, number, variable in _variables(learner)}
     file = io.BytesIO()
     np.savez(file, standing=np.frombuffer(json.dumps(told).encode(), np.uint8), **arrays)
-    try:
-        write_whole(path, file.getbuffer())
-    except OSError as error:
-        raise VisionfwError(f"{path}: cannot be written: {error.strerror}; the checkpoint before is kept") from error
+    write_bytes(path, file.getbuffer(), consequence="the previous checkpoint is kept")
 
 
 def load(path: Path, learner: keras.Model) -> TrainingState:

@@ -19,8 +19,8 @@ from visionfw.data.pipeline import BatchSource
 from visionfw.errors import VisionfwError, brief
 from visionfw.gan.training import told_of, warnings_of
 from visionfw.imaging.files import write_image
-from visionfw.io.paths import write_whole
-from visionfw.io.progress import counter, span
+from visionfw.io.files import write_bytes
+from visionfw.io.progress import ProgressReporter, duration_text
 from visionfw.runs.checkpoints import save_weights
 from visionfw.runs.directory import Run
 from visionfw.runs.resume import TrainingState, save
@@ -120,7 +120,7 @@ class Validation(keras.callbacks.Callback):
         than_best = "kept" if keeps_last else "best" if is_best else f"{best['val_psnr'] - logs['val_psnr']:.3f} below step {best['step']}'s"
         said = f"validation {logs['val_psnr']:.3f} dB, {logs['val_gain']:+.3f} over {self.cases[0].protocol.baseline} ({than_best})"
         learned = told_of(logs) if is_game else f"loss {logs['loss']:.4g}"
-        self.log(f"step {standing.step}/{self.steps}: {learned}, training {logs['psnr']:.2f} dB, {said}; {span(left)} left")
+        self.log(f"step {standing.step}/{self.steps}: {learned}, training {logs['psnr']:.2f} dB, {said}; {duration_text(left)} left")
         for line in warnings_of(logs, standing.rows[0]["color_shift"], self.plan.request.adversarial) if is_game else ():
             self.log(line)
 
@@ -195,7 +195,7 @@ class LogProgress(keras.callbacks.Callback):
 
     def __init__(self, steps: int, step: int, figures: Sequence[str]):
         super().__init__()
-        self.steps, self.step, self.tell = steps, step, counter("training, step")
+        self.steps, self.step, self.tell = steps, step, ProgressReporter("training, step")
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
         self.step += 1
@@ -228,7 +228,4 @@ def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    try:
-        write_whole(path, text.getvalue().encode())
-    except OSError as error:
-        raise VisionfwError(f"{path}: cannot be written: {error.strerror}") from error
+    write_bytes(path, text.getvalue().encode())

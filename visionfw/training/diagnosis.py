@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import keras
@@ -12,7 +11,7 @@ from keras import ops
 from visionfw.data.patches import PatchSource
 from visionfw.errors import VisionfwError
 from visionfw.imaging.resize import imresize
-from visionfw.io.paths import write_whole
+from visionfw.io.files import write_json
 from visionfw.layers.uint8_images import uint8_to_float
 from visionfw.losses import Loss, parse_loss
 from visionfw.reports import plots
@@ -59,7 +58,7 @@ def keep_batch(folder: Path, source: PatchSource, ids: np.ndarray, step: int) ->
     """
     places = zip(*(array.tolist() for array in (ids, *source.locate(ids))), strict=True)
     patches = [{"patch": n, "image": str(source.store.paths[image]), "row": row, "column": column} for n, image, row, column in places]
-    write_whole(folder / "bad_batch.json", (json.dumps({"step": step, "patches": patches}, indent=2) + "\n").encode())
+    write_json(folder / "bad_batch.json", {"step": step, "patches": patches})
     lr, hr = source.read(ids)
     picture = folder / "bad_batch.png"
     rows = [np.stack([imresize(patch, source.scale) for patch in lr]), hr]

@@ -20,7 +20,8 @@ from visionfw.config import TrainRequest
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.analysis.cost import measure
 from visionfw.graph.language.ir import as_json
-from visionfw.io.paths import user_path, write_json
+from visionfw.io.files import write_json
+from visionfw.io.paths import user_path
 from visionfw.runs import directory as runs
 from visionfw.runs.checkpoints import save_weights
 from visionfw.runs.directory import Run

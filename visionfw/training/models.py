@@ -26,7 +26,7 @@ from visionfw.gan.training import FIGURES, Adversarial
 from visionfw.graph.analysis.receptive_field import side_multiple
 from visionfw.graph.build import compile_model
 from visionfw.inference.upscaler import Upscaler
-from visionfw.io.progress import counter
+from visionfw.io.progress import ProgressReporter
 from visionfw.layers.uint8_images import uint8_inputs, uint8_targets
 from visionfw.losses import Loss, LossContext, parse_loss
 from visionfw.metrics.feature_weights import read_feature_weights
@@ -213,7 +213,7 @@ def baseline(plan: Plan) -> tuple[np.ndarray | None, float]:
 def measure_patches(plan: Plan, what: str) -> np.ndarray:
     """Return what is known of every patch before any training, (n,)."""
     if what not in plan.measured:
-        told = counter(f"measuring patches ({what})")
+        told = ProgressReporter(f"measuring patches ({what})")
         color = plan.checked.definition.color
         if what == "deviation":
             plan.measured[what] = deviation(plan.source, told)

@@ -14,7 +14,7 @@ from visionfw.backend.precision import choose_precision
 from visionfw.config import TrainRequest, read_rescale
 from visionfw.data.augment import Augmentation
 from visionfw.data.augment import augmentation as read_augmentation
-from visionfw.data.cache import cache_folder, open_sets
+from visionfw.data.cache import open_sets
 from visionfw.data.color_statistics import mean_and_deviation
 from visionfw.data.datasets import ImageSet, fewer, find_sets, rescaled
 from visionfw.data.patches import PatchSource
@@ -30,7 +30,8 @@ from visionfw.graph.language.initializers import read_initializer
 from visionfw.graph.language.ir import Definition
 from visionfw.graph.language.transforms import initialized, standardized
 from visionfw.imaging.degradations.pipeline import Degradation
-from visionfw.io.progress import counter
+from visionfw.io.paths import cache_folder
+from visionfw.io.progress import ProgressReporter
 from visionfw.losses import LOSSES, parse_loss
 from visionfw.metrics.feature_weights import read_feature_weights
 from visionfw.metrics.features import weights_of
@@ -220,7 +221,7 @@ def _open_patches(request: TrainRequest, sets: Sequence[ImageSet], how: Degradat
     """Open the training images, at their own size and at others, and say what they are."""
     least = request.patch_size * request.scale if request.on_small == "frame" else 0
     used = [*sets, *rescaled(sets, read_rescale(request.rescale))]
-    store = open_sets(used, how, cache_folder(request.cache_dir), request.on_bad, least, counter("decoding images"), log)
+    store = open_sets(used, how, cache_folder(request.cache_dir), request.on_bad, least, ProgressReporter("decoding images"), log)
     patches = PatchSource(store, request.patch_size, request.stride)
     patches = patches.limited(request.most_patches) if request.most_patches else patches
     for line in _told_of_data(sets, patches, how):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import math
-import sys
 import time
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ import keras
 
 from visionfw.backend.capabilities import uses_tf_data
 from visionfw.backend.memory import is_out_of_memory
+from visionfw.backend.process_memory import peak_resident_bytes
 from visionfw.config import TrainRequest
 from visionfw.data.pipeline import BatchSource
 from visionfw.errors import RequestError, VisionfwError
@@ -159,9 +159,5 @@ def _validation(plan: Plan, made: TrainingModels) -> float:
 
 
 def _peak_memory() -> str:
-    try:
-        import resource
-    except ImportError:
-        return "unknown on this system"
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return f"{peak / 2**30:.1f} GiB (the most so far)"
+    peak = peak_resident_bytes()
+    return "unknown on this system" if peak is None else f"{peak / 2**30:.1f} GiB (the most so far)"

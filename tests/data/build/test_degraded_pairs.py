@@ -44,7 +44,7 @@ def test_degraded_images_are_used_for_their_own_degradation_alone(image_folder, 
 
 
 def test_a_write_that_fails_is_no_image_that_is_left_out(image_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("visionfw.imaging.files.write_whole", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(VisionfwError, match=r"cannot be written: .*No space left on device"):
         write_degraded(find_sets(str(image_folder)), Degradation.parse("area", 2), tmp_path / "out")
 

@@ -15,7 +15,7 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 
 from visionfw.imaging.color import luma
 from visionfw.imaging.files import ImageError, read_image
-from visionfw.io.progress import Counter
+from visionfw.io.progress import ProgressCallback
 
 _COARSE = 8
 _LEAST_SIDE = 32  # pixels: less shows too little to be recognized
@@ -45,7 +45,7 @@ class _Coarse:
         self.small = image[: height * _COARSE, : width * _COARSE].reshape(height, _COARSE, width, _COARSE).mean(axis=(1, 3)) - 128.0
 
 
-def find_crops(parts: Sequence[Path], wholes: Sequence[Path], progress: Counter | None = None) -> Iterator[Crop]:
+def find_crops(parts: Sequence[Path], wholes: Sequence[Path], progress: ProgressCallback | None = None) -> Iterator[Crop]:
     """Yield images that are crops of others, at the same size, upright; not whole images in themselves.
 
     Args:

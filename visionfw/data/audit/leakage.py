@@ -14,7 +14,7 @@ from visionfw.data.audit.crops import find_crops
 from visionfw.data.audit.near_duplicates import alike, signature, stacked
 from visionfw.data.datasets import ImageSet
 from visionfw.imaging.files import ImageError, read_image
-from visionfw.io.progress import Counter
+from visionfw.io.progress import ProgressCallback
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def signatures_of(images: ImageSet) -> np.ndarray:
         return stacked(list(workers.map(of, images.hr)))
 
 
-def leaks(train: Sequence[ImageSet], test: ImageSet, progress: Counter | None = None) -> list[Leak]:
+def leaks(train: Sequence[ImageSet], test: ImageSet, progress: ProgressCallback | None = None) -> list[Leak]:
     """Find the training images that show what a test image shows; each is told once, and files that cannot be read are passed over.
 
     Args:

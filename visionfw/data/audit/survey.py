@@ -19,7 +19,7 @@ from visionfw.data.pairs import crop_to_multiple
 from visionfw.data.standard_datasets import count_mismatch
 from visionfw.errors import some
 from visionfw.imaging.files import ImageError, read_header, read_image
-from visionfw.io.progress import Counter
+from visionfw.io.progress import ProgressCallback
 
 #: What can be found: in this order in a report, and whether it harms training.
 KINDS = {
@@ -95,7 +95,7 @@ class Survey:
         return any(finding.harms for finding in self.findings)
 
 
-def survey(train: Sequence[ImageSet], test: Sequence[ImageSet], scale: int, patch_size: int, progress: Counter | None = None) -> Survey:
+def survey(train: Sequence[ImageSet], test: Sequence[ImageSet], scale: int, patch_size: int, progress: ProgressCallback | None = None) -> Survey:
     """Look at every file of some sets.
 
     Args:

@@ -14,13 +14,13 @@ from visionfw.data.pairs import crop_to_multiple
 from visionfw.errors import RequestError
 from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import ImageError, read_image, write_image
-from visionfw.io.paths import read_json, write_json
-from visionfw.io.progress import Counter
+from visionfw.io.files import read_json, write_json
+from visionfw.io.progress import ProgressCallback
 
 _SOURCE = "source.json"  # beside HR/
 
 
-def write_degraded(sets: Sequence[ImageSet], how: Degradation, out: Path, progress: Counter | None = None) -> tuple[int, list[str]]:
+def write_degraded(sets: Sequence[ImageSet], how: Degradation, out: Path, progress: ProgressCallback | None = None) -> tuple[int, list[str]]:
     """Write every image and its degraded image as PNG files; those that are there are kept, and other scales may stand beside.
 
     Args:

@@ -10,13 +10,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from visionfw.errors import VisionfwError
-from visionfw.io.progress import Counter
+from visionfw.io.progress import ProgressCallback
 
 _CHUNK = 2**20
 _SECONDS = 60  # without a byte
 
 
-def download(address: str, folder: Path, progress: Counter | None = None) -> Path:
+def download(address: str, folder: Path, progress: ProgressCallback | None = None) -> Path:
     """Download a file.
 
     Args:
@@ -40,7 +40,7 @@ def download(address: str, folder: Path, progress: Counter | None = None) -> Pat
     return whole
 
 
-def _receive_whole(address: str, part: Path, mark: Path, progress: Counter | None) -> None:
+def _receive_whole(address: str, part: Path, mark: Path, progress: ProgressCallback | None) -> None:
     """Ask for what is not there yet; where the server cannot say it, ask for all."""
     try:
         try:
@@ -58,7 +58,7 @@ def _receive_whole(address: str, part: Path, mark: Path, progress: Counter | Non
         raise VisionfwError(f"{address}: cannot be reached or read: {getattr(error, 'reason', None) or error or type(error).__name__}") from error
 
 
-def _receive(address: str, part: Path, mark: Path, progress: Counter | None) -> None:
+def _receive(address: str, part: Path, mark: Path, progress: ProgressCallback | None) -> None:
     """Write what the server sends behind what is there of the same file; raise VisionfwError where it is less than it promised."""
     there = part.stat().st_size if part.exists() and mark.exists() else 0
     request = urllib.request.Request(address, headers={"User-Agent": "visionfw"})
@@ -87,7 +87,7 @@ def _remember(mark: Path, answer: IO[bytes]) -> None:
         mark.write_text(validator, encoding="utf-8")
 
 
-def _copy(answer: IO[bytes], file: IO[bytes], there: int, promised: int | None, progress: Counter | None) -> None:
+def _copy(answer: IO[bytes], file: IO[bytes], there: int, promised: int | None, progress: ProgressCallback | None) -> None:
     while chunk := answer.read(_CHUNK):
         file.write(chunk)
         there += len(chunk)

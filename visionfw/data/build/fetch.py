@@ -17,13 +17,13 @@ from visionfw.data.build.download import download
 from visionfw.data.standard_datasets import STANDARD_DATASETS, Archive, StandardDataset
 from visionfw.errors import RequestError, VisionfwError, brief, unknown
 from visionfw.imaging.files import SUFFIXES
-from visionfw.io.progress import Counter
+from visionfw.io.progress import ProgressCallback
 
 #: What reading a damaged archive can raise.
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, NotImplementedError)
 
 
-def fetch(name: str, root: str | None, address: str | None = None, progress: Counter | None = None) -> tuple[Path, int]:
+def fetch(name: str, root: str | None, address: str | None = None, progress: ProgressCallback | None = None) -> tuple[Path, int]:
     """Download a standard set into the data root.
 
     Args:

@@ -26,11 +26,13 @@ from visionfw.data.pairs import framed
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.imaging.degradations.pipeline import name_seed
 from visionfw.imaging.files import ImageError, read_image, write_image
-from visionfw.io.paths import locked, read_json, user_path, write_json
-from visionfw.io.progress import Counter
+from visionfw.io.files import read_json, write_bytes, write_json
+from visionfw.io.locks import locked
+from visionfw.io.paths import user_path
+from visionfw.io.progress import ProgressCallback
 
 
-def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: Counter | None = None, log: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: ProgressCallback | None = None, log: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
     """Make a training set of tiles; called again after a kill it goes on, and ends with the same files.
 
     Args:
@@ -55,7 +57,7 @@ def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: Counter |
         raise VisionfwError(f"--out: {out}: {error.strerror or error}; what is done is kept, and the same command goes on") from error
 
 
-def _divide_into(out: Path, request: DivideRequest, sets: Sequence[ImageSet], progress: Counter | None) -> dict[str, Any]:
+def _divide_into(out: Path, request: DivideRequest, sets: Sequence[ImageSet], progress: ProgressCallback | None) -> dict[str, Any]:
     started = time.monotonic()
     before = float(read_json(out / "summary.json").get("seconds", 0.0))
     images = [(images.name, path) for images in sets for path in images.hr]
@@ -123,9 +125,7 @@ def _read_manifest(path: Path, images: Sequence[tuple[str, Path]]) -> list[dict[
     if begun_with != there:
         other = next((name for name, image in zip_longest(begun_with, there) if name != image))
         raise RequestError(f"--out: {path.parent} was begun with other images ({other} is not there, or not at its place, now); name another folder")
-    aside = path.with_name(path.name + ".partial")
-    aside.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    aside.replace(path)
+    write_bytes(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
     return lines
 
 
