@@ -21,8 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from visionfw.samplers import make
-from visionfw.samplers.options import read_sampler
+from visionfw.samplers import SAMPLERS, create
 
 
 def kept_bytes(sampler) -> int:
@@ -89,7 +88,7 @@ def main() -> None:
         count = 10**power
         psnr = np.random.default_rng(0).normal(28, 4, count).astype(np.float32)
         started = time.perf_counter()
-        sampler = make(read_sampler(options.sampler), count, 0, 1000, lambda what, psnr=psnr: psnr)
+        sampler = create(SAMPLERS.parse(options.sampler), count, seed=0, rounds=1000, measure=lambda name, psnr=psnr: psnr)
         start = time.perf_counter() - started
         seconds = round_seconds(sampler, min(options.round_patches, count // 2), options.rounds)
         size = kept_bytes(sampler) + (0 if "Subset" in [kind.__name__ for kind in type(sampler).__mro__] or sampler.score != "gain" else psnr.nbytes)

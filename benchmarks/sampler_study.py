@@ -34,10 +34,10 @@ SETTINGS = (
     "uniform",
     "psnr_gain",
     "psnr_gain:score=psnr,start=bicubic",
-    "low_psnr_static:share=0.25",
+    "low_psnr_static:fraction=0.25",
     "widening",
     "hardest",
-    "widening:until=0.2,by=headroom",
+    "widening:warm_fraction=0.2,by=headroom",
     "headroom",
 )
 _SHORTER = 0.7  # the goal: of uniform sampling's steps, for its PSNR

@@ -33,6 +33,7 @@ _CONTENTS = {
     "register_degradation": "visionfw.imaging.degradations",
     "register_layer": "visionfw.layers",
     "register_loss": "visionfw.losses",
+    "register_sampler": "visionfw.samplers",
     "samplers": "visionfw.samplers",
     "ssim": "visionfw.metrics.arrays",
     "upscale": "visionfw.inference.upscaler",

@@ -13,7 +13,7 @@ from visionfw.errors import RequestError, unknown
 from visionfw.graph.language import loader as models
 from visionfw.imaging.degradations import DEGRADATION_STEPS
 from visionfw.losses import LOSSES
-from visionfw.samplers.options import SAMPLERS, described
+from visionfw.samplers import SAMPLERS
 
 
 def listing(kind: str, root: str | None) -> str:
@@ -28,7 +28,7 @@ def listing(kind: str, root: str | None) -> str:
         "noise_schedules": lambda: _section("noise_schedules", SCHEDULES),
         "optimizers": lambda: _section("optimizers", config.OPTIMIZERS),
         "schedules": lambda: _section("schedules", config.SCHEDULES),
-        "samplers": lambda: _section("samplers", {name: described(kind) for name, kind in SAMPLERS.items()}),
+        "samplers": lambda: _section("samplers", SAMPLERS.summaries()),
         "metrics": lambda: _section("metrics", config.METRICS),
         "precisions": lambda: _section("precisions", config.PRECISIONS),
     }

@@ -18,7 +18,7 @@ from visionfw.graph.language.loader import parse_arguments
 from visionfw.graph.language.parser import parse
 from visionfw.losses import LOSSES
 from visionfw.runs import directory as runs
-from visionfw.samplers.options import SAMPLERS
+from visionfw.samplers import SAMPLERS
 
 _DEFAULT = config.TrainRequest()
 

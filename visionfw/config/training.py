@@ -13,7 +13,7 @@ from visionfw.diffusion.noise_schedule import TARGETS, read_noise_schedule
 from visionfw.errors import RequestError
 from visionfw.graph.language.initializers import read_initializer
 from visionfw.losses import parse_loss
-from visionfw.samplers.options import read_sampler
+from visionfw.samplers import SAMPLERS
 
 OPTIMIZERS = {
     "adam": "Adam",
@@ -64,7 +64,7 @@ class TrainRequest:
         normalize: compute with pixels less the training images' mean, over their deviation.
         on_nan: what to do where the loss is not finite or explodes: a name from ON_NAN.
         most_rollbacks: how often a run goes back before it stops.
-        sampler: as `sampler_options.read_sampler` reads it; '' for headroom where LR images are bicubic's, and hardest elsewhere.
+        sampler: as `samplers.SAMPLERS` parses it; '' for headroom where LR images are bicubic's, and hardest elsewhere.
         round_patches: patches that are drawn at a time, about; 0 for as many as the sampler likes.
         learning_rate: at the start.
         layer_rates: patterns of layer names, each with a factor on the learning rate of these layers.
@@ -147,7 +147,7 @@ class TrainRequest:
     def __post_init__(self) -> None:
         problems = (
             problems_of(parse_loss, self.loss)
-            + (problems_of(read_sampler, self.sampler) if self.sampler else [])
+            + (problems_of(SAMPLERS.parse, self.sampler) if self.sampler else [])
             + problems_of(read_rescale, self.rescale)
             + problems_of(read_initializer, self.initializer)
             + problems_of(read_noise_schedule, self.noise_schedule)

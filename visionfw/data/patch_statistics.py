@@ -141,3 +141,12 @@ def _kept(path, count: int) -> np.ndarray | None:
     except (OSError, ValueError, EOFError):
         return None
     return figures if figures.shape == (count,) and figures.dtype == np.float32 else None
+
+
+#: Every statistic by its name: a function of the patches, the color ('rgb' or 'y') and a progress reporter.
+PATCH_STATISTICS: dict[str, Callable[[PatchSource, str, ProgressCallback | None], np.ndarray]] = {
+    "bicubic_psnr": lambda source, color, progress: enlargement_psnr(source, "bicubic", color, progress),
+    "bilinear_psnr": lambda source, color, progress: enlargement_psnr(source, "bilinear", color, progress),
+    "headroom": headroom,
+    "deviation": lambda source, color, progress: deviation(source, progress),
+}

@@ -9,7 +9,7 @@ initial.weights.h5  what the model began with, where that was another run     di
 history.csv        loss and validation by step                      tensorboard/      the same for TensorBoard
 curve.png          the run's curve                                  comparison.png    LR bicubic | SR | HR
 samples/           what a diffusion model made of one LR image at every validation   strip.png   the same in a row
-sampling.png       whom the sampler drew, and their scores        wanted.png        the patches it wants most and least
+sampling.png       the drawn patches and their scores             priority.png      the patches that the sampler ranks highest and lowest
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Run:
         self.samples = folder / "samples"
         self.strip = folder / "strip.png"
         self.sampling = folder / "sampling.png"
-        self.wanted = folder / "wanted.png"
+        self.priority = folder / "priority.png"
 
     def read(self) -> dict[str, Any]:
         """Return what run.json holds."""

@@ -30,7 +30,6 @@ class TrainingState:
         lowest_loss: of all rounds; what an explosion is measured by.
         sampler: its state before the round that comes next, or that was interrupted.
         sampling: notes of what the sampler did, a dictionary a round.
-        last_scores: what the sampler learned from last; not kept.
         scores: of the patches of a round that was interrupted, in their order; empty at the end of a round.
     """
 
@@ -42,7 +41,6 @@ class TrainingState:
     lowest_loss: float = math.inf
     sampler: dict[str, Any] = field(default_factory=dict)
     sampling: list[dict[str, Any]] = field(default_factory=list)
-    last_scores: np.ndarray | None = None
     scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
@@ -51,7 +49,7 @@ def save(path: Path, learner: keras.Model, standing: TrainingState) -> None:
     arrays = {f"sampler/{key}": value for key, value in standing.sampler.items() if isinstance(value, np.ndarray)}
     plain = {key: value for key, value in standing.sampler.items() if not isinstance(value, np.ndarray)}
     arrays["scores"] = standing.scores
-    told = {key: value for key, value in vars(standing).items() if key not in ("scores", "last_scores")} | {"sampler": plain}
+    told = {key: value for key, value in vars(standing).items() if key != "scores"} | {"sampler": plain}
     arrays |= {f"{place}/{number}": keras.ops.convert_to_numpy(variable) for place, number, variable in _variables(learner)}
     file = io.BytesIO()
     np.savez(file, standing=np.frombuffer(json.dumps(told).encode(), np.uint8), **arrays)

@@ -8,6 +8,7 @@ import platform
 import shutil
 import sys
 import tempfile
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from visionfw.backend import backend_name
 from visionfw.backend.capabilities import uses_tf_data, writes_tensorboard
 from visionfw.backend.memory import is_out_of_memory
 from visionfw.config import TrainRequest
+from visionfw.data.pipeline import BatchSource
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.analysis.cost import measure
 from visionfw.graph.language.ir import as_json
@@ -26,13 +28,14 @@ from visionfw.runs import directory as runs
 from visionfw.runs.checkpoints import save_weights
 from visionfw.runs.directory import Run
 from visionfw.runs.resume import TrainingState, load
+from visionfw.samplers import SAMPLERS, score_of
 from visionfw.training.callbacks import LogProgress, Progress, Validation, stopping_at_signals
 from visionfw.training.diagnosis import Exploded
 from visionfw.training.memory import advice
-from visionfw.training.models import TrainingModels, as_batches, baseline, compile_for_training, feed, float32_twin, measure_patches
+from visionfw.training.models import TrainingModels, as_batches, compile_for_training, feed, float32_twin, patch_statistic
 from visionfw.training.pictures import illustrate, illustrate_sampler
-from visionfw.training.sampling import SamplingRecord
-from visionfw.training.scores import Scoring
+from visionfw.training.sampling import SamplingHistory
+from visionfw.training.scores import SamplerFeedback
 from visionfw.training.setup import Log, Plan, prepare
 from visionfw.training.timing import steps_within
 
@@ -73,7 +76,7 @@ def train(request: TrainRequest, log: Log = print, resume: bool = False) -> Run:
         _note_end(run, told)
         raise told from (error if told is not error else None)
     run.update(state="done", seconds=standing.seconds)
-    if plan.sampler.name != "uniform":
+    if not SAMPLERS.get(plan.sampler.name).is_uniform:
         illustrate_sampler(plan, run, standing, log)
     made.twin.load_weights(run.best)
     illustrate(plan, run, made.twin, log)
@@ -156,9 +159,7 @@ def _learn(plan: Plan, made: TrainingModels, run: Run, standing: TrainingState, 
     while standing.step < plan.steps:
         round_number, in_round = divmod(standing.step, plan.round_steps)
         batches = feed(plan, round_number, standing.sampler)
-        watching = [Scoring(batches, made.scores, standing, *baseline(plan))]
-        if plan.sampler.name != "uniform":
-            watching.append(SamplingRecord(batches, measure_patches(plan, "bicubic"), measure_patches(plan, "deviation"), plan.rounds, standing))
+        feedback = _sampler_feedback(plan, made, batches, standing)
         validation = Validation(made, plan, run, batches, standing, log)
         with stopping_at_signals(validation), contextlib.closing(batches), made.parallel.active():
             made.learner.fit(
@@ -166,7 +167,7 @@ def _learn(plan: Plan, made: TrainingModels, run: Run, standing: TrainingState, 
                 initial_epoch=round_number,
                 epochs=round_number + 1 if in_round else plan.rounds,
                 steps_per_epoch=plan.round_steps - in_round if uses_tf_data() else None,
-                callbacks=[*([shown(plan.steps, standing.step, made.figures)] if shown else []), *watching, validation, *_tensorboard(run)],
+                callbacks=[*([shown(plan.steps, standing.step, made.figures)] if shown else []), feedback, validation, *_tensorboard(run)],
                 verbose=0,
                 shuffle=False,
             )
@@ -175,6 +176,20 @@ def _learn(plan: Plan, made: TrainingModels, run: Run, standing: TrainingState, 
             raise KeyboardInterrupt
         if standing.step < plan.steps:
             load(run.checkpoint, made.learner)  # Keras ends a fit by putting the moving average into the weights
+
+
+def _sampler_feedback(plan: Plan, models: TrainingModels, batches: BatchSource, state: TrainingState) -> SamplerFeedback:
+    """Return the callback that updates the sampler after every round and records the rounds."""
+    statistic, score, history = partial(patch_statistic, plan), score_of(plan.sampler), None
+    if not SAMPLERS.get(plan.sampler.name).is_uniform:
+        history = SamplingHistory(
+            state.sampling,
+            bicubic_psnr=statistic("bicubic_psnr"),
+            deviation=statistic("deviation"),
+            total_rounds=plan.rounds,
+            score=score.name if score else None,
+        )
+    return SamplerFeedback(batches, state, metric=models.scores, score=score, statistic=statistic, history=history)
 
 
 def _refuse_other_data(run: Run, plan: Plan) -> None:

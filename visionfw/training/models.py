@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,7 +15,7 @@ from visionfw.backend.devices import processors
 from visionfw.backend.memory import keep_freed_memory
 from visionfw.backend.randomness import seeded
 from visionfw.backend.threads import share_cores
-from visionfw.data.patch_statistics import deviation, enlargement_psnr, headroom
+from visionfw.data.patch_statistics import PATCH_STATISTICS
 from visionfw.data.pipeline import BatchSource, as_dataset, as_rounds
 from visionfw.diffusion.noise_schedule import NoiseSchedule, Target, read_noise_schedule
 from visionfw.diffusion.sampler import DiffusionSampler
@@ -34,9 +35,9 @@ from visionfw.metrics.tensors import psnr_per_image
 from visionfw.optimizers.muon import matrices_of
 from visionfw.optimizers.schedules import learning_rate, optimizer, rate_factors
 from visionfw.runs.checkpoints import load_weights, precision
-from visionfw.samplers import make
+from visionfw.samplers import create, score_of
 from visionfw.training.parallel import Parallel, start
-from visionfw.training.scores import PatchScores
+from visionfw.training.scores import PatchValues
 from visionfw.training.setup import Plan
 
 _MOST_PARTS = 4
@@ -57,7 +58,7 @@ class TrainingModels:
     model: keras.Model
     twin: keras.Model
     learner: keras.Model
-    scores: PatchScores | None
+    scores: PatchValues | None
     parallel: Parallel
 
     @property
@@ -113,7 +114,7 @@ def _compile(plan: Plan, rate_factor: float, parallel: Parallel) -> TrainingMode
     learner.compile(optimizing, loss=loss, metrics=metrics, jit_compile=jit_compile())
     with parallel.alone():
         twin = model if plan.policy == "float32" and not request.ema and parallel.distribution is None else float32_twin(plan)
-    return TrainingModels(model, twin, learner, next((metric for metric in metrics if isinstance(metric, PatchScores)), None), parallel)
+    return TrainingModels(model, twin, learner, next((metric for metric in metrics if isinstance(metric, PatchValues)), None), parallel)
 
 
 def _build(plan: Plan) -> keras.Model:
@@ -191,43 +192,26 @@ def _parts(plan: Plan) -> int:
 
 
 def _metrics(plan: Plan, loss: Callable, psnr: Callable) -> list[keras.metrics.Metric]:
-    """Return the training PSNR, and what the sampler learns from: the PSNR of each patch, or its loss."""
-    score, patches = score_of(plan), plan.round_steps * plan.request.batch_size
-    if score in ("gain", "psnr"):
-        return [PatchScores(psnr, patches, "psnr")]
-    mean = keras.metrics.MeanMetricWrapper(psnr, name="psnr")
-    return [mean, PatchScores(loss, patches, "patch_loss")] if score == "loss" else [mean]
+    """Return the training PSNR, and what the sampler learns from, of which the value of every patch is recorded."""
+    score, patches = score_of(plan.sampler), plan.round_steps * plan.request.batch_size
+    if score is None:
+        return [keras.metrics.MeanMetricWrapper(psnr, name="psnr")]
+    recorded = PatchValues({"psnr": psnr, "patch_loss": loss}[score.metric], patches, score.metric)
+    return [recorded] if score.metric == "psnr" else [keras.metrics.MeanMetricWrapper(psnr, name="psnr"), recorded]
 
 
-def score_of(plan: Plan) -> str | None:
-    """Return what the run's sampler learns from; None for nothing."""
-    return "gain" if plan.sampler.name in ("hardest", "headroom") else plan.sampler.options.get("score")
-
-
-def baseline(plan: Plan) -> tuple[np.ndarray | None, float]:
-    """Return what is subtracted from each patch's figure to make its score, and the figure's factor."""
-    score = score_of(plan)
-    return (measure_patches(plan, "bicubic") if score == "gain" else None), -1.0 if score == "loss" else 1.0
-
-
-def measure_patches(plan: Plan, what: str) -> np.ndarray:
-    """Return what is known of every patch before any training, (n,)."""
-    if what not in plan.measured:
-        told = ProgressReporter(f"measuring patches ({what})")
-        color = plan.checked.definition.color
-        if what == "deviation":
-            plan.measured[what] = deviation(plan.source, told)
-        elif what == "headroom":
-            plan.measured[what] = headroom(plan.source, color, told)
-        else:
-            plan.measured[what] = enlargement_psnr(plan.source, what, color, told)
-    return plan.measured[what]
+def patch_statistic(plan: Plan, name: str) -> np.ndarray:
+    """Return a statistic of every patch, (n,) float32, that is known before training, by its name in PATCH_STATISTICS."""
+    if name not in plan.measured:
+        progress = ProgressReporter(f"measuring patches ({name})")
+        plan.measured[name] = PATCH_STATISTICS[name](plan.source, plan.checked.definition.color, progress)
+    return plan.measured[name]
 
 
 def feed(plan: Plan, first_round: int = 0, state: Mapping[str, Any] | None = None) -> BatchSource:
     """Return the training batches from a round on, of which `state` is the sampler's."""
     request = plan.request
-    sampler = make(plan.sampler, len(plan.source), request.seed, plan.rounds, lambda what: measure_patches(plan, what))
+    sampler = create(plan.sampler, len(plan.source), seed=request.seed, rounds=plan.rounds, measure=partial(patch_statistic, plan))
     if state:
         sampler.restore(state)
     return BatchSource(plan.source, sampler, request.batch_size, plan.round_steps, plan.augmentation, request.seed, first_round)

@@ -11,8 +11,8 @@ from visionfw.reports import plots
 from visionfw.runs.checkpoints import load_weights
 from visionfw.runs.directory import Run
 from visionfw.runs.resume import TrainingState
-from visionfw.training.models import feed, measure_patches, upscaler
-from visionfw.training.sampling import illustrate_sampling
+from visionfw.training.models import feed, patch_statistic, upscaler
+from visionfw.training.sampling import plot_priority, plot_sampling
 from visionfw.training.setup import Log, Plan
 
 
@@ -48,10 +48,14 @@ def _draw_strip(run: Run, log: Log, most: int = 6) -> None:
 
 
 def illustrate_sampler(plan: Plan, run: Run, standing: TrainingState, log: Log) -> None:
-    """Draw what the sampler did over the run."""
-    batches = feed(plan, plan.rounds, standing.sampler)
+    """Draw what the sampler did over the run, unless no whole round was trained."""
+    if not standing.sampling:
+        return
+    sampler = feed(plan, plan.rounds, standing.sampler).sampler
+    psnr, deviation = patch_statistic(plan, "bicubic_psnr"), patch_statistic(plan, "deviation")
     try:
-        illustrate_sampling(run, batches, measure_patches(plan, "bicubic"), measure_patches(plan, "deviation"), standing)
-        log(f"sampling: {run.sampling}; most and least wanted patches: {run.wanted}")
+        plot_sampling(run, standing.sampling, bicubic_psnr=psnr, deviation=deviation, score=sampler.score)
+        plot_priority(run, sampler, plan.source, psnr)
+        log(f"sampling: {run.sampling}; patches of highest and lowest priority: {run.priority}")
     except RequestError as error:
         log(f"no picture of the sampling: {brief(error)}")

@@ -1,79 +1,104 @@
-"""What a sampler did over a run, in figures and pictures: whom it drew, what scores they got, whom it wants."""
+"""What a sampler drew over a run, as numbers and as pictures."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 
-from visionfw.data.pipeline import BatchSource
+from visionfw.data.patches import PatchSource
 from visionfw.imaging.resize import imresize
 from visionfw.reports import plots
 from visionfw.runs.directory import Run
-from visionfw.runs.resume import TrainingState
+from visionfw.samplers.sampler import Sampler
+from visionfw.samplers.scores import SCORES
 
-#: Edges of histograms: of bicubic PSNR in dB, and of scores by kind; what lies outside counts in the outermost bins.
+#: Bin edges of histograms of bicubic PSNR, dB; the outermost bins count what lies beyond them.
 PSNR_EDGES = np.linspace(10, 60, 51)
-SCORE_EDGES = {"psnr": np.linspace(10, 60, 51), "gain": np.linspace(-10, 15, 51), "loss": np.linspace(-0.25, 0, 51)}
-FLAT = 8.0  # gray levels: a patch that deviates less counts as flat
-_MOST_ROUNDS = 100
-_SHOWN = 12
-_MOST_PATCHES = 10**7  # of which the most wanted are looked for
+_FLAT_DEVIATION = 8.0  # gray levels: a patch that deviates less counts as flat
+_MAX_ROUNDS = 100
+_SHOWN_PATCHES = 12
+_MAX_RANKED_PATCHES = 10**7
 
 
-class SamplingRecord(keras.callbacks.Callback):
-    """Notes of rounds, at most a hundred evenly spread: histograms of the drawn patches' bicubic PSNR and of their scores, and the share of flat ones.
+class SamplingHistory:
+    """Records rounds, at most a hundred of them, evenly spread over the run.
 
     Args:
-        feed: what draws.
-        psnr: (n,) PSNR of every patch's bicubic enlargement, dB.
-        deviation: (n,) of its luma, gray levels.
-        rounds: of the whole run.
-        standing: where the notes are kept, as `sampling`.
+        rounds: the records so far, to which new ones are appended: the round's number as "round", histograms of its patches' bicubic PSNR
+            ("drawn") and of their scores ("scores", where the sampler learns), and the fraction of flat patches ("flat").
+        bicubic_psnr: (n,) PSNR of every patch's bicubic interpolation, dB.
+        deviation: (n,) standard deviation of every patch's luma, gray levels.
+        total_rounds: number of rounds of the whole run.
+        score: name of the sampler's score; None where it does not learn.
     """
 
-    def __init__(self, feed: BatchSource, psnr: np.ndarray, deviation: np.ndarray, rounds: int, standing: TrainingState):
-        super().__init__()
-        self.feed, self.psnr, self.deviation, self.standing = feed, psnr, deviation, standing
-        self.every = -(-rounds // _MOST_ROUNDS)
+    def __init__(self, rounds: list[dict[str, Any]], *, bicubic_psnr: np.ndarray, deviation: np.ndarray, total_rounds: int, score: str | None):
+        self.rounds, self.bicubic_psnr, self.deviation, self.score = rounds, bicubic_psnr, deviation, score
+        self.interval = -(-total_rounds // _MAX_ROUNDS)
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
-        noted, scores = self.standing.sampling, self.standing.last_scores
-        self.standing.last_scores = None
-        is_whole = self.standing.step % self.feed.round_steps == 0
-        if not is_whole or epoch % self.every or (noted and noted[-1]["round"] >= epoch):
+    def add(self, round_number: int, ids: np.ndarray, scores: np.ndarray | None) -> None:
+        """Record a round.
+
+        Args:
+            round_number: its number; rounds between the recorded ones, and rounds recorded already, change nothing.
+            ids: its patch numbers, (k,).
+            scores: their scores, (k,); None where the sampler does not learn.
+        """
+        is_recorded = bool(self.rounds) and self.rounds[-1]["round"] >= round_number
+        if round_number % self.interval or is_recorded:
             return
-        ids = self.feed.round(epoch).reshape(-1)
-        note: dict[str, Any] = {"round": epoch, "drawn": histogram(self.psnr[ids], PSNR_EDGES), "flat": float((self.deviation[ids] < FLAT).mean())}
-        if scores is not None:
-            note["scores"] = histogram(scores, SCORE_EDGES[self.feed.sampler.score])
-        noted.append(note)
+        record: dict[str, Any] = {"round": round_number, "drawn": histogram(self.bicubic_psnr[ids], PSNR_EDGES), "flat": flat_fraction(self.deviation[ids])}
+        if scores is not None and self.score is not None:
+            record["scores"] = histogram(scores, score_edges(self.score))
+        self.rounds.append(record)
+
+
+def score_edges(score: str) -> np.ndarray:
+    """Return the bin edges of histograms of a score, (51,)."""
+    return np.linspace(*SCORES[score].range, 51)
 
 
 def histogram(values: np.ndarray, edges: np.ndarray) -> list[int]:
-    """Count values between edges; what lies outside counts in the outermost bins."""
+    """Count values between edges; the outermost bins count what lies beyond them."""
     return np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0].tolist()
 
 
-def illustrate_sampling(run: Run, feed: BatchSource, psnr: np.ndarray, deviation: np.ndarray, standing: TrainingState) -> None:
-    """Draw what was noted (sampling.png), and the patches that the sampler wants most and least (wanted.png)."""
-    if not standing.sampling:
+def flat_fraction(deviation: np.ndarray) -> float:
+    """Return the fraction of flat patches, given the standard deviation of each one's luma in gray levels."""
+    return float((deviation < _FLAT_DEVIATION).mean())
+
+
+def plot_sampling(run: Run, rounds: list[dict[str, Any]], *, bicubic_psnr: np.ndarray, deviation: np.ndarray, score: str | None) -> None:
+    """Draw what was recorded of a run's rounds (sampling.png).
+
+    Args:
+        run: the run directory.
+        rounds: the records of a `SamplingHistory`.
+        bicubic_psnr, deviation, score: as in `SamplingHistory`.
+
+    Raises:
+        RequestError: matplotlib is not installed.
+    """
+    all_patches = (histogram(bicubic_psnr, PSNR_EDGES), flat_fraction(deviation))
+    plots.draw_sampling(run.sampling, rounds, PSNR_EDGES, all_patches, (score, score_edges(score)) if score else None)
+
+
+def plot_priority(run: Run, sampler: Sampler, source: PatchSource, bicubic_psnr: np.ndarray) -> None:
+    """Draw the patches that the sampler ranks highest and lowest, beside their bicubic interpolation (priority.png).
+
+    Args:
+        run: the run directory.
+        sampler: ranks the patches by its `priority`, and patches of equal priority by their bicubic PSNR.
+        source: the patches.
+        bicubic_psnr: (n,) PSNR of every patch's bicubic interpolation, dB.
+    """
+    if len(bicubic_psnr) > _MAX_RANKED_PATCHES:
         return
-    score = feed.sampler.score
-    plots.draw_sampling(
-        run.sampling,
-        standing.sampling,
-        PSNR_EDGES,
-        (histogram(psnr, PSNR_EDGES), float((deviation < FLAT).mean())),
-        (score, SCORE_EDGES[score]) if score else None,
-    )
-    if len(psnr) <= _MOST_PATCHES:
-        order = np.lexsort((psnr, -feed.sampler.wanted()))
-        shown = min(_SHOWN, len(order))
-        chosen = np.concatenate([order[:shown], order[-shown:]])
-        lr, hr = feed.source.read(chosen)
-        enlarged = np.stack([imresize(patch, feed.source.scale) for patch in lr])
-        halves = (("most wanted", slice(0, shown)), ("least wanted", slice(shown, None)))
-        rows = [(f"{name}: {kind}", images[part]) for name, part in halves for kind, images in (("bicubic", enlarged), ("HR", hr))]
-        plots.draw_sheet(run.wanted, rows, [""] * shown)
+    order = np.lexsort((bicubic_psnr, -sampler.priority()))
+    count = min(_SHOWN_PATCHES, len(order))
+    lr, hr = source.read(np.concatenate([order[:count], order[-count:]]))
+    bicubic = np.stack([imresize(patch, source.scale) for patch in lr])
+    halves = (("highest priority", slice(0, count)), ("lowest priority", slice(count, None)))
+    rows = [(f"{half}: {kind}", images[part]) for half, part in halves for kind, images in (("bicubic", bicubic), ("HR", hr))]
+    plots.draw_sheet(run.priority, rows, [""] * count)

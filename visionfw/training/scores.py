@@ -1,4 +1,4 @@
-"""What a sampler learns from: the score that each patch of a round got in its training step, with no inference beside it."""
+"""Feeds the scores of a round's patches, recorded by the training step itself, back to the sampler."""
 
 from __future__ import annotations
 
@@ -9,71 +9,83 @@ import numpy as np
 from keras import ops
 
 from visionfw.data.pipeline import BatchSource
+from visionfw.numerics import Tensor
 from visionfw.runs.resume import TrainingState
+from visionfw.samplers.scores import PatchScore
+from visionfw.training.sampling import SamplingHistory
 
-_MOST = 1e3
 
-
-class PatchScores(keras.metrics.Metric):
-    """A metric that keeps the figure of every patch of a round, in the order of the batches; its result is their mean.
+class PatchValues(keras.metrics.Metric):
+    """A metric that keeps the value of every patch of a round, in the order of the batches. Its result is their mean.
 
     Args:
-        figure: (reference, made) -> (batch,).
-        count: patches a round.
-        name: of the metric.
+        function: (y_true, y_pred) -> (batch,) values.
+        count: number of patches in a round.
+        name: the metric's name.
     """
 
-    def __init__(self, figure: Callable, count: int, name: str):
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], count: int, name: str):
         super().__init__(name=name, dtype="float32")
-        self.figure, self.count = figure, count
+        self.function, self.count = function, count
         self.kept = self.add_variable((count,), "zeros", name="kept")
         self.seen = self.add_variable((), "zeros", dtype="int32", name="seen")
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        figures = ops.cast(self.figure(y_true, y_pred), "float32")
-        count = ops.shape(figures)[0]
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
+        values = ops.cast(self.function(y_true, y_pred), "float32")
+        count = ops.shape(values)[0]
         places = (self.seen + ops.arange(count, dtype="int32")) % self.count
-        self.kept.assign(ops.scatter_update(self.kept, places[:, None], figures))
+        self.kept.assign(ops.scatter_update(self.kept, places[:, None], values))
         self.seen.assign_add(count)
 
-    def result(self):
+    def result(self) -> Tensor:
         return ops.sum(self.kept) / ops.maximum(ops.cast(self.seen, "float32"), 1.0)
 
-    def figures(self) -> np.ndarray:
-        """Return the figures of the patches so far, (n,) float32."""
+    def values(self) -> np.ndarray:
+        """Return the values of the patches seen since the metric was reset, (k,) float32."""
         return ops.convert_to_numpy(self.kept)[: int(ops.convert_to_numpy(self.seen))].copy()
 
 
-class Scoring(keras.callbacks.Callback):
-    """Hands the scores of a round to the sampler at its end, and lets the next round be drawn.
+class SamplerFeedback(keras.callbacks.Callback):
+    """Ends every round: computes its scores, updates the sampler, records the round, and only then lets the next round be drawn.
 
     Args:
-        feed: where the batches come from, and its sampler.
-        metric: the figures of the round's patches; None for a sampler that learns nothing.
-        standing: where the run stands; the scores of an interrupted round are kept there.
-        baseline: (n,) what is subtracted from each patch's figure; 0 unless given.
-        sign: the figure's factor; -1 where a large one is bad.
+        batches: the training batches, whose sampler is updated.
+        state: where the run stands; its `scores` keep the recorded values of an interrupted round.
+        metric: records the values of a round's patches; None for a sampler that does not learn.
+        score: turns those values into scores; None for a sampler that does not learn.
+        statistic: returns a statistic of all patches by its name, (n,).
+        history: records the rounds; None for no record.
     """
 
-    def __init__(self, feed: BatchSource, metric: PatchScores | None, standing: TrainingState, baseline: np.ndarray | None = None, sign: float = 1.0):
+    def __init__(
+        self,
+        batches: BatchSource,
+        state: TrainingState,
+        *,
+        metric: PatchValues | None,
+        score: PatchScore | None,
+        statistic: Callable[[str], np.ndarray],
+        history: SamplingHistory | None,
+    ):
         super().__init__()
-        self.feed, self.metric, self.standing, self.baseline, self.sign = feed, metric, standing, baseline, sign
+        self.batches, self.state, self.metric, self.score, self.statistic, self.history = batches, state, metric, score, statistic, history
 
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
-        if self.metric is not None:
-            self._learn(epoch)
-        self.feed.open(epoch + 1)
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        values = None if self.metric is None else np.concatenate([self.state.scores, self.metric.values()])
+        is_whole_round = self.state.step % self.batches.round_steps == 0
+        if values is not None:
+            self.state.scores = np.zeros(0, np.float32) if is_whole_round else values
+        if is_whole_round and (self.score is not None or self.history is not None):
+            self._end_round(epoch, values)
+        self.batches.open(epoch + 1)
 
-    def on_train_end(self, logs=None) -> None:
-        self.feed.close()  # before Keras waits for the thread that waits for the next round
+    def _end_round(self, round_number: int, values: np.ndarray | None) -> None:
+        ids = self.batches.round(round_number).reshape(-1)
+        scores = None if self.score is None else self.score.compute(values, ids, self.statistic)
+        if scores is not None:
+            self.batches.sampler.update(ids, scores)
+        if self.history is not None:
+            self.history.add(round_number, ids, scores)
 
-    def _learn(self, epoch: int) -> None:
-        ids = self.feed.round(epoch).reshape(-1)
-        figures = np.concatenate([self.standing.scores, self.metric.figures()])
-        if len(figures) < len(ids):  # stopped inside the round
-            self.standing.scores = figures
-            return
-        self.standing.scores = np.zeros(0, np.float32)
-        scores = self.sign * np.nan_to_num(figures.astype(np.float64), nan=0.0, posinf=_MOST, neginf=-_MOST)  # of what is about to explode
-        self.standing.last_scores = scores if self.baseline is None else scores - self.baseline[ids]
-        self.feed.sampler.update(ids, self.standing.last_scores)
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self.batches.close()  # before Keras waits for the thread that waits for the next round

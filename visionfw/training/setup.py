@@ -35,12 +35,12 @@ from visionfw.io.progress import ProgressReporter
 from visionfw.losses import LOSSES, parse_loss
 from visionfw.metrics.feature_weights import read_feature_weights
 from visionfw.metrics.features import weights_of
+from visionfw.registry import Spec
 from visionfw.runs import directory as runs
 from visionfw.runs.directory import Run
-from visionfw.samplers.options import SamplerChoice, read_sampler
+from visionfw.samplers import SAMPLERS, score_of
 
 _DEFAULT_STEPS = 6000
-_ROUND_PATCHES = 1600
 _PATCH_SIDES = 12, 24  # LR pixels, least and most, where the user leaves it open
 _BATCH = 8  # of the largest of these
 Log = Callable[[str], None]
@@ -75,7 +75,7 @@ class Plan:
     steps: int
     validate_steps: int
     round_steps: int
-    sampler: SamplerChoice
+    sampler: Spec
     discriminator: Checked | None = None
     initial: Path | None = None
     measured: dict[str, np.ndarray] = field(default_factory=dict)
@@ -126,9 +126,9 @@ def prepare(request: TrainRequest, log: Log, own: Run | None = None, steps: int 
     validate_steps = validation_distance(request, steps)
     if not request.sampler:  # what can be gained is known by back-projection, which noise and blur lead astray
         request = replace(request, sampler="headroom" if how.is_bicubic and request.scale > 1 else "hardest")
-    sampler = read_sampler(request.sampler)
+    sampler = SAMPLERS.parse(request.sampler)
     round_steps = _round_steps(request, sampler, validate_steps)
-    if sampler.name != "uniform":
+    if not SAMPLERS.get(sampler.name).is_uniform:
         log(f"sampler {sampler.name}: rounds of {round_steps * request.batch_size} patches")
     return Plan(
         request=request,
@@ -193,9 +193,9 @@ def validation_distance(request: TrainRequest, steps: int) -> int:
     return min(request.validate_every or max(1, -(-steps // 10)), steps)
 
 
-def _round_steps(request: TrainRequest, sampler: SamplerChoice, validate_steps: int) -> int:
+def _round_steps(request: TrainRequest, sampler: Spec, validate_steps: int) -> int:
     """Return the steps of a round: what divides the validations' distance and comes nearest to the patches that were asked for."""
-    patches = request.round_patches or (0 if sampler.name == "uniform" else _ROUND_PATCHES)
+    patches = request.round_patches or SAMPLERS.get(sampler.name).round_patches
     wanted = patches / request.batch_size or validate_steps
     divisors = [count for count in range(1, validate_steps + 1) if validate_steps % count == 0]
     return min(divisors, key=lambda count: abs(math.log(count / wanted)))
@@ -277,8 +277,9 @@ def _refuse_with_diffusion(request: TrainRequest, definition: Definition) -> Non
     suitable = ", ".join(name for name in LOSSES if LOSSES.get(name).suits_noise)
     problems += [f"--loss={name}: {definition.name} is a diffusion model, whose loss compares noise; use {suitable}" for name in wrong]
     problems += [f"{definition.name}: a diffusion model makes RGB images, not luma"] if definition.color != "rgb" else []
-    if request.sampler and read_sampler(request.sampler).options.get("score") == "loss":
-        problems.append("--sampler: the loss of noise says nothing of a patch; score=psnr or gain")
+    score = score_of(SAMPLERS.parse(request.sampler)) if request.sampler else None
+    if score is not None and not score.is_of_images:
+        problems.append("--sampler: a diffusion model's loss compares noise, not images, so it cannot rank patches; use score=psnr or score=gain")
     problems += ["--devices: a diffusion model is trained on one device"] if request.devices > 1 else []
     if problems:
         raise RequestError("\n".join(problems))
