@@ -17,6 +17,7 @@ setup(
     install_requires=[
         "absl-py>=2.1",
         "filelock>=3.12",  # locks on Linux, macOS and Windows; pure Python, 2 MB, no dependencies
+        "h5py>=3.10",  # Keras needs it too
         "keras>=3.10",
         "numpy>=1.26",
         "pillow>=10.3",

@@ -9,7 +9,7 @@ import pytest
 import visionfw as vf
 
 
-@pytest.mark.parametrize("module", ["errors", "graph.schema", "graph.describe"])
+@pytest.mark.parametrize("module", ["errors", "graph.language.parser", "graph.analysis.describe"])
 def test_examples_in_docstrings_run(module):
     assert doctest.testmod(importlib.import_module(f"visionfw.{module}")).attempted > 0
     assert doctest.testmod(importlib.import_module(f"visionfw.{module}")).failed == 0

@@ -32,7 +32,9 @@ from visionfw.io.paths import user_path
 from visionfw.io.progress import ProgressCallback
 
 
-def divide(request: DivideRequest, sets: Sequence[ImageSet], progress: ProgressCallback | None = None, log: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+def divide(
+    request: DivideRequest, sets: Sequence[ImageSet], progress: ProgressCallback | None = None, log: Callable[[str], None] = lambda line: None
+) -> dict[str, Any]:
     """Make a training set of tiles; called again after a kill it goes on, and ends with the same files.
 
     Args:
