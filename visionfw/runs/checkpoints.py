@@ -10,14 +10,14 @@ from pathlib import Path
 
 import keras
 
-from visionfw.layers import custom_objects
-from visionfw.runs import directory as runs
 from visionfw.backend.precision import choose_precision
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.build import compile_model
 from visionfw.graph.checking.check import examine
 from visionfw.io.files import atomic_path, reporting_write_errors
 from visionfw.io.paths import user_path
+from visionfw.layers import custom_objects
+from visionfw.runs import directory as runs
 from visionfw.weights.assign import assign
 from visionfw.weights.files import read_weights
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from visionfw.data.datasets import data_root
 from visionfw.data.build.download import download
+from visionfw.data.datasets import data_root
 from visionfw.data.standard_datasets import STANDARD_DATASETS, Archive, StandardDataset
 from visionfw.errors import RequestError, VisionfwError, brief, unknown
 from visionfw.imaging.files import SUFFIXES
