@@ -86,7 +86,7 @@ def test_the_tests_of_a_generative_model(flags, tmp_path):
 
 def test_images_without_references(flags, tmp_path, image_folder, capsys):
     run("evaluate.py", [*flags[:3], f"--images={image_folder}", f"--out={tmp_path / 'large'}", "--tile=16", "--self_ensemble"])
-    assert f"3 images enlarged: {tmp_path / 'large'}" in capsys.readouterr().out
+    assert f"3 images upscaled: {tmp_path / 'large'}" in capsys.readouterr().out
     small = read_image(image_folder / "0.png")
     assert read_image(tmp_path / "large" / "0.png").shape == (4 * small.shape[0], 4 * small.shape[1], 3)
 

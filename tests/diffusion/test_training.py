@@ -189,8 +189,8 @@ def test_tiles_of_a_network_that_sees_little_are_the_whole_image():
 
 def test_levels_keep_their_kind(whole):
     refiner = DiffusionSampler(load_run(whole), read_noise_schedule("linear"), Target("residual"), 4, steps=1)
-    assert refiner.levels(np.full((6, 5), 200, np.uint8)).shape == (24, 20)
-    made = refiner.levels(np.full((6, 5, 3), 50_000, np.uint16))
+    assert refiner.upscale_image(np.full((6, 5), 200, np.uint8)).shape == (24, 20)
+    made = refiner.upscale_image(np.full((6, 5, 3), 50_000, np.uint16))
     assert made.dtype == np.uint16 and made.shape == (24, 20, 3)
 
 
@@ -245,7 +245,7 @@ def test_images_without_references(whole, tmp_path, capsys):
 
     write_image(tmp_path / "given.png", np.full((9, 8, 3), 99, np.uint8))
     run("evaluate.py", [f"--run={whole.folder}", f"--images={tmp_path / 'given.png'}", f"--out={tmp_path / 'x'}", "--sampling_steps=1"])
-    assert "1 images enlarged" in capsys.readouterr().out
+    assert "1 images upscaled" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

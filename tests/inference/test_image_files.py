@@ -1,4 +1,4 @@
-"""Files through a model: every kind comes out as it came in, larger; what is broken is one line and is passed over."""
+"""Files through a model: every kind comes out as it came in, larger; a broken one is one line and is skipped."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from visionfw.data.datasets import find_sets
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.imaging.files import read_header, read_image, write_image
 from visionfw.imaging.pictures import read_picture
-from visionfw.inference.image_files import enlarge_files, plan_files
+from visionfw.inference.image_files import find_jobs, upscale_files
 from visionfw.inference.upscaler import Upscaler
 
 BICUBIC = {"name": "bicubic", "scale": 2, "layer": [(0, 1)], "layer_sub": "Bicubic", "layer_par": {"scale": 2}}
@@ -22,9 +22,9 @@ def upscaler():
 
 
 def run(upscaler, images, out, overwrite=False):
-    said = []
-    summary = enlarge_files(upscaler, plan_files(str(images), str(out)), overwrite, said.append, lambda done, of: None)
-    return summary, said
+    lines = []
+    summary = upscale_files(upscaler, find_jobs(str(images), str(out)), overwrite, lines.append, lambda done, total: None)
+    return summary, lines
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,12 @@ def odd(tmp_path_factory):
 @pytest.mark.parametrize("color", ["rgb", "y"])
 def test_odd_files_come_out_as_they_came_in(tmp_path, odd, color):
     said = []
-    works = plan_files(str(odd), str(tmp_path / "out"))
-    with pytest.raises(VisionfwError, match=rf"; {len(BROKEN)} of {len(works)} could not be \(each is named above\)"):
-        enlarge_files(Upscaler(vf.build(BICUBIC | {"color": color})), works, False, said.append, lambda done, of: None)
-    told = [line for line in said if line.startswith("passed over: ")]
+    jobs = find_jobs(str(odd), str(tmp_path / "out"))
+    with pytest.raises(VisionfwError, match=rf"; {len(BROKEN)} of {len(jobs)} failed \(each is named above\)"):
+        upscale_files(Upscaler(vf.build(BICUBIC | {"color": color})), jobs, False, said.append, lambda done, total: None)
+    skipped = [line for line in said if line.startswith("skipped: ")]
     for name in BROKEN:
-        (line,) = [line for line in told if f"/{name}:" in line]
+        (line,) = [line for line in skipped if f"/{name}:" in line]
         assert "\n" not in line
         assert not (tmp_path / "out" / name).exists()
     for name in ODD:
@@ -63,13 +63,13 @@ def test_folders_keep_their_order_below(tmp_path, upscaler, photograph):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_text("") if place.endswith("txt") else write_image(tmp_path / place, photograph[:12, :13])
     summary, said = run(upscaler, tmp_path / "in", tmp_path / "in" / "made")
-    assert (summary, said) == ("2 images enlarged", [])
+    assert (summary, said) == ("2 images upscaled", [])
     assert sorted(str(path.relative_to(tmp_path / "in" / "made")) for path in (tmp_path / "in" / "made").rglob("*.png")) == ["a/b/x.png", "y.png"]
-    summary, _ = run(upscaler, tmp_path / "in", tmp_path / "in" / "made")  # what was made is not enlarged again
-    assert summary == "0 images enlarged, 2 were there already (--overwrite makes them anew)"
+    summary, _ = run(upscaler, tmp_path / "in", tmp_path / "in" / "made")  # results are not upscaled again
+    assert summary == "0 images upscaled, 2 existed already (--overwrite replaces them)"
 
 
-def test_what_is_there_is_kept_unless_asked(tmp_path, upscaler, photograph):
+def test_files_that_exist_are_kept_unless_asked(tmp_path, upscaler, photograph):
     write_image(tmp_path / "x.png", photograph[:12, :13])
     (tmp_path / "out").mkdir()
     write_image(tmp_path / "out" / "x.png", photograph[:5, :5])
@@ -91,7 +91,7 @@ def test_metadata_stays(tmp_path, upscaler, photograph):
         assert made.getexif().get(0x0112, 1) == 1
 
 
-def test_alpha_is_enlarged_too(tmp_path, upscaler):
+def test_alpha_is_upscaled_too(tmp_path, upscaler):
     levels = np.zeros((10, 12, 4), np.uint8)
     levels[:, 6:, 3] = 255
     Image.fromarray(levels).save(tmp_path / "x.png")
@@ -106,25 +106,25 @@ def test_alpha_is_enlarged_too(tmp_path, upscaler):
     ("images", "out", "sentence"),
     [
         ("nowhere", "out", "--images: there is no .*nowhere"),
-        ("empty", "out", "no images are there"),
-        ("a,b", "out", r"a/x\.png and .*b/x\.png would both become .*; enlarge them into two folders"),
+        ("empty", "out", "holds no images"),
+        ("a,b", "out", r"a/x\.png and .*b/x\.png would both become .*; upscale them into two folders"),
         ("a", "a/x.png", "is a file; name a folder"),
-        ("a/x.png", "a", "would be written over itself; name another folder"),
+        ("a/x.png", "a", "would be overwritten by its own result; name another folder"),
     ],
 )
-def test_a_wrong_request_is_told_before_anything_is_made(tmp_path, monkeypatch, photograph, images, out, sentence):
+def test_a_wrong_request_is_refused_before_anything_is_written(tmp_path, monkeypatch, photograph, images, out, sentence):
     monkeypatch.chdir(tmp_path)
     for folder in ("a", "b", "empty"):
         (tmp_path / folder).mkdir()
         if folder != "empty":
             write_image(tmp_path / folder / "x.png", photograph[:8, :8])
     with pytest.raises(RequestError, match=sentence):
-        plan_files(images, out)
+        find_jobs(images, out)
 
 
-def test_what_a_format_cannot_hold_is_told(tmp_path, upscaler, photograph):
+def test_a_result_that_its_format_cannot_hold_is_refused(tmp_path, upscaler, photograph):
     write_image(tmp_path / "x.webp", np.resize(photograph[:2], (2, 9000, 3)))
-    with pytest.raises(VisionfwError, match="1 of 1 could not be"):
+    with pytest.raises(VisionfwError, match="1 of 1 failed"):
         run(upscaler, tmp_path / "x.webp", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -135,16 +135,70 @@ def test_links_to_folders_are_followed_and_circles_end(tmp_path, photograph):
     write_image(tmp_path / "elsewhere" / "x.png", photograph[:8, :8])
     (tmp_path / "in" / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "in" / "circle").symlink_to(tmp_path / "in")
-    works = plan_files(str(tmp_path / "in"), str(tmp_path / "out"))
-    assert [str(work.target.relative_to(tmp_path / "out")) for work in works] == ["link/x.png"]
+    jobs = find_jobs(str(tmp_path / "in"), str(tmp_path / "out"))
+    assert [str(job.target.relative_to(tmp_path / "out")) for job in jobs] == ["link/x.png"]
 
 
 def test_a_folder_above_the_images_can_be_written(tmp_path, photograph):
     (tmp_path / "up" / "pictures").mkdir(parents=True)
     write_image(tmp_path / "up" / "pictures" / "a,b.png", photograph[:8, :8])
-    (work,) = plan_files(str(tmp_path / "up" / "pictures"), str(tmp_path / "up"))
-    assert work.target == tmp_path / "up" / "a,b.png"
-    (work,) = plan_files(str(tmp_path / "up" / "pictures" / "a,b.png"), str(tmp_path / "out"))
-    assert work.target == tmp_path / "out" / "a,b.png"
-    with pytest.raises(RequestError, match="would be written over itself"):
-        plan_files(str(tmp_path / "up" / "pictures"), str(tmp_path / "up" / "pictures"))
+    (job,) = find_jobs(str(tmp_path / "up" / "pictures"), str(tmp_path / "up"))
+    assert job.target == tmp_path / "up" / "a,b.png"
+    (job,) = find_jobs(str(tmp_path / "up" / "pictures" / "a,b.png"), str(tmp_path / "out"))
+    assert job.target == tmp_path / "out" / "a,b.png"
+    with pytest.raises(RequestError, match="would be overwritten by its own result"):
+        find_jobs(str(tmp_path / "up" / "pictures"), str(tmp_path / "up" / "pictures"))
+
+
+class WithoutMemory:
+    """An upscaler whose memory is used up by images wider than 20 pixels."""
+
+    scale = 2
+
+    def __init__(self, error):
+        self.error = error
+
+    def upscale_image(self, image):
+        if image.shape[1] > 20:
+            raise self.error
+        return image.repeat(2, 0).repeat(2, 1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), type("ResourceExhaustedError", (Exception,), {})("OOM when allocating tensor"), VisionfwError("not enough memory to upscale it")],
+    ids=["NumPy", "TensorFlow", "a model"],
+)
+def test_an_image_that_does_not_fit_into_memory_is_one_line_and_the_others_go_on(tmp_path, photograph, error):
+    (tmp_path / "in").mkdir()
+    for name, width in (("a", 40), ("b", 12)):
+        write_image(tmp_path / "in" / f"{name}.png", photograph[:10, :width])
+    lines = []
+    with pytest.raises(VisionfwError, match=r"^1 images upscaled; 1 of 2 failed \(each is named above\)$"):
+        upscale_files(WithoutMemory(error), find_jobs(str(tmp_path / "in"), str(tmp_path / "out")), False, lines.append, lambda done, total: None)
+    assert lines == [f"skipped: {tmp_path / 'in' / 'a.png'}: not enough memory to upscale it"]
+    assert read_image(tmp_path / "out" / "b.png").shape == (20, 24, 3)
+
+
+def test_a_mistake_in_the_program_is_not_taken_for_a_bad_image(tmp_path, photograph):
+    write_image(tmp_path / "a.png", photograph[:10, :40])
+    with pytest.raises(ZeroDivisionError):
+        upscale_files(WithoutMemory(ZeroDivisionError()), find_jobs(str(tmp_path / "a.png"), str(tmp_path / "out")), False, print, lambda done, total: None)
+
+
+@pytest.mark.parametrize(("suffix", "side", "fits"), [(".jpg", 32750, True), (".jpg", 32751, False), (".webp", 8191, True), (".webp", 8192, False)])
+def test_the_longest_side_of_a_format_is_known_before_anything_is_computed(tmp_path, suffix, side, fits):
+    write_image(tmp_path / f"x{suffix}", np.zeros((1, side, 3), np.uint8))
+    upscaler = WithoutMemory(VisionfwError("was tried"))
+    lines = []
+    with pytest.raises(VisionfwError):
+        upscale_files(upscaler, find_jobs(str(tmp_path / f"x{suffix}"), str(tmp_path / "out")), False, lines.append, lambda done, total: None)
+    assert lines[0].endswith("was tried" if fits else f"would be {2 * side} pixels long, and {suffix} holds {65500 if suffix == '.jpg' else 16383}")
+
+
+def test_every_file_is_opened_once(tmp_path, monkeypatch, photograph):
+    write_image(tmp_path / "x.png", photograph[:10, :12])
+    opened = []
+    monkeypatch.setattr(Image, "open", lambda path, *rest, open=Image.open: opened.append(path) or open(path, *rest))
+    upscale_files(WithoutMemory(None), find_jobs(str(tmp_path / "x.png"), str(tmp_path / "out")), False, print, lambda done, total: None)
+    assert len(opened) == 1

@@ -1,4 +1,4 @@
-"""Tiles of an axis: every pixel once, each with all that the model sees around it, on the strides of the whole image."""
+"""Tiles of an axis: every pixel is kept once, with the model's receptive field around it, on the strides of the whole image."""
 
 from itertools import pairwise
 
@@ -6,30 +6,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visionfw.inference.tiles import size_for, spans, tiles
+from visionfw.inference.tiles import Span, spans, tile_size_for, tiles
 
 
 @given(st.integers(1, 400), st.integers(1, 90), st.integers(0, 40), st.sampled_from([1, 2, 3, 4, 8]))
-def test_kept_parts_follow_one_another_and_see_their_halo(length, size, halo, step):
-    halo = -(-halo // step) * step
-    found = spans(length, size, halo, step)
-    assert found[0].first == 0 and found[-1].last == length
-    for one, following in pairwise(found):
-        assert one.last == following.first
-    for span in found:
-        assert 0 <= span.start <= span.first < span.last <= span.stop <= length
-        assert span.start == 0 or span.first - span.start >= halo
-        assert span.stop == length or span.stop - span.last >= halo
-        assert span.start % step == 0
-        assert (span.stop - span.start - length) % step == 0
-    assert len({span.stop - span.start for span in found}) == 1
+def test_kept_parts_follow_one_another_and_see_their_overlap(length, size, overlap, alignment):
+    overlap = -(-overlap // alignment) * alignment
+    axis = spans(length, size, overlap, alignment)
+    assert axis[0].keep_start == 0 and axis[-1].keep_stop == length
+    for one, following in pairwise(axis):
+        assert one.keep_stop == following.keep_start
+    for span in axis:
+        assert 0 <= span.start <= span.keep_start < span.keep_stop <= span.stop <= length
+        assert span.start == 0 or span.keep_start - span.start >= overlap
+        assert span.stop == length or span.stop - span.keep_stop >= overlap
+        assert span.start % alignment == 0
+        assert (span.stop - span.start - length) % alignment == 0
+    assert len({span.stop - span.start for span in axis}) == 1
 
 
 def test_a_small_image_is_one_tile():
-    assert len(spans(50, 64, 10)) == 1
+    assert spans(50, 64, 10) == [Span(0, 50, 0, 50)]
     assert len(list(tiles((50, 300), 64, 10))) == len(spans(300, 64, 10)) > 1
 
 
-@pytest.mark.parametrize(("budget", "expected"), [(10**9, 980), (10**4, 16)])
-def test_tiles_are_as_large_as_the_budget_allows(budget, expected):
-    assert size_for(budget, 1000, 10) == expected
+def test_a_span_is_placed_in_images_of_any_scale():
+    span = Span(start=10, stop=40, keep_start=16, keep_stop=34)
+    assert span.input() == slice(10, 40)
+    assert span.input(2) == slice(20, 80)
+    assert span.kept(2) == slice(32, 68)
+    assert span.kept_in_tile(2) == slice(12, 48)
+
+
+@pytest.mark.parametrize(("budget", "size"), [(10**9, 980), (10**4, 16)])
+def test_tiles_are_as_large_as_the_budget_allows(budget, size):
+    assert tile_size_for(budget, bytes_per_pixel=1000, overlap=10) == size

@@ -7,9 +7,20 @@ import pytest
 import visionfw as vf
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.graph.analysis.receptive_field import receptive_field_of
-from visionfw.inference import upscaler as inference
+from visionfw.inference import checked_run, upscaler
+from visionfw.inference.upscaler import Upscaler, super_resolve
 
 BICUBIC = {"name": "bicubic", "scale": 3, "layer": [(0, 1)], "layer_sub": "Bicubic", "layer_par": {"scale": 3}}
+STRIDED = {
+    "name": "skip",
+    "scale": 1,
+    "conv": [(0, "a"), ("a", "b"), ("sum", "sr")],
+    "conv_par": [{"filters": 4}, {"filters": 16, "strides": 2}, {"filters": 3}],
+    "layer": [("b", "c")],
+    "layer_sub": "PixelShuffle",
+    "layer_par": {"size": 2},
+    "merge": [("a", "c", "sum")],
+}
 
 
 def test_bicubic_as_a_model_is_bicubic(photograph):
@@ -31,12 +42,12 @@ def test_a_gray_image_stays_gray(photograph):
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)])
-def test_what_is_no_image_is_told(image):
-    with pytest.raises(RequestError, match="an image is"):
+def test_what_is_no_image_is_refused(image):
+    with pytest.raises(RequestError, match="image must be"):
         vf.upscale(vf.build(BICUBIC), image)
 
 
-def test_a_model_of_several_inputs_is_told():
+def test_a_model_of_several_inputs_is_refused():
     a, b = (keras.Input((None, None, 3), name=name) for name in "ab")
     with pytest.raises(RequestError, match="several inputs"):
         vf.upscale(keras.Model([a, b], keras.layers.Add()([a, b])), np.zeros((4, 4, 3), np.uint8))
@@ -72,17 +83,16 @@ def test_tiles_lie_on_the_strides_of_the_whole_image(photograph, shape):
 
 def test_the_tile_follows_from_the_free_memory(photograph, monkeypatch):
     model = vf.build(vf.definition("edsr_small", scale=2, blocks=1, filters=8))
-    calls = []
-    monkeypatch.setattr(inference, "free_bytes", lambda: 2_000_000)
-    original = inference.super_resolve
-    monkeypatch.setattr(inference, "super_resolve", lambda model, lr: calls.append(lr.shape) or original(model, lr))
+    shapes = []
+    monkeypatch.setattr(upscaler, "free_bytes", lambda: 2_000_000)
+    monkeypatch.setattr(upscaler, "super_resolve", lambda model, lr: shapes.append(lr.shape) or super_resolve(model, lr))
     vf.upscale(model, photograph[:120, :130])
-    assert len(calls) > 1
-    reach = receptive_field_of(model)
-    assert max(height * width for height, width, _ in calls) * reach.bytes_per_pixel < 1_500_000
+    assert len(shapes) > 1
+    bytes_per_pixel = receptive_field_of(model).bytes_per_pixel
+    assert max(height * width for height, width, _ in shapes) * bytes_per_pixel < 1_500_000
 
 
-def test_the_self_ensemble_is_the_mean_over_turns_and_mirrorings(photograph):
+def test_the_self_ensemble_is_the_mean_over_flips_and_rotations(photograph):
     model = vf.build(vf.definition("edsr_small", scale=2, blocks=1, filters=8))
     model.set_weights([np.random.default_rng(0).normal(0, 0.1, weight.shape) for weight in model.get_weights()])
     image = photograph[:20, :26]
@@ -90,7 +100,7 @@ def test_the_self_ensemble_is_the_mean_over_turns_and_mirrorings(photograph):
     for mirrored in (False, True):
         for turns in range(4):
             turned = np.rot90(image[:, ::-1] if mirrored else image, turns)
-            back = np.rot90(inference.super_resolve(model, turned / np.float32(255)), -turns)
+            back = np.rot90(super_resolve(model, turned / np.float32(255)), -turns)
             made.append(back[:, ::-1] if mirrored else back)
     expected = np.clip(np.round(np.mean(made, axis=0) * 255), 0, 255)
     assert np.abs(vf.upscale(model, image, self_ensemble=True) - expected).max() <= 1
@@ -103,15 +113,13 @@ def test_sixteen_bits_stay_sixteen(photograph):
     assert np.abs(made / 257 - np.clip(vf.imresize(image / 257, 3), 0, 255)).max() < 0.01
 
 
-def test_a_wrong_tile_is_told():
+def test_a_wrong_tile_is_refused():
     with pytest.raises(RequestError, match="tile must be a whole number of at least 0, not -1"):
         vf.upscale(vf.build(BICUBIC), np.zeros((4, 4, 3), np.uint8), tile=-1)
 
 
 def test_an_image_whose_sides_the_strides_do_not_divide(photograph):
-    d = {"name": "skip", "scale": 1, "conv": [(0, "a"), ("a", "b"), ("sum", "sr")], "conv_par": [{"filters": 4}, {"filters": 16, "strides": 2}, {"filters": 3}]}
-    d |= {"layer": [("b", "c")], "layer_sub": "PixelShuffle", "layer_par": {"size": 2}, "merge": [("a", "c", "sum")]}
-    model = vf.build(d)
+    model = vf.build(STRIDED)
     made = vf.upscale(model, photograph[:41, :43])
     assert made.shape == (41, 43, 3)
     expected = vf.upscale(model, np.pad(photograph[:41, :43], ((0, 1), (0, 1), (0, 0)), mode="edge"))[:41, :43]
@@ -127,10 +135,10 @@ def test_images_of_several_sizes_through_keras_resizing(photograph, interpolatio
         assert vf.upscale(model, photograph[:height, :width]).shape == (2 * height, 2 * width, 3)
 
 
-def test_what_is_not_finite_is_told():
+def test_an_output_that_is_not_finite_is_an_error():
     model = vf.build({"name": "lost", "scale": 1, "conv": [(0, 1)], "conv_par": {"filters": 3}})
     model.set_weights([np.full(weight.shape, np.nan) for weight in model.get_weights()])
-    with pytest.raises(VisionfwError, match="lost: what it makes is not finite"):
+    with pytest.raises(VisionfwError, match="lost: its output is not finite"):
         vf.upscale(model, np.zeros((8, 8, 3), np.uint8))
 
 
@@ -139,3 +147,39 @@ def test_whole_numbers_of_any_kind_are_tiles(photograph):
     np.testing.assert_array_equal(vf.upscale(model, photograph[:20, :20], tile=np.int64(8)), vf.upscale(model, photograph[:20, :20]))
     with pytest.raises(RequestError, match="tile must be"):
         vf.upscale(model, photograph[:20, :20], tile=True)
+
+
+def run_out_of_memory(model):
+    """Stand in for a forward pass whose backend finds no memory, as TensorFlow says it."""
+
+    def fail(batch):
+        raise type("ResourceExhaustedError", (Exception,), {})("OOM when allocating tensor with shape[1,9999,9999,64]")
+
+    return fail
+
+
+@pytest.mark.parametrize("color", ["rgb", "y"])
+def test_too_little_memory_is_one_line_with_a_remedy(monkeypatch, photograph, color):
+    monkeypatch.setattr(checked_run, "forward_pass", run_out_of_memory)
+    with pytest.raises(VisionfwError, match=r"^bicubic: not enough memory to upscale 50 x 40 pixels at once; use smaller tiles, --tile=25$"):
+        vf.upscale(vf.build(BICUBIC | {"color": color}), photograph[:40, :50])
+
+
+def test_a_model_that_does_not_take_an_image_of_a_size_is_one_line():
+    with pytest.raises(VisionfwError, match=r"^skip: cannot upscale an image of 4 x 5 pixels: .+"):
+        super_resolve(vf.build(STRIDED), np.zeros((5, 4, 3)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_pixels_reach_the_model_as_the_nearest_float32(dtype):
+    """Dividing in float32 rounds no pixel otherwise than dividing in float64 and rounding then."""
+    largest = np.iinfo(dtype).max
+    pixels = np.arange(largest + 1).astype(dtype)
+    np.testing.assert_array_equal(pixels / np.float32(largest), (pixels.astype(np.float64) / largest).astype(np.float32))
+
+
+def test_both_kinds_of_upscaler_fit_one_protocol():
+    from visionfw.diffusion.sampler import DiffusionSampler
+
+    for kind in (Upscaler, DiffusionSampler):
+        assert all(hasattr(kind, name) or name in kind.__dataclass_fields__ for name in ("scale", "__call__", "upscale_image"))

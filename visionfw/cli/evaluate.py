@@ -88,9 +88,9 @@ def run(command: str, arguments: Sequence[str]) -> None:
 
 def _enlarge(request: config.EvaluateRequest) -> str:
     """Enlarge images; return how many."""
-    from visionfw.inference.image_files import enlarge_files, plan_files
+    from visionfw.inference.image_files import find_jobs, upscale_files
 
-    works = plan_files(request.images, request.out)
+    jobs = find_jobs(request.images, request.out)
     start_backend()
     from visionfw.evaluation.loaded_model import load_for_evaluation, upscaler_for
     from visionfw.io.progress import ProgressReporter, StepTimer
@@ -98,10 +98,10 @@ def _enlarge(request: config.EvaluateRequest) -> str:
     subject = load_for_evaluation(request)
     for remark in subject.remarks:
         print(remark)
-    wanted = sum(request.overwrite or not work.target.exists() for work in works)
+    wanted = sum(request.overwrite or not job.target.exists() for job in jobs)
     looks = StepTimer(subject.looks(request), wanted, ProgressReporter("denoising"))
-    tell = _untold if subject.refining else ProgressReporter("enlarging images")
-    said = f"{enlarge_files(upscaler_for(subject, request, 0, looks), works, request.overwrite, print, tell)}: {request.out}"
+    tell = _untold if subject.refining else ProgressReporter("upscaling images")
+    said = f"{upscale_files(upscaler_for(subject, request, 0, looks), jobs, request.overwrite, print, tell)}: {request.out}"
     return "\n".join([said, *([looks.speed_text()] if looks.done else [])])
 
 

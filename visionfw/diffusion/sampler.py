@@ -57,7 +57,7 @@ class DiffusionSampler:
         """Enlarge (h, w, 3) float in [0, 1]: (h x scale, w x scale, 3) float32 in [0, 1]."""
         return self.batch(np.asarray(lr, np.float32)[None])[0]
 
-    def levels(self, image: np.ndarray) -> np.ndarray:
+    def upscale_image(self, image: np.ndarray) -> np.ndarray:
         """Enlarge an image of gray or RGB levels, (height, width) or (height, width, 3), uint8 or uint16: the same dtype and axes."""
         most, is_gray = np.iinfo(image.dtype).max, image.ndim == 2
         made = self((np.repeat(image[..., None], 3, axis=2) if is_gray else image) / np.float32(most))
@@ -98,7 +98,7 @@ class DiffusionSampler:
             spans = [(slice(span.start * by, span.stop * by)) for by in (1, self.scale) for span in (rows, columns)]
             part = self._look(lr[:, spans[0], spans[1]], noisy[:, spans[2], spans[3]], level)
             inside, place = (
-                [slice((span.first - origin) * self.scale, (span.last - origin) * self.scale) for span, origin in ((rows, a), (columns, b))]
+                [slice((span.keep_start - origin) * self.scale, (span.keep_stop - origin) * self.scale) for span, origin in ((rows, a), (columns, b))]
                 for a, b in ((rows.start, columns.start), (0, 0))
             )
             made[:, place[0], place[1]] = part[:, inside[0], inside[1]]

@@ -145,11 +145,16 @@ def gray_levels(image: Image.Image) -> np.ndarray:
 def read_header(path: str | Path) -> Header:
     """Read what a file says of its image, without decoding it. Raises ImageError."""
     with open_file(path) as opened:
-        bits, turn = bits_of(opened), orientation_of(opened)
-        sideways = turn in (5, 6, 7, 8) and opened.format != "TIFF"  # Pillow tells a TIFF's size as it is seen
-        height, width = (opened.width, opened.height) if sideways else (opened.height, opened.width)
-        alpha = opened.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in opened.info
-        return Header(height, width, opened.mode, bits, alpha, frames_of(opened), turn in range(2, 9))
+        return header_of(opened)
+
+
+def header_of(opened: Image.Image) -> Header:
+    """Return the header of a file that is open and not decoded yet."""
+    bits, turn = bits_of(opened), orientation_of(opened)
+    sideways = turn in (5, 6, 7, 8) and opened.format != "TIFF"  # Pillow tells a TIFF's size as it is seen
+    height, width = (opened.width, opened.height) if sideways else (opened.height, opened.width)
+    alpha = opened.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in opened.info
+    return Header(height, width, opened.mode, bits, alpha, frames_of(opened), turn in range(2, 9))
 
 
 def frames_of(opened: Image.Image) -> int:

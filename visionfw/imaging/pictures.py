@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from visionfw.imaging.files import as_rgb, bits_of, encode_whole, frames_of, gray_levels, open_file, orientation_of
+from visionfw.imaging.files import Header, as_rgb, encode_whole, gray_levels, header_of, open_file, orientation_of
 
 #: Modes that a format cannot hold, and what stands in for them there.
 _STAND_INS = {
@@ -47,17 +48,21 @@ class Picture:
         return levels if levels.ndim == 3 else np.repeat(levels[..., None], 3, axis=2)
 
 
-def read_picture(path: str | Path) -> Picture:
+def read_picture(path: str | Path, check: Callable[[Header], object] | None = None) -> Picture:
     """Read an image file with everything that `write_picture` needs to write one like it.
 
     Args:
         path: PNG, JPEG, BMP, TIFF or WebP of any mode.
+        check: called with the file's header before anything is decoded; may raise ImageError to refuse the file.
 
     Raises:
         ImageError: the file is missing, no image, damaged, too large, or its values are floats or of 32 bits.
     """
     with open_file(path) as opened:
-        bits, orientation, frames = bits_of(opened), orientation_of(opened), frames_of(opened)
+        header, orientation = header_of(opened), orientation_of(opened)
+        if check is not None:
+            check(header)
+        bits, frames = header.bits, header.frames
         turned = ImageOps.exif_transpose(opened)
         exif = turned.getexif().tobytes() if turned.getexif() else None
         if bits == 16 and opened.mode in ("RGB", "RGBA", "LA"):

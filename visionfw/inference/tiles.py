@@ -1,4 +1,4 @@
-"""Where tiles of an image lie, so that what they make fits together without seams. Arithmetic alone."""
+"""Where the tiles of an image lie, so that their outputs fit together without seams. Arithmetic alone."""
 
 from __future__ import annotations
 
@@ -6,55 +6,69 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_MIN_SIZE = 16  # LR pixels
+
 
 @dataclass(frozen=True)
 class Span:
     """A tile along one axis, in LR pixels.
 
     Attributes:
-        start, stop: what the model is given.
-        first, last: what is kept of its output; [first, last) lies inside [start, stop).
+        start, stop: the model's input.
+        keep_start, keep_stop: the part of it whose output is kept; lies inside [start, stop).
     """
 
     start: int
     stop: int
-    first: int
-    last: int
+    keep_start: int
+    keep_stop: int
+
+    def input(self, scale: float = 1) -> slice:
+        """Return the tile's place in the image, or in one that is `scale` times as large."""
+        return slice(int(self.start * scale), int(self.stop * scale))
+
+    def kept(self, scale: float = 1) -> slice:
+        """Return the place of the kept part in the image, or in one that is `scale` times as large."""
+        return slice(int(self.keep_start * scale), int(self.keep_stop * scale))
+
+    def kept_in_tile(self, scale: float = 1) -> slice:
+        """Return the place of the kept part in the tile, or in its output."""
+        return slice(int((self.keep_start - self.start) * scale), int((self.keep_stop - self.start) * scale))
 
 
-def spans(length: int, size: int, halo: int, step: int = 1) -> list[Span]:
-    """Cut an axis into tiles of one length that overlap.
+def spans(length: int, size: int, overlap: int, alignment: int = 1) -> list[Span]:
+    """Cut an axis into overlapping tiles of one length.
 
-    Every tile sees `halo` pixels beyond what is kept of it, or the image's own edge. Tiles begin at multiples of `step` and are as long
-    as the image modulo `step`, so that strides and windows fall on the same pixels as in the whole image.
+    Every tile sees `overlap` pixels beyond its kept part, or the image's own edge. Tiles start at multiples of `alignment` and are as
+    long as the image modulo `alignment`, so that strides and windows fall on the same pixels as in the whole image.
 
     Args:
         length: of the axis in pixels.
         size: pixels of a tile that are kept, about; at least 1.
-        halo: pixels that are seen beyond them on each side.
-        step: see above.
+        overlap: pixels that a tile sees beyond them on each side.
+        alignment: what tiles are aligned to, in pixels.
 
     Returns:
-        Tiles whose kept parts follow one another from 0 to `length`; one tile where the image is not larger than that.
+        Tiles whose kept parts follow one another from 0 to `length`; one tile where the image is no longer than that.
     """
-    whole = size + 2 * halo + step
-    whole += (length - whole) % step
-    if whole >= length:
+    tile = size + 2 * overlap + alignment
+    tile += (length - tile) % alignment
+    if tile >= length:
         return [Span(0, length, 0, length)]
-    advance = max(step, (whole - 2 * halo) // step * step)
-    starts = [*range(0, length - whole, advance), length - whole]
-    edges = [0, *(start + halo for start in starts[1:]), length]
-    return [Span(start, start + whole, first, last) for start, first, last in zip(starts, edges, edges[1:], strict=False)]
+    advance = max(alignment, (tile - 2 * overlap) // alignment * alignment)
+    starts = [*range(0, length - tile, advance), length - tile]
+    edges = [0, *(start + overlap for start in starts[1:]), length]
+    return [Span(start, start + tile, first, last) for start, first, last in zip(starts, edges, edges[1:], strict=False)]
 
 
-def size_for(budget: float, bytes_per_pixel: float, halo: int) -> int:
-    """Return the side of square tiles, without their halo, whose forward pass takes `budget` bytes; at least 16 pixels."""
-    return max(16, math.isqrt(int(budget / bytes_per_pixel)) - 2 * halo)
+def tile_size_for(budget: float, bytes_per_pixel: float, overlap: int) -> int:
+    """Return the side of square tiles, without their overlap, whose forward pass takes `budget` bytes; at least 16 pixels."""
+    return max(_MIN_SIZE, math.isqrt(int(budget / bytes_per_pixel)) - 2 * overlap)
 
 
-def tiles(shape: tuple[int, int], size: int, halo: int, step: int = 1) -> Iterator[tuple[Span, Span]]:
+def tiles(shape: tuple[int, int], size: int, overlap: int, alignment: int = 1) -> Iterator[tuple[Span, Span]]:
     """Yield (rows, columns) of every tile of an image of (height, width)."""
-    columns = spans(shape[1], size, halo, step)
-    for rows in spans(shape[0], size, halo, step):
-        for column in columns:
-            yield rows, column
+    column_spans = spans(shape[1], size, overlap, alignment)
+    for rows in spans(shape[0], size, overlap, alignment):
+        for columns in column_spans:
+            yield rows, columns
