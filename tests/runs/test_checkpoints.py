@@ -1,11 +1,16 @@
 """Weights and models in files."""
 
+import warnings
+
+import keras
 import numpy as np
 import pytest
 
 import visionfw as vf
 from visionfw.errors import RequestError
+from visionfw.io.files import write_json
 from visionfw.runs.checkpoints import save_weights
+from visionfw.runs.directory import create
 
 SMALL = {"blocks": 1, "filters": 8}
 
@@ -38,6 +43,62 @@ def test_another_models_weights_are_told(tmp_path):
         vf.load_weights(model, tmp_path / "x.weights.h5")
     for kept, now in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, now)
+
+
+def write_run(folder, dictionary):
+    """Write a run directory with a model and its weights, without a training."""
+    run = create(folder, "")
+    write_json(run.model, vf.canonicalize(dictionary))
+    model = vf.build(dictionary)
+    save_weights(model, run.best)
+    return run, model
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "bfloat16"])
+def test_a_run_is_loaded_in_float32_whatever_the_callers_policy(tmp_path, policy):
+    run, model = write_run(tmp_path / "run", vf.definition("edsr", **SMALL))
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        loaded = vf.load(run.folder)
+        assert keras.config.dtype_policy().name == policy
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
+    x = np.random.default_rng(0).random((1, 9, 8, 3), np.float32)
+    np.testing.assert_array_equal(loaded(x), model(x))
+
+
+def test_a_deprecation_in_a_library_does_not_keep_weights_from_loading(tmp_path, monkeypatch):
+    first, other = (vf.build(vf.definition("edsr", **SMALL)) for _ in range(2))
+    save_weights(first, tmp_path / "x.weights.h5")
+    load = keras.Model.load_weights
+
+    def load_and_warn(self, *arguments, **options):
+        warnings.warn("h5py will drop this", DeprecationWarning, stacklevel=2)
+        return load(self, *arguments, **options)
+
+    monkeypatch.setattr(keras.Model, "load_weights", load_and_warn)
+    with pytest.warns(DeprecationWarning, match="h5py will drop this"):
+        vf.load_weights(other, tmp_path / "x.weights.h5")
+    for a, b in zip(first.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_part_that_keras_skips_with_a_warning_is_an_error(tmp_path, monkeypatch):
+    model = vf.build(vf.definition("edsr", **SMALL))
+    save_weights(model, tmp_path / "x.weights.h5")
+    monkeypatch.setattr(keras.Model, "load_weights", lambda *_, **__: warnings.warn("A total of 1 objects could not be loaded", stacklevel=2))
+    with pytest.raises(RequestError, match="do not fit EDSR: A total of 1 objects could not be loaded"):
+        vf.load_weights(model, tmp_path / "x.weights.h5")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"class_name": "Nothing"}'])
+def test_a_damaged_architecture_is_reported(tmp_path, content):
+    run, _ = write_run(tmp_path / "run", vf.definition("edsr", **SMALL))
+    run.architecture.write_text(content)
+    with pytest.raises(vf.VisionfwError, match=r"architecture\.json: is damaged"):
+        vf.load(run.folder)
 
 
 def test_a_keras_file_loads_with_our_layers(tmp_path):

@@ -111,10 +111,15 @@ def test_a_damaged_checkpoint_is_told(run):
         train(replace(REQUEST, run_dir=str(run.folder)), silent, resume=True)
 
 
-def test_a_run_without_a_checkpoint_starts_from_its_first_step(whole, run):
-    run.checkpoint.unlink()
+def test_a_run_that_was_killed_before_its_first_step_is_resumed_from_there(whole, run):
+    """run.json is the first file that a run writes; a kill can leave it alone in its folder, with a half-written file."""
+    for path in set(run.folder.iterdir()) - {run.record}:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (run.folder / ".partial-0123456789abcdef.json").write_text("{")
     train(replace(REQUEST, run_dir=str(run.folder)), silent, resume=True)
     assert_same_weights(run, whole)
+    assert run.read_model() == whole.read_model()
+    assert [path.name for path in run.folder.glob(".*")] == []
 
 
 @pytest.mark.slow

@@ -15,7 +15,6 @@ from visionfw.evaluation.benchmark import benchmark
 from visionfw.evaluation.protocol import Protocol
 from visionfw.imaging.files import image_size
 from visionfw.inference.upscaler import Upscaler, super_resolve
-from visionfw.runs import directory as runs
 from visionfw.training.fit import train
 from visionfw.training.timing import check_first_step
 
@@ -195,16 +194,6 @@ def test_checking_does_not_wait_for_scores(tmp_path):
     assert any("ms a step" in line for line in said)
 
 
-def test_the_newest_run_can_be_asked_for(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for number in (1, 2):
-        assert runs.create(None, "x").folder.name == f"x-{number}"
-    assert runs.find("latest").folder.name == "x-2"
-    with pytest.raises(RequestError, match="no run in runs/x-3; did you mean 'runs/x-"):
-        runs.find("runs/x-3")
-
-
-@pytest.mark.slow
 def test_averaged_weights_are_what_is_validated_kept_and_evaluated(tmp_path):
     run = train(TrainRequest(**SMALL, ema=0.9, run_dir=str(tmp_path / "run")), lambda line: None)
     record = run.read()

@@ -38,7 +38,7 @@ def define(command: str) -> Flags:
             f"{command} --run=latest --images=holiday --out=holiday_x4 --self_ensemble",
         ],
     )
-    found.text("run", None, "run directory of train.py, or 'latest' for the newest under runs/")
+    found.text("run", None, "run directory of train.py, or 'latest': under runs/, the run that was started last among those with weights")
     found.text("model", None, "name in model_defs/, or a .py or .json file, with --weights")
     found.text("model_args", "", "arguments of the model's function: blocks=8,filters=32")
     found.text("weights", None, "weights for --model: .weights.h5, .keras, PyTorch's .pth or .safetensors, MATLAB's .mat, .h5, .npz")

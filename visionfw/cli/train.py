@@ -32,7 +32,7 @@ def define(command: str) -> Flags:
     )
     define_training(found)
     found.text("run_dir", None, "where the run is written; a new folder under runs/ unless given")
-    found.switch("resume", "go on with the run in --run_dir (the newest under runs/ unless given) from its last checkpoint")
+    found.switch("resume", "continue the run in --run_dir from its last checkpoint; without --run_dir, the last started unfinished run under runs/")
     found.switch("check", "do everything up to the first step, tell memory and duration, and stop")
     found.listing("list", "what can be named: models, datasets, losses, ...")
     return found
@@ -160,11 +160,8 @@ def kind_of(values: Mapping[str, Any]) -> str:
 
 def _of_run(values: dict, given: Collection[str]) -> config.TrainRequest:
     """Return the request that a run was started with, and refuse flags that say something else."""
-    run = runs.find(values["run_dir"] or "latest")
-    recorded = run.read()
-    if recorded.get("state") == "done":
-        raise RequestError(f"--resume: the run in {run.folder} is done")
-    request = config.TrainRequest.of_record(recorded.get("request", {}))
+    run = runs.find_unfinished(values["run_dir"])
+    request = config.TrainRequest.of_record(run.read_request())
     was = replace(request, run_dir=str(run.folder))
     different = [key for key in values if key in given and key != "run_dir" and getattr(was, key) != values[key]]
     if different:

@@ -91,8 +91,7 @@ def _of_run(run: runs.Run, request: EvaluateRequest) -> LoadedModel:
         raise VisionfwError(f"{run.model}: is damaged: {problems[0] if problems else 'it says no scale'}")
     if request.scale not in (None, definition.scale):
         raise RequestError(f"--scale={request.scale}: run {run.folder} is of scale {definition.scale}")
-    with precision(request.precision):
-        model = load_run(run)
+    model = load_run(run, request.precision)
     between = "" if request.interpolate is None else _move(model, definition, run, *read_interpolation(request.interpolate))
     checked = None if run.architecture.exists() else examine(run.read_model())
     asked = run.read().get("request", {})

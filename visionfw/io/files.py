@@ -26,8 +26,11 @@ def reporting_write_errors(path: Path, consequence: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or brief(error)
-        raise VisionfwError(f"{path}: cannot be written: {reason}{f'; {consequence}' if consequence else ''}") from error
+        raise _cannot_be_written(path, error, consequence) from error
+
+
+def _cannot_be_written(path: Path, error: OSError, consequence: str = "") -> VisionfwError:
+    return VisionfwError(f"{path}: cannot be written: {error.strerror or brief(error)}{f'; {consequence}' if consequence else ''}")
 
 
 @contextmanager
@@ -39,14 +42,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the file cannot be moved into place.
     """
+    with _temporary_beside(path) as temporary:
+        yield temporary
+        os.replace(temporary, path)
+
+
+@contextmanager
+def _temporary_beside(path: Path) -> Iterator[Path]:
+    """Yield an unused path beside a file; whatever lies there after the block is removed."""
     temporary = path.with_name(f"{_PARTIAL}{secrets.token_hex(8)}{''.join(path.suffixes[-2:])}")
     try:
         yield temporary
-        os.replace(temporary, path)
-    except BaseException:
+    finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_bytes(path: Path, content: bytes | bytearray | memoryview, consequence: str = "") -> None:
@@ -77,6 +86,34 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file atomically. Raises VisionfwError if it cannot be written."""
     write_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def create_json(path: Path, value: Any) -> None:
+    """Write a new JSON file atomically; of several processes that create the same file exactly one succeeds.
+
+    Raises:
+        FileExistsError: the file exists.
+        VisionfwError: it cannot be written.
+    """
+    content = (json.dumps(value, indent=2) + "\n").encode()
+    try:
+        with _temporary_beside(path) as temporary:
+            temporary.write_bytes(content)
+            os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        _create(path, content)
+
+
+def _create(path: Path, content: bytes) -> None:
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise _cannot_be_written(path, error) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:

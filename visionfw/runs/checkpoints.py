@@ -1,4 +1,4 @@
-"""Weights and models <-> files and run directories."""
+"""Save and load the weights and models of files and run directories."""
 
 from __future__ import annotations
 
@@ -36,42 +36,45 @@ def load_weights(model: keras.Model, file: str | Path, names: Mapping[str, str] 
     Args:
         model: what `vf.build` returned.
         file: .weights.h5 or .keras of a model with the same layer names; or a PyTorch state_dict (.pth, .pt, .ckpt), .safetensors,
-            MATLAB (.mat), HDF5 (.h5, .hdf5) or NumPy (.npz) file. Nothing that is pickled in a file runs.
+            MATLAB (.mat), HDF5 (.h5, .hdf5) or NumPy (.npz) file. Pickled code in a file is never run.
         names: for other programs' files: our layer's name -> the prefix of their keys, {"block_body-3-conv_q": "body.3.conv2"}; a '*'
-            stands for the same text in both, {"block_body-*-conv_q": "body.*.conv2"}. Without it weights are taken by order.
+            stands for the same text in both, {"block_body-*-conv_q": "body.*.conv2"}. Without it, weights are assigned by order.
 
     Returns:
-        Remarks: what of the file was not used, an order that had to be guessed.
+        Remarks: which arrays of the file were not used, and where the order had to be guessed.
 
     Raises:
-        RequestError: the file is missing, of another kind, holds code, or does not fit the model, which is then left as it was.
+        RequestError: the file is missing, of another kind, holds code, or does not fit the model, whose weights are then unchanged.
         VisionfwError: the file cannot be read.
     """
     path = user_path(file)
     if not path.is_file():
         raise RequestError(f"weights: {path} is a folder; name the file in it" if path.is_dir() else f"weights: no file {path}")
     if names is None and path.name.endswith(SUFFIXES):
-        _load_own(model, path)
+        _load_own_weights(model, path)
         return []
     return assign(model, read_weights(path), names)
 
 
-def _load_own(model: keras.Model, path: Path) -> None:
-    """Load what visionfw or Keras saved of a model with the same layer names."""
+def _load_own_weights(model: keras.Model, path: Path) -> None:
+    """Load weights that visionfw or Keras saved for a model with the same layer names."""
     before = model.get_weights()
     try:
-        with warnings.catch_warnings(record=True) as skipped:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model.load_weights(path)
-        for warning in skipped:  # Keras warns, and goes on, where a part of the file does not fit
-            raise warning.message
+        for warning in caught:
+            if issubclass(warning.category, UserWarning):  # what Keras warns about and goes on: a part of the file does not fit
+                raise warning.message if isinstance(warning.message, Warning) else UserWarning(warning.message)
     except (ValueError, OSError, KeyError, UserWarning) as error:
         model.set_weights(before)
-        raise RequestError(f"weights {path}: do not fit {model.name}: {_misfit(error)}") from error
+        raise RequestError(f"weights {path}: do not fit {model.name}: {_mismatch(error)}") from error
+    for warning in caught:  # deprecations in Keras, h5py or NumPy are for developers to see, and no reason to fail
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
-def _misfit(error: BaseException) -> str:
-    """Say briefly which layer does not fit, out of Keras' long account of it."""
+def _mismatch(error: BaseException) -> str:
+    """Extract from Keras' long message which layer does not fit."""
     layer = re.search(r"object <\S+ name=([^,]+)", str(error))
     shapes = re.search(r"variable\.shape=(\([^)]*\)), Received: value\.shape=(\([^)]*\))", str(error))
     if shapes:
@@ -82,7 +85,11 @@ def _misfit(error: BaseException) -> str:
 def load(source: str | Path) -> keras.Model:
     """Load a model from a run directory or a .keras file.
 
-    A run gives the weights of its best validation, in float32.
+    Args:
+        source: a run directory, 'latest', or a .keras file.
+
+    Returns:
+        A run's model with the weights of its best validation, in float32 whatever dtype policy is set; a .keras file's model as it was saved.
 
     Raises:
         RequestError: there is no such run or file.
@@ -95,26 +102,46 @@ def load(source: str | Path) -> keras.Model:
 
 
 @contextmanager
-def precision(asked: str) -> Iterator[str]:
-    """Build under a precision by name (config.PRECISIONS) inside a `with` block; yields the dtype policy's name."""
+def precision(name: str) -> Iterator[str]:
+    """Build models in a precision inside a `with` block; yields the dtype policy's name.
+
+    Args:
+        name: a name from config.PRECISIONS; 'auto' depends on the hardware.
+    """
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(choose_precision(asked))
+    keras.config.set_dtype_policy(choose_precision(name))
     try:
         yield keras.config.dtype_policy().name
     finally:
         keras.config.set_dtype_policy(before)
 
 
-def load_run(run: runs.Run) -> keras.Model:
-    """Load a run's best model. Runs no code: a model of Python functions was stored compiled."""
+def load_run(run: runs.Run, precision_name: str = "float32") -> keras.Model:
+    """Load a run's model with the weights of its best validation. Runs no code: a model of Python functions was stored compiled.
+
+    Args:
+        run: the run.
+        precision_name: the precision that the model computes in, see `precision`.
+
+    Raises:
+        VisionfwError: the run has no weights, or a file is damaged.
+    """
     if not run.best.is_file():
         last = f"; its last weights are in {run.last}" if run.last.is_file() else ""
         raise VisionfwError(f"run {run.folder}: was never validated, so it has no best weights{last}")
-    if run.architecture.exists():
-        model = keras.models.model_from_json(run.architecture.read_text(encoding="utf-8"), custom_objects=custom_objects())
-    else:
-        model = compile_model(examine(run.read_model()))
+    with precision(precision_name):
+        model = _load_architecture(run.architecture) if run.architecture.exists() else compile_model(examine(run.read_model()))
     load_weights(model, run.best)
+    return model
+
+
+def _load_architecture(path: Path) -> keras.Model:
+    try:
+        model = keras.models.model_from_json(path.read_text(encoding="utf-8"), custom_objects=custom_objects())
+    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+        raise VisionfwError(f"{path}: is damaged: {brief(error)}") from error
+    if not isinstance(model, keras.Model):
+        raise VisionfwError(f"{path}: is damaged: it holds no model")
     return model
 
 

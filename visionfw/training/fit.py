@@ -8,9 +8,11 @@ import platform
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -22,7 +24,7 @@ from visionfw.data.pipeline import BatchSource
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.analysis.cost import measure
 from visionfw.graph.language.ir import as_json
-from visionfw.io.files import write_json
+from visionfw.io.files import remove_partial_files, write_json, write_text
 from visionfw.io.paths import user_path
 from visionfw.runs import directory as runs
 from visionfw.runs.checkpoints import save_weights
@@ -90,10 +92,8 @@ def train(request: TrainRequest, log: Log = print, resume: bool = False) -> Run:
 def _begun(plan: Plan) -> tuple[TrainingModels, Run, TrainingState]:
     """Make what learns, and then a run's directory."""
     made = compile_for_training(plan)
-    run = _new_run(plan)
-    record(plan, run)
-    if plan.initial is not None:
-        save_weights(made.model, run.initial)
+    run = _new_run(plan, record_of(plan))
+    write_models(plan, made, run)
     return made, run, TrainingState()
 
 
@@ -102,6 +102,9 @@ def _continued(plan: Plan, log: Log) -> tuple[TrainingModels, Run, TrainingState
     run, standing = runs.find(plan.request.run_dir), TrainingState()
     _refuse_other_data(run, plan)
     made = compile_for_training(plan, 0.5 ** _rollbacks(run))
+    if runs.is_writer():
+        remove_partial_files(run.folder)
+        write_models(plan, made, run)
     if run.checkpoint.exists():
         standing = load(run.checkpoint, made.learner)
     log(f"going on from step {standing.step} of {plan.steps}")
@@ -122,19 +125,18 @@ def _learn_to_the_end(
             made, standing = _roll_back(plan, run, error, log)
 
 
-def _new_run(plan: Plan) -> Run:
-    """Make the run's directory; that of a process that does not write runs is thrown away at its end."""
+def _new_run(plan: Plan, values: Mapping[str, Any]) -> Run:
+    """Create the run's directory; that of a process that does not write runs is removed at its end."""
     if not runs.is_writer():
         folder = tempfile.mkdtemp()
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return runs.create(folder, "")
-    return runs.create(plan.request.run_dir, f"{Path(plan.request.model.partition(':')[0]).stem}_x{plan.request.scale}")
+        return runs.create(folder, "", values)
+    return runs.create(plan.request.run_dir, f"{Path(plan.request.model.partition(':')[0]).stem}_x{plan.request.scale}", values)
 
 
 def _copied(run: Run, plan: Plan) -> Run:
     """Make a directory for a process that does not write runs, with all that going back needs."""
-    own = _new_run(plan)
-    own.update(rollbacks=_rollbacks(run))
+    own = _new_run(plan, {"rollbacks": _rollbacks(run)})
     if run.checkpoint.exists():
         shutil.copy(run.checkpoint, own.checkpoint)
     return own
@@ -206,16 +208,22 @@ def _note_end(run: Run, error: BaseException) -> None:
         run.update(state="interrupted" if interrupted else "failed", reason=brief(error))
 
 
-def record(plan: Plan, run: Run) -> None:
-    """Write what the run is: request, dictionary, versions, data."""
-    definition = plan.checked.definition
-    write_json(run.model, as_json(definition))
-    if plan.discriminator is not None:
+def write_models(plan: Plan, made: TrainingModels, run: Run) -> None:
+    """Write the models that a run starts from, but for those that were written before a kill."""
+    if not run.model.exists():
+        write_json(run.model, as_json(plan.checked.definition))
+    if plan.discriminator is not None and not run.discriminator.exists():
         write_json(run.discriminator, as_json(plan.discriminator.definition))
-    if any(call.function is not None for call in plan.checked.expanded.calls):
-        run.architecture.write_text(float32_twin(plan).to_json(), encoding="utf-8")
+    if any(call.function is not None for call in plan.checked.expanded.calls) and not run.architecture.exists():
+        write_text(run.architecture, float32_twin(plan).to_json())
+    if plan.initial is not None and not run.initial.exists():
+        save_weights(made.model, run.initial)
+
+
+def record_of(plan: Plan) -> dict[str, Any]:
+    """Return what run.json holds from the start: the request, the model's cost, the data, the versions."""
     cost = measure(plan.checked)
-    run.update(
+    return dict(
         request=plan.request.record(),
         command=" ".join(sys.argv),
         steps=plan.steps,
