@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from visionfw.numerics import cubic_kernel, gaussian_window, resampling_taps
+from visionfw.numerics import cubic_kernel, gaussian_window, resampling_taps, summed_area_table, window_sums
 
 
 def test_the_cubic_kernel_is_keys_with_a_half():
@@ -25,3 +25,12 @@ def test_a_gaussian_window_sums_to_one_and_is_symmetric():
     assert window.sum() == pytest.approx(1)
     np.testing.assert_allclose(window, window[::-1])
     assert window[4] / window[5] == pytest.approx(np.exp(-1 / 4.5))
+
+
+def test_window_sums_are_sums_over_every_window_or_over_a_grid_of_them():
+    image = np.random.default_rng(0).random((9, 11))
+    table = summed_area_table(image)
+    expected = np.array([[image[row : row + 3, column : column + 4].sum() for column in range(8)] for row in range(7)])
+    np.testing.assert_allclose(window_sums(table, 3, 4), expected)
+    top, left = np.array([0, 5]), np.array([1, 2, 7])
+    np.testing.assert_allclose(window_sums(table, 3, 4, top, left), expected[np.ix_(top, left)])

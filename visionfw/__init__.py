@@ -29,6 +29,7 @@ _CONTENTS = {
     "luma": "visionfw.imaging.color",
     "canonicalize": "visionfw.graph.language.parser",
     "psnr": "visionfw.metrics.arrays",
+    "register_augmentation": "visionfw.data.augmentation",
     "register_block": "visionfw.graph.language.blocks",
     "register_degradation": "visionfw.imaging.degradations",
     "register_layer": "visionfw.layers",

@@ -58,3 +58,25 @@ def gaussian_window(size: int, sigma: float) -> np.ndarray:
 
 #: Powers of the five scales of MS-SSIM, finest first. Reference: Wang, Simoncelli, Bovik, Asilomar 2003.
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
+
+def summed_area_table(image: np.ndarray) -> np.ndarray:
+    """Return the sums of an image's pixels above and left of every corner: (height, width) -> (height + 1, width + 1)."""
+    return np.pad(image, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+
+
+def window_sums(table: np.ndarray, height: int, width: int, top: np.ndarray | None = None, left: np.ndarray | None = None) -> np.ndarray:
+    """Return the sums of pixels in windows of one size.
+
+    Args:
+        table: the image's `summed_area_table`.
+        height, width: of the windows.
+        top, left: (rows,) and (columns,) first rows and columns of the windows on a grid; every place where a window fits unless given.
+
+    Returns:
+        (rows, columns) float64.
+    """
+    top = np.arange(table.shape[0] - height) if top is None else top
+    left = np.arange(table.shape[1] - width) if left is None else left
+    upper, lower = table[top], table[top + height]
+    return lower[:, left + width] - upper[:, left + width] - lower[:, left] + upper[:, left]

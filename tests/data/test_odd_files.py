@@ -60,7 +60,7 @@ def test_the_survey_names_every_broken_file(folder):
     assert told == BROKEN
     assert found.harms
     words = " ".join(finding.text for finding in found.findings if finding.kind == "mixed kinds")
-    for word in ("gray", "alpha", "16 bits", "palette", "CMYK", "black and white", "2 frames, of which the first counts", "turned by EXIF"):
+    for word in ("gray", "alpha", "16 bits", "palette", "CMYK", "black and white", "2 frames, of which the first is used", "EXIF orientation"):
         assert word in words
     assert {Path(finding.file).name for finding in found.findings if finding.kind == "too small"} == {"one.png", "long.png", "tall.png"}
     assert any("Thumbs.db" in finding.text for finding in found.findings if finding.kind == "not looked at")
@@ -70,7 +70,7 @@ def test_the_survey_names_every_broken_file(folder):
 
 def test_the_cache_leaves_out_what_is_broken(folder, tmp_path):
     store = open_sets(find_sets(str(folder)), Degradation.parse("bicubic", 4), tmp_path, on_bad="skip")
-    assert {path.name for path, _ in store.left_out} == BROKEN
+    assert {path.name for path, _ in store.skipped} == BROKEN
     assert {path.name for path in store.paths} == ODD | {"good0.png", "good1.png", "good2.png"}
 
 

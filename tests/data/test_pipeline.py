@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visionfw.data.augment import augmentation
+from visionfw.data.augmentation import parse_augmentation
 from visionfw.data.patches import open_patches
 from visionfw.data.pipeline import BatchSource, as_dataset
 from visionfw.samplers import Uniform
@@ -19,7 +19,7 @@ def source(tmp_path_factory):
 @pytest.fixture
 def feed(source):
     def make(seed=3, augment="dihedral", **more):
-        return BatchSource(source, Uniform(len(source), seed), 4, 5, augmentation(augment), seed, **more)
+        return BatchSource(source, Uniform(len(source), seed), 4, 5, parse_augmentation(augment), seed, **more)
 
     return make
 
@@ -45,7 +45,7 @@ def test_a_feed_can_be_entered_at_any_batch(source, start, augment):
     """With a sampler at the start of the batch's round, as a checkpoint keeps it."""
 
     def feed(sampler, first_round=0):
-        return BatchSource(source, sampler, 4, 5, augmentation(augment), 3, first_round)
+        return BatchSource(source, sampler, 4, 5, parse_augmentation(augment), 3, first_round)
 
     whole = feed(Uniform(len(source), 3))
     expected = [whole.batch(number) for number in range(26)][start:]

@@ -117,13 +117,13 @@ def test_a_color_profile_is_kept(tmp_path, small, suffix):
     assert profile_of(tmp_path / f"y{suffix}") == profile
 
 
-def test_of_several_frames_the_first_counts_and_it_is_said(tmp_path, small):
+def test_of_several_frames_the_first_is_used_and_they_are_counted(tmp_path, small):
     frames = [Image.fromarray(small), Image.fromarray(255 - small)]
     frames[0].save(tmp_path / "x.png", save_all=True, append_images=frames[1:])
     picture = read_picture(tmp_path / "x.png")
     assert picture.frames == 2
     np.testing.assert_array_equal(picture.pixels, small)
-    assert read_header(tmp_path / "x.png").oddities() == ["2 frames, of which the first counts"]
+    assert read_header(tmp_path / "x.png").format_notes() == ["2 frames, of which the first is used"]
 
 
 def test_a_format_without_the_mode_gets_the_nearest(tmp_path, small):
@@ -133,7 +133,7 @@ def test_a_format_without_the_mode_gets_the_nearest(tmp_path, small):
     assert mode_of(tmp_path / "x.png") == "RGB"
 
 
-def test_floats_and_unknown_suffixes_are_told(tmp_path, small):
+def test_floats_and_unknown_suffixes_are_refused(tmp_path, small):
     tifffile.imwrite(tmp_path / "x.tif", small[..., 0].astype(np.float32) / 255)
     with pytest.raises(ImageError, match="cannot be read: its values are not levels of 8 or 16 bits"):
         read_picture(tmp_path / "x.tif")
@@ -144,7 +144,7 @@ def test_floats_and_unknown_suffixes_are_told(tmp_path, small):
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 @pytest.mark.parametrize("bits", [8, 16])
-def test_a_turned_tiff_is_upright_everywhere(tmp_path, small, orientation, bits):
+def test_a_rotated_tiff_is_upright_everywhere(tmp_path, small, orientation, bits):
     levels = small if bits == 8 else small.astype(np.uint16) * 257
     tifffile.imwrite(tmp_path / "x.tif", levels, photometric="rgb", extratags=[(0x0112, "H", 1, orientation, True)])
     expected = {1: small, 3: small[::-1, ::-1], 6: np.rot90(small, -1), 8: np.rot90(small)}[orientation]
@@ -152,3 +152,31 @@ def test_a_turned_tiff_is_upright_everywhere(tmp_path, small, orientation, bits)
     assert (header.height, header.width) == expected.shape[:2]
     np.testing.assert_array_equal(read_image(tmp_path / "x.tif"), expected)
     np.testing.assert_array_equal(read_picture(tmp_path / "x.tif").rgb(), expected)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"planarconfig": "separate"},
+        {"compression": "lzw"},
+        {"compression": "lzw", "predictor": 2},
+        {"compression": "zlib", "planarconfig": "separate"},
+        {"compression": "lzw", "planarconfig": "separate", "byteorder": ">"},
+    ],
+    ids=["planar", "LZW", "LZW with a predictor", "planar Deflate", "planar LZW, big-endian"],
+)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_sixteen_bits_stay_sixteen_in_every_tiff(tmp_path, channels, options, orientation):
+    levels = np.random.default_rng(0).integers(0, 65536, (40, 23, channels), np.uint16)
+    stored = np.moveaxis(levels, -1, 0) if options.get("planarconfig") == "separate" else levels
+    extra = {"extrasamples": ["unassalpha"]} if channels == 4 else {}
+    tags = [(0x0112, "H", 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "x.tif", stored, photometric="rgb", extratags=tags, metadata=None, **options, **extra)
+    upright = levels if orientation == 1 else np.rot90(levels, -1)
+    assert read_header(tmp_path / "x.tif").bits == 16
+    picture = read_picture(tmp_path / "x.tif")
+    np.testing.assert_array_equal(picture.pixels, upright[..., :3])
+    if channels == 4:
+        np.testing.assert_array_equal(picture.alpha, upright[..., 3])
+    assert np.abs(read_image(tmp_path / "x.tif").astype(float) - upright[..., :3] / 257).max() < 1.01

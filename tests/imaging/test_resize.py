@@ -14,7 +14,7 @@ from visionfw.imaging.resize import imresize
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_set5s_matlab_images_are_met_bit_for_bit(benchmark_data, scale):
+def test_set5s_matlab_images_are_reproduced_bit_for_bit(benchmark_data, scale):
     folder = benchmark_data / "Set5"
     for path in sorted((folder / "HR").glob("*.png")):
         hr = read_image(path)
@@ -30,9 +30,9 @@ def test_a_constant_stays_constant():
 
 def test_floats_are_not_rounded_and_keep_their_precision(photograph):
     for dtype in (np.float32, np.float64):
-        made = imresize(photograph.astype(dtype), 1 / 2)
-        assert made.dtype == dtype
-        assert (made != made.round()).any()
+        resized = imresize(photograph.astype(dtype), 1 / 2)
+        assert resized.dtype == dtype
+        assert (resized != resized.round()).any()
 
 
 def test_shrinking_a_ramp_gives_its_middle():
@@ -62,7 +62,7 @@ def test_gray_and_color_agree(photograph):
         (np.zeros(4, np.uint8), 2, r"not of shape \(4,\)"),
     ],
 )
-def test_what_is_no_image_is_told(image, scale, sentence):
+def test_what_is_no_image_is_refused(image, scale, sentence):
     with pytest.raises(RequestError, match=sentence):
         imresize(image, scale)
 
@@ -85,7 +85,7 @@ def test_any_scale_is_the_sum_over_the_kernel(height, width, scale, seed):
             mirrored = [place % (2 * size) if place % (2 * size) < size else 2 * size - 1 - place % (2 * size) for place in places]
             rows.append(np.tensordot(weights / weights.sum(), expected[mirrored].astype(float), 1))
         expected = np.clip(np.floor(np.array(rows) + 0.5), 0, 255).astype(np.uint8).T
-    made = imresize(image, scale)
-    assert made.shape == expected.shape
-    assert np.abs(made.astype(int) - expected.astype(int)).max() <= 1  # a sum of exactly .5 may round either way
-    assert (made != expected).sum() <= 1 + made.size / 20
+    resized = imresize(image, scale)
+    assert resized.shape == expected.shape
+    assert np.abs(resized.astype(int) - expected.astype(int)).max() <= 1  # a sum of exactly .5 may round either way
+    assert (resized != expected).sum() <= 1 + resized.size / 20

@@ -8,7 +8,7 @@ from PIL import Image
 from runs import interrupted, silent, state_of
 
 from visionfw.config import TrainRequest
-from visionfw.data.patch_statistics import enlargement_psnr
+from visionfw.data.patches.statistics import patch_statistic
 from visionfw.imaging.files import write_image
 from visionfw.training.fit import train
 from visionfw.training.sampling import PSNR_EDGES, SamplingHistory, histogram
@@ -54,7 +54,7 @@ def test_a_run_records_every_round_and_draws_them(tmp_path, sampler):
     assert [("scores" in record) for record in rounds] == [sampler.startswith("psnr_gain")] * 4
     if sampler == "widening:fraction=0.1":
         highest = PSNR_EDGES[np.flatnonzero(rounds[0]["drawn"])[-1]]
-        assert highest <= np.quantile(enlargement_psnr(prepare(REQUEST, silent).source), 0.1)
+        assert highest <= np.quantile(patch_statistic(prepare(REQUEST, silent).source, "bicubic_psnr"), 0.1)
     assert "patches of highest and lowest priority: " in "".join(lines)
     for picture in (run.sampling, run.priority):
         with Image.open(picture) as image:

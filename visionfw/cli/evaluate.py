@@ -113,7 +113,7 @@ def _measure(request: config.EvaluateRequest) -> str:
     """Open the model, score it, write the reports; return the table."""
     start_backend()
     from visionfw.data.datasets import find_sets
-    from visionfw.data.standard_datasets import count_mismatch
+    from visionfw.data.datasets.standard import count_mismatch
     from visionfw.evaluation.loaded_model import load_for_evaluation
     from visionfw.evaluation.metric_suite import MetricSuite
     from visionfw.evaluation.protocol import Protocol
@@ -128,7 +128,7 @@ def _measure(request: config.EvaluateRequest) -> str:
         measures.names.append("consistency")
     sets = find_sets(request.test_data, request.data_root, subject.degradation.scale)
     protocol = Protocol(subject.color, subject.scale, subject.degradation, request.channel, request.crop)
-    given = {} if protocol.is_float else {images.name: str(images.given(protocol.how)[0].parent) for images in sets if images.given(protocol.how)}
+    given = {} if protocol.is_float else {images.name: str(images.lr_files(protocol.how)[0].parent) for images in sets if images.lr_files(protocol.how)}
     for line in (*subject.remarks, *(line for images in sets for line in count_mismatch(images))):
         print(line)
     results = Results(request, subject, protocol, given)

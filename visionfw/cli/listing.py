@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from visionfw import config
-from visionfw.data.augment import AUGMENTATIONS
+from visionfw.data.augmentation import AUGMENTATIONS
 from visionfw.data.datasets import EMBEDDED, find_sets, list_sets
-from visionfw.data.standard_datasets import STANDARD_DATASETS, StandardDataset, count_mismatch, find_known
+from visionfw.data.datasets.standard import STANDARD_DATASETS, StandardDataset, count_mismatch, find_known
 from visionfw.diffusion.noise_schedule import SCHEDULES
 from visionfw.errors import RequestError, unknown
 from visionfw.graph.language import loader as models
@@ -22,7 +22,7 @@ def listing(kind: str, root: str | None) -> str:
         "models": lambda: _section("models", {name: models.summary(name) for name in models.names()}),
         "datasets": lambda: _data_sets(root),
         "degradations": lambda: _section("degradations", DEGRADATION_STEPS.summaries()),
-        "augmentations": lambda: _section("augmentations", {name: entry.text for name, entry in AUGMENTATIONS.items()}),
+        "augmentations": lambda: _section("augmentations", AUGMENTATIONS.summaries()),
         "losses": lambda: _section("losses", LOSSES.summaries()),
         "adversarial": lambda: _section("adversarial", config.ADVERSARIAL),
         "noise_schedules": lambda: _section("noise_schedules", SCHEDULES),

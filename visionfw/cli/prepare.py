@@ -147,7 +147,7 @@ def _cache(values: dict) -> None:
             print(f"{images.name}: {_removed(clear(folder, [place]))}")
             continue
         store = open_sets([images], how, folder, "skip", progress=ProgressReporter(f"decoding {images.name}"), log=print)
-        for path, reason in store.left_out:
+        for path, reason in store.skipped:
             print(f"left out: {path}: {reason}")
         size = sum(path.stat().st_size for path in place.iterdir())
         print(f"{images.name}: {len(store)} images, {size / 2**20:.1f} MiB in {place}")
@@ -212,7 +212,7 @@ def _define_fetch(flags: Flags) -> None:
 
 def _fetch(values: dict) -> None:
     from visionfw.data.build.fetch import fetch
-    from visionfw.data.standard_datasets import find_known
+    from visionfw.data.datasets.standard import find_known
 
     if not values["name"]:
         raise RequestError("which set? prepare.py fetch NAME; --list=datasets tells which have an address")

@@ -172,7 +172,7 @@ def _of_run(values: dict, given: Collection[str]) -> config.TrainRequest:
 
 def _look_ahead(request: config.TrainRequest, resume: bool) -> None:
     """Refuse what can be refused before a backend takes its seconds to start."""
-    from visionfw.data.augment import augmentation
+    from visionfw.data.augmentation import parse_augmentation
     from visionfw.data.datasets import find_sets
     from visionfw.imaging.degradations.pipeline import Degradation
     from visionfw.io.paths import user_path
@@ -180,9 +180,9 @@ def _look_ahead(request: config.TrainRequest, resume: bool) -> None:
     if request.run_dir is not None and not resume:
         runs.refuse_taken(user_path(request.run_dir))
     how = Degradation.parse(request.degradation, request.scale, request.degradation_seed)
-    augmentation(request.augment)
+    parse_augmentation(request.augment)
     for images in find_sets(f"{request.train_data},{request.val_data}", request.data_root, request.scale):
-        images.given(how)
+        images.lr_files(how)
     if request.init_from is None:
         models.load(request.model, dict(request.model_args), request.scale)
     elif not resume:

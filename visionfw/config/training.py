@@ -48,7 +48,7 @@ class TrainRequest:
         degradation: how LR images are made where a set brings none, as `imaging.degrade` reads it.
         degradation_seed: of what is random in it.
         rescale: sizes at which training images without LR files are used as well, read by `read_rescale`; '' for their own alone.
-        augment: names of augmentations, joined by commas, as `data.augment` reads them.
+        augment: names of augmentations, joined by commas, as `data.augmentation` reads them.
         on_bad: what to do where images cannot be used: a name from ON_BAD.
         on_small: what to do with images smaller than a patch: a name from ON_SMALL.
         cache_dir: folder of decoded images; None for the user's.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from visionfw.data.store import Store
+from visionfw.data.cache.store import Store
 from visionfw.numerics import LUMA_COEFFICIENTS, LUMA_OFFSET
 
 _PIXELS_AT_ONCE = 2**18

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from visionfw.data.augment import Augmentation
+from visionfw.data.augmentation import Augmentation
 from visionfw.data.patches import PatchSource
 
 _ALIGNMENT = 64  # bytes
@@ -129,11 +129,11 @@ class BatchSource:
         numbers = range(first, first + count)
         random = [np.random.default_rng([self.seed, 1, number]) for number in numbers]
         ids = np.concatenate([self.numbers(number) for number in numbers])
-        turns = np.concatenate([self.augmentation.turns(self.batch_size, generator) for generator in random])
+        turns = np.concatenate([self.augmentation.draw_transforms(self.batch_size, generator) for generator in random])
         lr, hr = (_aligned((len(ids), side, side, 3)) for side in self.source.sides)
         self.source.read_into(lr, hr, ids, turns)
         lr, hr = (patches.reshape(count, self.batch_size, *patches.shape[1:]) for patches in (lr, hr))
-        if self.augmentation.changes_values:
+        if self.augmentation.changes_pixels:
             for place, generator in enumerate(random):
                 lr[place], hr[place] = self.augmentation.apply(lr[place], hr[place], generator)
         return lr, hr

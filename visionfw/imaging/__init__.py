@@ -1,1 +1,1 @@
-"""Images as arrays: files, color, resizing. No Keras, no TensorFlow."""
+"""Images as arrays: files of any mode, color, resizing, degradations. No Keras, no TensorFlow."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import stat
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,18 +15,24 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from visionfw.errors import VisionfwError, brief
+from visionfw.imaging.sixteen_bits import is_planar_tiff, read_channels, rotate
 from visionfw.io.files import atomic_path
+
+#: Version of `read_image`. Raise it when it gives other pixels for the same file: caches of decoded images are keyed by it.
+READER_VERSION = 1
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 #: More than this is taken for a decompression bomb: a small file that fills the memory.
-MOST_PIXELS = 178_956_970
+MAX_PIXELS = 178_956_970
 
-warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `open_file` refuses what is too large, at its own limit
+#: Pixels a side that a format holds, by Pillow's name of it (libjpeg's JPEG_MAX_DIMENSION, WEBP_MAX_DIMENSION).
+MAX_SIDES = {"JPEG": 65500, "WEBP": 16383}
 
 _ORIENTATION = 0x0112  # EXIF
-#: What says nothing about the file: the next time it may be read.
-_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.EINTR}
+_BITS_PER_SAMPLE = 258  # TIFF
+#: Errors that say nothing about the file: it may be readable the next time.
+_TRANSIENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.EINTR}
 
 
 class ImageError(VisionfwError):
@@ -47,46 +52,47 @@ class Header:
     """What a file says of its image without being decoded.
 
     Attributes:
-        height, width: of the image as it is seen, after the EXIF orientation.
+        height, width: of the upright image, after the EXIF orientation is applied.
         mode: Pillow's mode: 'RGB', 'L', 'P', 'CMYK' ...
         bits: of a channel, 1, 8, 16 or 32.
-        alpha: it has transparency.
+        has_alpha: it has transparency.
         frames: images in the file.
-        turned: the EXIF orientation turns or mirrors it.
+        is_rotated: the EXIF orientation rotates or flips it.
     """
 
     height: int
     width: int
     mode: str
     bits: int
-    alpha: bool
+    has_alpha: bool
     frames: int
-    turned: bool
+    is_rotated: bool
 
-    def oddities(self) -> list[str]:
-        """Return what sets the image apart from an upright RGB image of 8 bits, in words."""
+    def format_notes(self) -> list[str]:
+        """Return how the image differs from an upright RGB image of 8 bits, in words."""
         kinds = {"L": "gray", "LA": "gray", "La": "gray", "1": "black and white", "P": "palette", "PA": "palette", "CMYK": "CMYK"}
         kind = "gray" if self.mode.startswith(("I", "F")) else kinds.get(self.mode, "" if self.mode.startswith("RGB") else self.mode)
-        frames = f"{self.frames} frames, of which the first counts" if self.frames > 1 else ""
-        words = [kind, "alpha" if self.alpha else "", f"{self.bits} bits" if self.bits > 8 else "", frames, "turned by EXIF" if self.turned else ""]
-        return [word for word in words if word]
+        notes = [
+            kind,
+            "alpha" if self.has_alpha else "",
+            f"{self.bits} bits" if self.bits > 8 else "",
+            f"{self.frames} frames, of which the first is used" if self.frames > 1 else "",
+            "EXIF orientation" if self.is_rotated else "",
+        ]
+        return [note for note in notes if note]
 
 
 @contextmanager
-def open_file(path: str | Path) -> Iterator[Image.Image]:
-    """Open an image file with Pillow for the length of a `with` block; whatever goes wrong in it becomes an ImageError.
+def decoding(path: str | Path) -> Iterator[None]:
+    """Turn whatever image libraries raise inside a `with` block into an ImageError. Only calls of such libraries belong into the block.
 
     Raises:
         ImageError: the file is missing, may not be read, is no image, truncated, damaged, or too large to be decoded safely.
+        VisionfwError: the memory or the system's file handles are used up, which says nothing about the file.
     """
     try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):  # a pipe would be waited for without end
-            raise ImageError(path, "not a file")
-        with Image.open(path) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                raise ImageError(path, _too_large(f"{opened.width} x {opened.height} pixels: "))
-            yield opened
-    except ImageError:
+        yield
+    except VisionfwError:
         raise
     except FileNotFoundError as error:
         raise ImageError(path, "a link to nothing" if Path(path).is_symlink() else "no such file") from error
@@ -98,24 +104,39 @@ def open_file(path: str | Path) -> Iterator[Image.Image]:
         raise VisionfwError(f"{path}: there is not enough memory to read it") from error
     except UnidentifiedImageError as error:
         raise ImageError(path, "is empty" if not Path(path).stat().st_size else "not an image that can be read") from error
-    except OSError as error:
-        if error.errno in _PASSING:
-            raise VisionfwError(f"{path}: {error.strerror}") from error
-        raise ImageError(path, f"cannot be read: {brief(error)}") from error
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
+        if isinstance(error, OSError) and error.errno in _TRANSIENT:
+            raise VisionfwError(f"{path}: {error.strerror}") from error
         raise ImageError(path, f"cannot be read: {brief(error)}") from error
 
 
 def _too_large(size: str) -> str:
-    return f"{size}too large to be decoded safely (the most is {MOST_PIXELS / 1e6:.0f} million pixels)"
+    return f"{size}too large to be decoded safely (the limit is {MAX_PIXELS / 1e6:.0f} million pixels)"
+
+
+@contextmanager
+def open_file(path: str | Path) -> Iterator[Image.Image]:
+    """Open an image file with Pillow for the length of a `with` block. What is raised inside the block passes through as it is.
+
+    Raises:
+        ImageError: the file is missing, may not be read, is no image, or too large to be decoded safely.
+    """
+    with decoding(path):
+        if not stat.S_ISREG(Path(path).stat().st_mode):  # a pipe would be waited for without end
+            raise ImageError(path, "not a file")
+        opened = Image.open(path)
+    with opened:
+        if opened.width * opened.height > MAX_PIXELS:
+            raise ImageError(path, _too_large(f"{opened.width} x {opened.height} pixels: "))
+        yield opened
 
 
 def read_image(path: str | Path) -> np.ndarray:
     """Read an image as RGB, its EXIF orientation applied.
 
     Args:
-        path: PNG, JPEG, BMP, TIFF or WebP of any mode; gray becomes R = G = B, transparency is dropped, of several frames the
-            first counts, 16 bits become 8 (gray ones rounded, of colors Pillow keeps the upper 8).
+        path: PNG, JPEG, BMP, TIFF or WebP of any mode. Gray becomes R = G = B, transparency is dropped, of several frames the first
+            is used, 16 bits become 8 (gray is rounded, of colors the upper 8 are kept).
 
     Returns:
         (height, width, 3) uint8.
@@ -123,7 +144,9 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         ImageError: the file is missing, no image, truncated or too large to be decoded safely.
     """
-    with open_file(path) as opened:
+    with open_file(path) as opened, decoding(path):
+        if bits_of(opened) == 16 and is_planar_tiff(opened):
+            return (rotate(read_channels(path, opened), orientation_of(opened))[..., :3] >> 8).astype(np.uint8)
         return as_rgb(ImageOps.exif_transpose(opened))
 
 
@@ -144,17 +167,17 @@ def gray_levels(image: Image.Image) -> np.ndarray:
 
 def read_header(path: str | Path) -> Header:
     """Read what a file says of its image, without decoding it. Raises ImageError."""
-    with open_file(path) as opened:
+    with open_file(path) as opened, decoding(path):
         return header_of(opened)
 
 
 def header_of(opened: Image.Image) -> Header:
     """Return the header of a file that is open and not decoded yet."""
-    bits, turn = bits_of(opened), orientation_of(opened)
-    sideways = turn in (5, 6, 7, 8) and opened.format != "TIFF"  # Pillow tells a TIFF's size as it is seen
-    height, width = (opened.width, opened.height) if sideways else (opened.height, opened.width)
-    alpha = opened.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in opened.info
-    return Header(height, width, opened.mode, bits, alpha, frames_of(opened), turn in range(2, 9))
+    orientation = orientation_of(opened)
+    is_sideways = orientation in (5, 6, 7, 8) and opened.format != "TIFF"  # Pillow gives a TIFF's size after its orientation
+    height, width = (opened.width, opened.height) if is_sideways else (opened.height, opened.width)
+    has_alpha = opened.mode in ("RGBA", "LA", "La", "PA", "RGBa") or "transparency" in opened.info
+    return Header(height, width, opened.mode, bits_of(opened), has_alpha, frames_of(opened), orientation in range(2, 9))
 
 
 def frames_of(opened: Image.Image) -> int:
@@ -166,7 +189,7 @@ def frames_of(opened: Image.Image) -> int:
 
 
 def orientation_of(opened: Image.Image) -> int:
-    """Return the EXIF orientation. Pillow would decode a whole PNG to look for one behind the pixels; only one before them is looked for."""
+    """Return the EXIF orientation, 1 for upright. In a PNG only one before the pixels is found: Pillow would decode them all to look further."""
     if opened.format != "PNG":
         return opened.getexif().get(_ORIENTATION, 1)
     exif = Image.Exif()
@@ -175,9 +198,10 @@ def orientation_of(opened: Image.Image) -> int:
 
 
 def bits_of(opened: Image.Image) -> int:
-    """Return the bits of a channel in a file that is not decoded yet; Pillow's mode does not tell them for colors of 16 bits."""
-    raw = str(opened.tile[0].args) if opened.tile else ""
-    if opened.mode.startswith("I;16") or ";16" in raw:
+    """Return the bits of a channel in a file that is not decoded yet, which Pillow's mode does not give for colors of 16 bits."""
+    layout = str(opened.tile[0].args) if opened.tile else ""
+    tiff_bits = opened.tag_v2.get(_BITS_PER_SAMPLE, ()) if opened.format == "TIFF" else ()
+    if opened.mode.startswith("I;16") or ";16" in layout or 16 in tiff_bits:
         return 16
     return {"1": 1, "I": 32, "F": 32}.get(opened.mode, 8)
 
@@ -188,8 +212,18 @@ def image_size(path: str | Path) -> tuple[int, int]:
     return header.height, header.width
 
 
+def format_of(path: str | Path) -> str | None:
+    """Return Pillow's name of the format that a file name's suffix stands for; None where it knows none."""
+    return Image.registered_extensions().get(Path(path).suffix.lower())
+
+
+def max_side(path: str | Path) -> int | None:
+    """Return how many pixels a side the format of a file name holds; None where there is no limit that matters."""
+    return MAX_SIDES.get(format_of(path) or "")
+
+
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Write a uint8 RGB or gray image, whole or not at all; the suffix says the format. Raises ImageError."""
+    """Write a uint8 RGB or gray image, whole or not at all; the suffix gives the format. Raises ImageError."""
     encode_whole(path, lambda kind, file: Image.fromarray(image).save(file, kind))
 
 
@@ -197,14 +231,14 @@ def encode_whole(path: str | Path, encode: Callable[[str, IO[bytes]], object]) -
     """Write an image file whole or not at all.
 
     Args:
-        path: its suffix says the format.
+        path: its suffix gives the format.
         encode: called with Pillow's name of the format and a file to write into.
 
     Raises:
-        ImageError: no format ends like this, it cannot hold the image, or the disk refuses.
+        ImageError: no format has this suffix, it cannot hold the image, or the disk refuses.
     """
     path = Path(path)
-    kind = Image.registered_extensions().get(path.suffix.lower())
+    kind = format_of(path)
     if kind is None:
         raise ImageError(path, f"cannot be written: no image format ends in {path.suffix!r}")
     file = io.BytesIO()

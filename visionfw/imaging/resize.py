@@ -9,7 +9,7 @@ import numpy as np
 from visionfw.errors import RequestError
 from visionfw.numerics import resampling_taps
 
-_STRIP = 192  # columns at a time: what fits into a processor's second cache
+_STRIP = 192  # columns at a time: what fits into a processor's second-level cache
 
 
 def imresize(image: np.ndarray, scale: float | Fraction) -> np.ndarray:
@@ -26,7 +26,7 @@ def imresize(image: np.ndarray, scale: float | Fraction) -> np.ndarray:
         The resized image: uint8 for uint8, else float of the image's own precision.
 
     Raises:
-        RequestError: the scale is not above 0, or the array is no image.
+        RequestError: the scale is not above 0, or the array is not an image.
     """
     image = np.asarray(image)
     if not isinstance(scale, int | float | Fraction | np.number) or not 0 < scale < np.inf:
@@ -38,7 +38,7 @@ def imresize(image: np.ndarray, scale: float | Fraction) -> np.ndarray:
     exact = _exact(scale)
     if not exact:
         raise RequestError(f"scale {scale} is too small")
-    for _ in range(2):  # rows, then columns, which are the rows of the turned image
+    for _ in range(2):  # rows, then columns, which are the rows of the transposed image
         image = np.ascontiguousarray(_resize_rows(image, exact).swapaxes(0, 1))
     return image
 

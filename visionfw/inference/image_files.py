@@ -11,7 +11,7 @@ import numpy as np
 
 from visionfw.backend.memory import free_bytes, is_out_of_memory
 from visionfw.errors import RequestError, VisionfwError, brief
-from visionfw.imaging.files import SUFFIXES, Header, ImageError
+from visionfw.imaging.files import SUFFIXES, Header, ImageError, max_side
 from visionfw.imaging.pictures import Picture, read_picture, write_picture
 from visionfw.imaging.resize import imresize
 from visionfw.inference import ImageUpscaler
@@ -20,8 +20,6 @@ from visionfw.io.paths import user_path
 Log = Callable[[str], None]
 Progress = Callable[[int, int], None]
 
-#: Longest side in pixels that a format holds: libjpeg's JPEG_MAX_DIMENSION, and 14 bits in WebP.
-_MAX_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
 _BYTES_PER_SAMPLE = 8  # of an upscaled pixel while it is computed and encoded: some copies of its channels
 
 
@@ -145,7 +143,7 @@ def upscale_file(upscaler: ImageUpscaler, job: ImageJob, log: Log) -> None:
 
 def _refuse_too_large(header: Header, job: ImageJob, scale: float) -> None:
     """Raise ImageError where the result of an image would not fit into its format or into memory."""
-    side, limit = round(max(header.height, header.width) * scale), _MAX_SIDE.get(job.target.suffix.lower())
+    side, limit = round(max(header.height, header.width) * scale), max_side(job.target)
     if limit and side > limit:
         raise ImageError(job.source, f"would be {side} pixels long, and {job.target.suffix} holds {limit}")
     needed, free = header.height * header.width * scale**2 * _BYTES_PER_SAMPLE * max(1, header.bits // 8), free_bytes()

@@ -12,9 +12,9 @@ import numpy as np
 from visionfw.backend.start import start_backend
 from visionfw.config import RankRequest, TrainRequest
 from visionfw.data.audit.leakage import leaks
-from visionfw.data.augment import augmentation
+from visionfw.data.augmentation import parse_augmentation
 from visionfw.data.datasets import ImageSet, find_sets
-from visionfw.data.patch_statistics import enlargement_psnr
+from visionfw.data.patches.statistics import patch_statistic
 from visionfw.errors import RequestError, VisionfwError, some
 from visionfw.graph.language import loader as models
 from visionfw.imaging.degradations.pipeline import Degradation
@@ -88,12 +88,12 @@ def look_ahead(request: RankRequest) -> dict[str, list[ImageSet]]:
 
     train = request.train
     how = tried(lambda: Degradation.parse(train.degradation, train.scale, train.degradation_seed))
-    tried(lambda: augmentation(train.augment))
+    tried(lambda: parse_augmentation(train.augment))
     for name in request.train_sets:
         sets[name] = tried(lambda name=name: find_sets(name.replace("+", ","), train.data_root, train.scale)) or []
     tests = tried(lambda: find_sets(request.test_sets, train.data_root, train.scale)) or []
     for images in (*tests, *(tried(lambda: find_sets(train.val_data, train.data_root, train.scale)) or [])):
-        tried(lambda images=images: images.given(how) if how else None)
+        tried(lambda images=images: images.lr_files(how) if how else None)
     places = [{path.resolve() for path in images.hr} for images in tests]
     problems += [f"--test_sets: {images.name!r} is named twice" for number, images in enumerate(tests) if places[number] in places[:number]]
     problems += [f"{path}: {why}" for images in tests for path, why in _unfit(images, train.scale)]
@@ -240,7 +240,7 @@ def sample_of(request: RankRequest, name: str) -> Sample:
     from visionfw.training.setup import prepare
 
     source = prepare(train, lambda line: None).source
-    psnr = enlargement_psnr(source)
+    psnr = patch_statistic(source, "bicubic_psnr")
     counts, edges = np.histogram(np.clip(psnr, *_PSNR_RANGE), bins=40, range=_PSNR_RANGE)
     ids = np.sort(np.random.default_rng(0).choice(len(source), min(_SHOWN, len(source)), replace=False))
     facts = {

@@ -15,7 +15,7 @@ from visionfw.backend.devices import processors
 from visionfw.backend.memory import keep_freed_memory
 from visionfw.backend.randomness import seeded
 from visionfw.backend.threads import share_cores
-from visionfw.data.patch_statistics import PATCH_STATISTICS
+from visionfw.data.patches import statistics
 from visionfw.data.pipeline import BatchSource, as_dataset, as_rounds
 from visionfw.diffusion.noise_schedule import NoiseSchedule, Target, read_noise_schedule
 from visionfw.diffusion.sampler import DiffusionSampler
@@ -204,7 +204,7 @@ def patch_statistic(plan: Plan, name: str) -> np.ndarray:
     """Return a statistic of every patch, (n,) float32, that is known before training, by its name in PATCH_STATISTICS."""
     if name not in plan.measured:
         progress = ProgressReporter(f"measuring patches ({name})")
-        plan.measured[name] = PATCH_STATISTICS[name](plan.source, plan.checked.definition.color, progress)
+        plan.measured[name] = statistics.patch_statistic(plan.source, name, plan.checked.definition.color, progress)
     return plan.measured[name]
 
 

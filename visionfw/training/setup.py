@@ -12,13 +12,12 @@ import numpy as np
 
 from visionfw.backend.precision import choose_precision
 from visionfw.config import TrainRequest, read_rescale
-from visionfw.data.augment import Augmentation
-from visionfw.data.augment import augmentation as read_augmentation
+from visionfw.data.augmentation import Augmentation, parse_augmentation
 from visionfw.data.cache import open_sets
 from visionfw.data.color_statistics import mean_and_deviation
-from visionfw.data.datasets import ImageSet, fewer, find_sets, rescaled
+from visionfw.data.datasets import ImageSet, find_sets, limit_images, rescaled
+from visionfw.data.datasets.standard import count_mismatch
 from visionfw.data.patches import PatchSource
-from visionfw.data.standard_datasets import count_mismatch
 from visionfw.errors import RequestError, VisionfwError, some
 from visionfw.evaluation.protocol import EvalImage, Protocol
 from visionfw.evaluation.protocol import prepare as prepare_case
@@ -103,12 +102,12 @@ def prepare(request: TrainRequest, log: Log, own: Run | None = None, steps: int 
     if discriminator is not None and initial is None:
         log("adversarial training from first weights: it mostly begins from a run that was trained without (--init_from=RUN)")
     how = Degradation.parse(request.degradation, request.scale, request.degradation_seed)
-    augmentation = read_augmentation(request.augment)
+    augmentation = parse_augmentation(request.augment)
     train_sets = find_sets(request.train_data, request.data_root, request.scale)
     val_sets = find_sets(request.val_data, request.data_root, request.scale)
     for line in (line for images in (*train_sets, *val_sets) for line in count_mismatch(images)):
         log(line)
-    train_sets = fewer(train_sets, request.most_images) if request.most_images else train_sets
+    train_sets = limit_images(train_sets, request.most_images) if request.most_images else train_sets
     protocol = Protocol(checked.definition.color, request.scale, how)
     cases = _validation_cases(val_sets, protocol, request.on_bad, log)
     patches = _open_patches(request, train_sets, how, log)
@@ -232,17 +231,17 @@ def _open_patches(request: TrainRequest, sets: Sequence[ImageSet], how: Degradat
 def _told_of_data(sets: Sequence[ImageSet], patches: PatchSource, how: Degradation) -> Iterator[str]:
     """Yield what is to be told of the training images."""
     for images in sets:
-        yield from images.told(how)
+        yield from images.notes(how)
     store = patches.store
     is_own = store.parts < len(sets)  # not one of the same images at another size
     more = f" ({len(store) - is_own.sum()} of them smaller ones made of the others)" if not is_own.all() else ""
     yield f"{len(store)} images{more}, {len(patches)} patches of {patches.patch_size}x{patches.patch_size}"
-    if store.left_out:
-        yield f"{len(store.left_out)} files cannot be used and are left out: {some([f'{path.name} ({reason})' for path, reason in store.left_out])}"
+    if store.skipped:
+        yield f"{len(store.skipped)} files cannot be used and are left out: {some([f'{path.name} ({reason})' for path, reason in store.skipped])}"
     small = [path.name for path, grid, own in zip(store.paths, patches.grid, is_own, strict=True) if own and not grid.all()]
     if small:
         yield f"{len(small)} of them smaller than a patch and left out (--on_small=frame frames them): {some(small)}"
-    odd = Counter(word for words, own in zip(store.oddities, is_own, strict=True) if own for word in words)
+    odd = Counter(word for words, own in zip(store.format_notes, is_own, strict=True) if own for word in words)
     if odd:
         yield f"read as RGB of 8 bits, upright: {', '.join(f'{count} {word}' for word, count in odd.most_common())}"
 

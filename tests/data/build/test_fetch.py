@@ -13,7 +13,7 @@ from PIL import Image
 
 from visionfw.data.build import fetch as room
 from visionfw.data.build.fetch import fetch
-from visionfw.data.standard_datasets import STANDARD_DATASETS, Archive
+from visionfw.data.datasets.standard import STANDARD_DATASETS, Archive
 from visionfw.errors import RequestError, VisionfwError
 
 

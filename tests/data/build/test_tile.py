@@ -11,7 +11,7 @@ from visionfw.config import DivideRequest
 from visionfw.data.build import tile as room
 from visionfw.data.build.tile import cells, divide
 from visionfw.data.datasets import find_sets
-from visionfw.data.pairs import framed
+from visionfw.data.pairs import pad_with_noise
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.imaging.files import read_image, write_image
 
@@ -69,7 +69,7 @@ def test_the_manifest_says_where_every_pixel_comes_from(core):
 
 
 def test_the_frame_is_gaussian_rgb_noise_around_the_middle():
-    tile, top, left = framed(np.zeros((10, 20, 3), np.uint8), (256, 256), 40.0, np.random.default_rng(0))
+    tile, top, left = pad_with_noise(np.zeros((10, 20, 3), np.uint8), (256, 256), 40.0, np.random.default_rng(0))
     assert (top, left) == (123, 118)
     noise = np.delete(tile, range(top, top + 10), axis=0).astype(float)
     assert abs(noise.mean() - 127.5) < 1

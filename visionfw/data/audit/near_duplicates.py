@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-from visionfw.data.augment import transform
+from visionfw.data.augmentation.flips import flip_and_rotate
 
 #: Side of the thumbnails that are compared.
 _SIDE = 32
@@ -46,7 +46,7 @@ def alike(first: np.ndarray, second: np.ndarray, least: float = SAME) -> Iterato
         block = first[start : start + _BLOCK]
         best = np.full((len(block), len(second)), -1.0, np.float32)
         for turn in range(8):
-            turned = transform(block.reshape(-1, _SIDE, _SIDE, 1), turn).reshape(len(block), -1)
+            turned = flip_and_rotate(block.reshape(-1, _SIDE, _SIDE, 1), turn).reshape(len(block), -1)
             np.maximum(best, turned @ second.T, out=best)
         for row, column in zip(*np.nonzero(best >= least), strict=True):
             yield start + int(row), int(column), float(best[row, column])

@@ -14,9 +14,10 @@ import numpy as np
 
 from visionfw.data.audit.lr_kernel import filter_of
 from visionfw.data.audit.near_duplicates import signature, stacked, within
-from visionfw.data.datasets import ImageSet, degradation_of, unpaired_lr, unused_folders
+from visionfw.data.datasets import ImageSet, read_note
+from visionfw.data.datasets.layouts import unpaired_lr, unused_folders
+from visionfw.data.datasets.standard import count_mismatch
 from visionfw.data.pairs import crop_to_multiple
-from visionfw.data.standard_datasets import count_mismatch
 from visionfw.errors import some
 from visionfw.imaging.files import ImageError, read_header, read_image
 from visionfw.io.progress import ProgressCallback
@@ -134,7 +135,7 @@ def look_at(hr_path: Path, lr_path: Path | None, scale: int) -> Facts:
     except ImageError as error:
         facts.problems.append(("unreadable", error.reason))
         return facts
-    facts.size, facts.oddities = hr.shape[:2], tuple(header.oddities())
+    facts.size, facts.oddities = hr.shape[:2], tuple(header.format_notes())
     facts.digest = hashlib.blake2b(hr.tobytes() + str(hr.shape).encode(), digest_size=16).hexdigest()
     facts.signature = signature(hr)
     if lr_path is not None:
@@ -161,7 +162,7 @@ def _look_at_lr(hr: np.ndarray, lr_path: Path, scale: int) -> list[tuple[str, st
 
 def _made_otherwise(folder: Path) -> str:
     """Return how LR images were made, where their note says that it was not by bicubic; else ''."""
-    made = degradation_of(folder)
+    made = read_note(folder)
     return made[0] if made and made[0] != "bicubic" else ""
 
 
@@ -170,11 +171,11 @@ def _in_set(images: ImageSet, facts: Sequence[Facts], scale: int, patch_size: in
     found = [Finding(kind, images.name, str(fact.path), text) for fact in facts for kind, text in fact.problems]
     found += [Finding("unpaired", images.name, str(path), "an LR image without an HR image") for path in unpaired_lr(images)]
     found += [Finding("number of images", images.name, "", line.partition(": ")[2]) for line in count_mismatch(images)]
-    made = _made_otherwise(images.given()[0].parent) if images.given() else ""
+    made = _made_otherwise(images.lr_files()[0].parent) if images.lr_files() else ""
     found += [Finding("degraded LR", images.name, "", f"its LR images were made by {made!r}")] if made else []
     found += [Finding("not looked at", images.name, str(path), f"no LR images of scale {scale} are looked for there") for path in unused_folders(images)]
-    if images.others:
-        found.append(Finding("not looked at", images.name, "", f"{len(images.others)} files are no images by their names: {some(images.others)}"))
+    if images.non_images:
+        found.append(Finding("not looked at", images.name, "", f"{len(images.non_images)} files are no images by their names: {some(images.non_images)}"))
     readable = [fact for fact in facts if fact.digest]
     least = patch_size * scale
     small = [fact for fact in readable if min(fact.size) < least]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from visionfw.data.datasets import NOTE, ImageSet
+from visionfw.data.datasets.image_set import NOTE, ImageSet
 from visionfw.data.pairs import crop_to_multiple
 from visionfw.errors import RequestError
 from visionfw.imaging.degradations.pipeline import Degradation

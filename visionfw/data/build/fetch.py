@@ -14,7 +14,7 @@ from typing import IO
 
 from visionfw.data.build.download import download
 from visionfw.data.datasets import data_root
-from visionfw.data.standard_datasets import STANDARD_DATASETS, Archive, StandardDataset
+from visionfw.data.datasets.standard import STANDARD_DATASETS, Archive, StandardDataset
 from visionfw.errors import RequestError, VisionfwError, brief, unknown
 from visionfw.imaging.files import SUFFIXES
 from visionfw.io.progress import ProgressCallback

@@ -22,7 +22,7 @@ import numpy as np
 
 from visionfw.config import DivideRequest
 from visionfw.data.datasets import ImageSet
-from visionfw.data.pairs import framed
+from visionfw.data.pairs import pad_with_noise
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.imaging.degradations.pipeline import name_seed
 from visionfw.imaging.files import ImageError, read_image, write_image
@@ -159,7 +159,7 @@ def _divide_one(number: int, name: str, path: Path, request: DivideRequest, fold
         tile, top, left = image[row : row + height, column : column + width], 0, 0
         if (height, width) != (size, size):
             random = np.random.default_rng([request.seed, name_seed(path.name), row, column])
-            tile, top, left = framed(tile, (size, size), request.noise_sigma, random)
+            tile, top, left = pad_with_noise(tile, (size, size), request.noise_sigma, random)
         file = f"{number:06}_{row // size:03}_{column // size:03}.png"
         write_image(folder / file, tile)
         line["tiles"].append({"tile": file, "row": row, "column": column, "height": height, "width": width, "top": top, "left": left})

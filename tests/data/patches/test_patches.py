@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import visionfw as vf
-from visionfw.data.patch_statistics import enlargement_psnr
+from visionfw.data.cache.store import Store
 from visionfw.data.patches import PatchSource
-from visionfw.data.store import Store
+from visionfw.data.patches.statistics import patch_statistic
 from visionfw.errors import RequestError
 
 
@@ -95,8 +95,8 @@ def test_opening_a_folder_shrinks_whole_images_and_cuts_aligned_patches(image_fo
 def test_a_billion_patches_take_less_than_100_mib(root, tmp_path):
     """400 images of 1605 x 1605 LR pixels, a patch at every pixel; the pixels are holes in sparse files."""
     height = width = 1605
-    images = [{"path": f"{n}.png", "size": [height, width], "offset": n * height * width, "checksum": 0, "oddities": []} for n in range(400)]
-    (tmp_path / "index.json").write_text(json.dumps({"scale": 2, "images": images, "left_out": []}))
+    images = [{"path": f"{n}.png", "size": [height, width], "offset": n * height * width, "checksum": 0, "format_notes": []} for n in range(400)]
+    (tmp_path / "index.json").write_text(json.dumps({"scale": 2, "images": images, "skipped": []}))
     for name, factor in (("lr.u8", 1), ("hr.u8", 4)):
         with (tmp_path / name).open("wb") as file:
             file.truncate(3 * 400 * height * width * factor)
@@ -104,9 +104,9 @@ def test_a_billion_patches_take_less_than_100_mib(root, tmp_path):
 import resource
 from pathlib import Path
 import numpy as np
-from visionfw.data.patch_statistics import enlargement_psnr
+from visionfw.data.patches.statistics import patch_statistic
 from visionfw.data.patches import PatchSource
-from visionfw.data.store import open_store
+from visionfw.data.cache.store import open_store
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 source = PatchSource(open_store(Path({str(tmp_path)!r})), 24, stride=1)
 lr, hr = source.read(np.random.default_rng(0).integers(len(source), size=64))
@@ -129,4 +129,4 @@ def test_fewer_patches_are_some_of_them_numbered_anew(image_folder):
     np.testing.assert_array_equal(source.limited(20, seed=3).chosen, few.chosen)
     with pytest.raises(IndexError, match="patch numbers go from 0 to 19"):
         few.read(np.array([20]))
-    np.testing.assert_array_equal(enlargement_psnr(few), enlargement_psnr(source)[few.chosen])
+    np.testing.assert_array_equal(patch_statistic(few, "bicubic_psnr"), patch_statistic(source, "bicubic_psnr")[few.chosen])

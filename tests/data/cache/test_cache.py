@@ -1,6 +1,7 @@
 """The cache: decoded once, the same after a kill, whole or not there."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,10 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from visionfw.data import cache
-from visionfw.data.cache import open_sets, store_folder
+import visionfw as vf
+from visionfw.data.cache import clear, open_sets, store_folder
 from visionfw.data.datasets import find_sets, rescaled
 from visionfw.errors import VisionfwError
 from visionfw.imaging.degradations.pipeline import Degradation
@@ -28,7 +29,30 @@ def images(image_folder):
     return find_sets(str(image_folder))
 
 
-def test_the_pixels_are_the_files(images, tmp_path):
+def interrupt_after(count):
+    """Return a progress callback that is Ctrl-C after so many images."""
+
+    def progress(done, total):
+        if done == count:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.fixture
+def writes(monkeypatch):
+    """Count the writes into stores: three an image."""
+    pwrite, counted = os.pwrite, []
+
+    def count(*arguments):
+        counted.append(arguments[0])
+        return pwrite(*arguments)
+
+    monkeypatch.setattr(os, "pwrite", count)
+    return counted
+
+
+def test_the_pixels_are_those_of_the_files(images, tmp_path):
     store = open_sets(images, BICUBIC, tmp_path / "cache")
     for number, path in enumerate(images[0].hr):
         hr = read_image(path)
@@ -37,9 +61,9 @@ def test_the_pixels_are_the_files(images, tmp_path):
         np.testing.assert_array_equal(store.lr_image(number), imresize(hr, 1 / 4))
 
 
-def test_a_smaller_set_holds_the_images_at_that_size_and_what_is_too_small_is_not_framed(images, tmp_path):
+def test_a_smaller_set_holds_the_images_at_that_size_and_small_ones_are_not_padded(images, tmp_path):
     (smaller,) = rescaled(images, [0.7])
-    store = open_sets([*images, smaller], BICUBIC, tmp_path / "cache", least=96)
+    store = open_sets([*images, smaller], BICUBIC, tmp_path / "cache", min_side=96)
     assert len(store) == 6
     for number, path in enumerate(smaller.hr, 3):
         hr = imresize(read_image(path), 0.7)  # 91 to 93 x 105
@@ -49,24 +73,46 @@ def test_a_smaller_set_holds_the_images_at_that_size_and_what_is_too_small_is_no
         np.testing.assert_array_equal(store.lr_image(number), imresize(hr, 1 / 4))
 
 
-def test_a_set_that_brings_lr_images_has_none_of_another_size(images):
+def test_a_set_with_lr_images_is_not_rescaled(images):
     paired = replace(images[0], lr=images[0].hr)
     assert [(one.hr, one.rescale) for one in rescaled([*images, paired], [0.8, 0.5])] == [(images[0].hr, 0.8), (images[0].hr, 0.5)]
     assert rescaled(images, []) == []
 
 
-def test_the_second_time_nothing_is_decoded(images, tmp_path, monkeypatch):
+def test_the_second_time_nothing_is_decoded(images, tmp_path, writes):
     first = open_sets(images, BICUBIC, tmp_path / "cache").fingerprint()
-    monkeypatch.setattr(cache, "read_pair", None)
+    assert len(writes) == 9
     assert open_sets(images, BICUBIC, tmp_path / "cache").fingerprint() == first
+    assert len(writes) == 9
 
 
 def test_other_files_other_times_or_another_degradation_are_another_store(images, tmp_path):
     noisy = [Degradation.parse("bicubic+noise:sigma=10", 4, seed) for seed in (0, 1)]
-    where = {store_folder(images[0], how, tmp_path) for how in (BICUBIC, Degradation.parse("bicubic", 4, seed=9), Degradation.parse("bicubic", 2), *noisy)}
+    folders = {
+        store_folder(images[0], degradation, tmp_path)
+        for degradation in (BICUBIC, Degradation.parse("bicubic", 4, seed=9), Degradation.parse("bicubic", 2), *noisy)
+    }
     os.utime(images[0].hr[0], (1, 1))
-    where.add(store_folder(images[0], BICUBIC, tmp_path))
-    assert len(where) == 5
+    folders.add(store_folder(images[0], BICUBIC, tmp_path))
+    assert len(folders) == 5
+
+
+def test_other_code_is_another_store(images, tmp_path, monkeypatch):
+    """Of the degradation's steps, and of what reads images."""
+
+    def soften(image):
+        return image // 2 * 2
+
+    before = store_folder(images[0], BICUBIC, tmp_path)
+    folders = {before}
+    for version in ("1", "2"):
+        vf.register_degradation(soften, name="soften_of_cache", version=version)
+        folders.add(store_folder(images[0], Degradation.parse("soften_of_cache+bicubic", 4), tmp_path))
+    monkeypatch.setattr("visionfw.imaging.files.READER_VERSION", 99)
+    folders.add(store_folder(images[0], BICUBIC, tmp_path))
+    assert len(folders) == 4
+    monkeypatch.undo()
+    assert store_folder(images[0], BICUBIC, tmp_path) == before
 
 
 def test_several_sets_are_joined_without_decoding_them_again(images, tmp_path, image_folder):
@@ -80,141 +126,128 @@ def test_several_sets_are_joined_without_decoding_them_again(images, tmp_path, i
 
 def test_progress_counts_the_images(images, tmp_path):
     counted = []
-    open_sets(images, BICUBIC, tmp_path / "cache", progress=lambda done, of: counted.append((done, of)))
+    open_sets(images, BICUBIC, tmp_path / "cache", progress=lambda done, total: counted.append((done, total)))
     assert counted == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_a_file_that_cannot_be_used_stops_or_is_left_out(images, image_folder, tmp_path):
+def test_a_file_that_cannot_be_used_stops_or_is_skipped(images, image_folder, tmp_path):
     (image_folder / "1.png").write_bytes((image_folder / "1.png").read_bytes()[:2000])
     with pytest.raises(VisionfwError, match=r"1\.png: cannot be read.*\n1 of 3 images cannot be used; --on_bad=skip goes on without them"):
         open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache")
     store = open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache", on_bad="skip")
     assert [path.name for path in store.paths] == ["0.png", "2.png"]
-    assert [path.name for path, _ in store.left_out] == ["1.png"]
+    assert [path.name for path, _ in store.skipped] == ["1.png"]
 
 
-def test_a_set_of_which_nothing_can_be_used_is_told(image_folder, tmp_path):
+def test_a_set_of_which_nothing_can_be_used_is_refused(image_folder, tmp_path):
     for path in image_folder.iterdir():
         path.write_text("no image")
     with pytest.raises(VisionfwError, match=r"none of its 3 images can be used: 0\.png: not an image that can be read"):
         open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache", on_bad="skip")
 
 
-def test_a_killed_filling_is_gone_on_with(images, tmp_path, monkeypatch):
+def test_an_interrupted_decoding_is_continued(images, tmp_path, writes):
     whole = open_sets(images, BICUBIC, tmp_path / "whole").fingerprint()
-    read_pair, read = cache.read_pair, []
-
-    def interrupted(hr, *how):
-        if len(read) == 2:
-            raise KeyboardInterrupt
-        read.append(hr)
-        return read_pair(hr, *how)
-
-    monkeypatch.setattr(cache, "read_pair", interrupted)
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
     with pytest.raises(KeyboardInterrupt):
-        open_sets(images, BICUBIC, tmp_path / "cache")
+        open_sets(images, BICUBIC, tmp_path / "cache", progress=interrupt_after(2))
     assert [path.suffix for path in (tmp_path / "cache").glob("[!.]*")] == [".partial"]
-    again = []
-    monkeypatch.setattr(cache, "read_pair", lambda hr, *how: again.append(hr) or read_pair(hr, *how))
+    writes.clear()
     assert open_sets(images, BICUBIC, tmp_path / "cache").fingerprint() == whole
-    assert len(again) == 1
+    assert len(writes) <= 3  # at most the third image is decoded again
     assert not list((tmp_path / "cache").glob("*.partial"))
 
 
-def test_half_written_pixels_are_written_again(images, tmp_path, monkeypatch):
+def test_half_written_pixels_are_written_again(images, tmp_path):
     whole = open_sets(images, BICUBIC, tmp_path / "whole")
     final = store_folder(images[0], BICUBIC, tmp_path / "cache")
-    monkeypatch.setattr(cache, "_write_index", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        open_sets(images, BICUBIC, tmp_path / "cache")
-    monkeypatch.undo()
+        open_sets(images, BICUBIC, tmp_path / "cache", progress=interrupt_after(3))
     with (final.with_name(f"{final.name}.partial") / "hr.u8").open("r+b") as file:
         file.seek(1000)
         file.write(b"damage")
     np.testing.assert_array_equal(open_sets(images, BICUBIC, tmp_path / "cache").hr_image(0), whole.hr_image(0))
 
 
-def test_a_full_disk_is_told_and_leaves_nothing_that_looks_whole(images, tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "_write_whole", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+def test_a_full_disk_is_reported_and_leaves_nothing_that_looks_whole(images, tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", refuse)
     with pytest.raises(VisionfwError, match=r"No space left on device; --cache_dir or \$VISIONFW_CACHE names another folder"):
         open_sets(images, BICUBIC, tmp_path / "cache")
     monkeypatch.undo()
     assert len(open_sets(images, BICUBIC, tmp_path / "cache")) == 3
 
 
-def test_a_disk_that_is_too_small_is_told_first(images, tmp_path, monkeypatch):
-    monkeypatch.setattr(cache.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 0}))
+def test_a_disk_that_is_too_small_is_reported_first(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 0}))
     with pytest.raises(VisionfwError, match=r"this takes 0\.00 GiB and 0\.00 are free"):
         open_sets(images, BICUBIC, tmp_path / "cache")
 
 
-def test_a_folder_that_cannot_be_made_is_told(images, tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(images, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(VisionfwError, match="--cache_dir or"):
         open_sets(images, BICUBIC, tmp_path / "file" / "cache")
 
 
 @pytest.mark.parametrize("damage", [lambda folder: os.truncate(folder / "hr.u8", 100), lambda folder: (folder / "index.json").write_text("{")])
-def test_a_damaged_store_is_told_and_decoded_anew(images, tmp_path, damage):
+def test_a_damaged_store_is_reported_and_decoded_anew(images, tmp_path, damage):
     whole = open_sets(images, BICUBIC, tmp_path).fingerprint()
     damage(store_folder(images[0], BICUBIC, tmp_path))
-    said = []
-    assert open_sets(images, BICUBIC, tmp_path, log=said.append).fingerprint() == whole
-    assert "is damaged" in said[0] and "it is decoded anew" in said[0]
-    open_sets(images, BICUBIC, tmp_path, log=said.append)
-    assert len(said) == 1
+    lines = []
+    assert open_sets(images, BICUBIC, tmp_path, log=lines.append).fingerprint() == whole
+    assert "is damaged" in lines[0] and "it is decoded anew" in lines[0]
+    open_sets(images, BICUBIC, tmp_path, log=lines.append)
+    assert len(lines) == 1
 
 
-def test_three_at_once_decode_once(images, tmp_path, monkeypatch):
-    """The first to decode waits in its first image until the two others have said that they wait for it."""
-    read_pair, read, waiting, fingerprints = cache.read_pair, [], threading.Semaphore(0), []
-    one_at_a_time = threading.Lock()
+def test_three_at_once_decode_once(images, tmp_path, writes):
+    """The first to decode waits after its first image until the two others have lines that they wait for it."""
+    waiting, fingerprints = threading.Semaphore(0), []
 
-    def read_when_all_wait(*arguments):
-        with one_at_a_time:
-            if not read:
-                assert waiting.acquire(timeout=60) and waiting.acquire(timeout=60)
-            read.append(arguments[0])
-        return read_pair(*arguments)
+    def wait_for_the_others(done, total):
+        if done == 1:
+            assert waiting.acquire(timeout=60) and waiting.acquire(timeout=60)
 
     def open_one():
-        fingerprints.append(open_sets(images, BICUBIC, tmp_path / "c", log=lambda line: waiting.release() if "waiting for it" in line else None).fingerprint())
+        store = open_sets(
+            images, BICUBIC, tmp_path / "c", progress=wait_for_the_others, log=lambda line: waiting.release() if "waiting for it" in line else None
+        )
+        fingerprints.append(store.fingerprint())
 
-    monkeypatch.setattr(cache, "read_pair", read_when_all_wait)
     threads = [threading.Thread(target=open_one) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(read) == 3
+    assert len(writes) == 9
     assert len(fingerprints) == 3 and len(set(fingerprints)) == 1
 
 
 def test_pixels_of_another_image_never_count_as_an_images_own(tmp_path, monkeypatch):
-    """What can be read changes between a start that was stopped and the next one, so every later place shifts."""
+    """What can be read changes between an interrupted start and the next one, so every later place shifts."""
     folder = tmp_path / "flat"
     folder.mkdir()
     for number in range(5):
         write_image(folder / f"{number}.png", np.full((40, 40, 3), 10 + 40 * number, np.uint8))
-    read_header = cache.read_header
+    image_open = Image.open
 
-    def without_one(path):
+    def open_all_but_one(path, *rest):
         if path.name == "1.png":
-            raise cache.ImageError(path, "not now")
-        return read_header(path)
+            raise UnidentifiedImageError("not now")
+        return image_open(path, *rest)
 
-    monkeypatch.setattr(cache, "read_header", without_one)
-    monkeypatch.setattr(cache, "_write_index", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Image, "open", open_all_but_one)
     with pytest.raises(KeyboardInterrupt):
-        open_sets(find_sets(str(folder)), BICUBIC, tmp_path / "cache")
+        open_sets(find_sets(str(folder)), BICUBIC, tmp_path / "cache", progress=interrupt_after(4))
     monkeypatch.undo()
     store = open_sets(find_sets(str(folder)), BICUBIC, tmp_path / "cache")
     assert [int(store.hr_image(number)[0, 0, 0]) for number in range(5)] == [10, 50, 90, 130, 170]
 
 
-def test_a_turn_that_the_header_does_not_tell_is_read(tmp_path, photograph):
-    folder = tmp_path / "turned"
+def test_an_orientation_that_the_header_lacks_is_applied(tmp_path, photograph):
+    folder = tmp_path / "rotated"
     folder.mkdir()
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -227,37 +260,32 @@ def test_a_turn_that_the_header_does_not_tell_is_read(tmp_path, photograph):
     np.testing.assert_array_equal(store.hr_image(0), np.rot90(photograph[:80, :120], -1))
 
 
-def test_too_many_open_files_is_no_property_of_an_image(images, tmp_path, monkeypatch):
-    from visionfw.imaging import files
-
-    image_open = files.Image.open
-
-    def refused(path, *rest):
+def test_too_many_open_files_say_nothing_about_an_image(images, tmp_path, monkeypatch):
+    def refuse(path, *rest):
         raise OSError(24, "Too many open files", str(path))
 
-    monkeypatch.setattr(files.Image, "open", refused)
+    monkeypatch.setattr(Image, "open", refuse)
     with pytest.raises(VisionfwError, match="Too many open files"):
         open_sets(images, BICUBIC, tmp_path / "cache")
-    monkeypatch.setattr(files.Image, "open", image_open)
+    monkeypatch.undo()
     assert len(open_sets(images, BICUBIC, tmp_path / "cache")) == 3
 
 
-def test_an_image_that_cannot_be_degraded_is_told_by_its_name(images, image_folder, tmp_path):
+def test_an_image_that_cannot_be_degraded_is_reported_by_its_name(images, image_folder, tmp_path):
     write_image(image_folder / "wide.png", np.zeros((4, 70_000, 3), np.uint8))
     store = open_sets(find_sets(str(image_folder)), Degradation.parse("jpeg", 1), tmp_path / "cache", on_bad="skip")
-    ((path, reason),) = store.left_out
+    ((path, reason),) = store.skipped
     assert path.name == "wide.png"
     assert reason.startswith("cannot be degraded by jpeg:quality=50: ")
 
 
-def test_clearing_removes_whole_and_half_stores(images, tmp_path, monkeypatch):
+def test_clearing_removes_whole_and_half_stores(images, tmp_path):
     folder = tmp_path / "cache"
     open_sets(images, BICUBIC, folder)
-    monkeypatch.setattr(cache, "_write_index", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        open_sets(find_sets("embedded/test"), BICUBIC, folder)
+        open_sets(find_sets("embedded/test"), BICUBIC, folder, progress=interrupt_after(1))
     (folder / "mine.txt").touch()
-    assert len(cache.clear(folder)) == 2
+    assert len(clear(folder)) == 2
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 
@@ -301,9 +329,9 @@ def test_kill_9_at_any_moment_leaves_no_lock_and_the_same_store(root, tmp_path):
     assert sorted(path.name for path in final.iterdir()) == ["hr.u8", "index.json", "lr.u8"]
 
 
-def test_small_images_can_be_framed_with_noise(images, image_folder, tmp_path, photograph):
+def test_small_images_can_be_padded_with_noise(images, image_folder, tmp_path, photograph):
     write_image(image_folder / "small.png", photograph[50:80, 100:240])
-    store = open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache", least=96)
+    store = open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache", min_side=96)
     hr = store.hr_image(3)
     assert hr.shape == (96, 140, 3)
     np.testing.assert_array_equal(hr[33:63], photograph[50:80, 100:240])
@@ -314,7 +342,7 @@ def test_small_images_can_be_framed_with_noise(images, image_folder, tmp_path, p
     np.testing.assert_array_equal(plain.hr_image(0), store.hr_image(0))
 
 
-def test_what_is_odd_is_remembered(images, image_folder, tmp_path, photograph):
+def test_format_notes_are_kept(images, image_folder, tmp_path, photograph):
     write_image(image_folder / "gray.png", photograph[:50, :50, 0])
     store = open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache")
-    assert store.oddities == ((), (), (), ("gray",))
+    assert store.format_notes == ((), (), (), ("gray",))

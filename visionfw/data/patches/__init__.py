@@ -6,10 +6,10 @@ from copy import copy
 
 import numpy as np
 
-from visionfw.data.augment import copy_turned, groups
+from visionfw.data.augmentation.flips import by_value, copy_transformed
 from visionfw.data.cache import open_sets
+from visionfw.data.cache.store import Store
 from visionfw.data.datasets import find_sets
-from visionfw.data.store import Store
 from visionfw.errors import RequestError
 from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.io.paths import cache_folder
@@ -22,6 +22,11 @@ class PatchSource:
         store: the images.
         patch_size: side of an LR patch in pixels; the HR patch is `scale` times as large.
         stride: LR pixels between neighboring patches; a quarter of the patch unless given.
+
+    Attributes:
+        grid: (images, 2) rows and columns of patches of each image.
+        starts, ends: (images,) the number of each image's first patch, and of the first one behind its last.
+        chosen: (n,) sorted numbers of the patches that a limited source holds; None for all.
 
     Raises:
         RequestError: no image is as large as a patch.
@@ -48,25 +53,31 @@ class PatchSource:
 
     @property
     def scale(self) -> int:
+        """HR size / LR size."""
         return self.store.scale
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """The sides of an LR and of an HR patch in pixels."""
+        return self.patch_size, self.patch_size * self.scale
 
     def __len__(self) -> int:
         return len(self.chosen) if self.chosen is not None else int(self.ends[-1]) if len(self.ends) else 0
 
     def limited(self, count: int, seed: int = 0) -> PatchSource:
-        """Return a source of `count` of these patches, drawn by a seed, numbered anew in their order; all where there are no more."""
+        """Return a source of `count` of these patches, drawn by a seed and numbered anew in their order; all where there are no more."""
         if count >= len(self):
             return self
-        found = copy(self)
-        found.chosen = np.sort(np.random.default_rng(seed).choice(len(self), count, replace=False))
-        return found
+        source = copy(self)
+        source.chosen = np.sort(np.random.default_rng(seed).choice(len(self), count, replace=False))
+        return source
 
     def locate(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return image, row and column (LR pixels, top left corner) of patches by number.
+        """Return where patches lie: image, row and column of the upper left corner in LR pixels, (n,) each.
 
         Raises:
             IndexError: a number outside 0 .. len - 1.
-            RequestError: what is no row of whole numbers.
+            RequestError: the numbers are not one row of whole numbers.
         """
         ids = np.asarray(ids)
         if ids.ndim != 1 or (ids.size and ids.dtype.kind not in "iu"):
@@ -76,40 +87,34 @@ class PatchSource:
             raise IndexError(f"patch numbers go from 0 to {len(self) - 1}")
         ids = ids if self.chosen is None else self.chosen[ids]
         image = np.searchsorted(self.ends, ids, side="right")
-        local = ids - self.starts[image]
-        row, column = np.divmod(local, self.grid[image, 1])
+        row, column = np.divmod(ids - self.starts[image], self.grid[image, 1])
         return image, row * self.stride, column * self.stride
 
     def number(self, image: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-        """Return the numbers of patches from image, row and column: the inverse of `locate`, where no patches were left out."""
+        """Return the numbers of patches from image, row and column: the inverse of `locate` for a source of all patches."""
         return self.starts[image] + np.asarray(row) // self.stride * self.grid[image, 1] + np.asarray(column) // self.stride
 
-    def read(self, ids: np.ndarray, turns: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, ids: np.ndarray, transforms: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Read patches by number.
 
         Args:
             ids: (n,) patch numbers.
-            turns: (n,) which of the square's eight symmetries each patch gets on the way, as `dihedral` numbers them; none unless given.
+            transforms: (n,) the flip or rotation 0..7 that each patch gets (see `augmentation.flips`); none unless given.
 
         Returns:
             lr, (n, patch, patch, 3), and hr, (n, patch x scale, patch x scale, 3), uint8, aligned.
         """
-        lr, hr = (np.empty((len(ids), size, size, 3), np.uint8) for size in self.sides)
-        self.read_into(lr, hr, ids, turns)
+        lr, hr = (np.empty((len(ids), side, side, 3), np.uint8) for side in self.sides)
+        self.read_into(lr, hr, ids, transforms)
         return lr, hr
 
-    @property
-    def sides(self) -> tuple[int, int]:
-        """The sides of an LR and of an HR patch."""
-        return self.patch_size, self.patch_size * self.scale
-
-    def read_into(self, lr: np.ndarray, hr: np.ndarray, ids: np.ndarray, turns: np.ndarray | None = None) -> None:
-        """Read patches as `read` does, into given arrays."""
+    def read_into(self, lr: np.ndarray, hr: np.ndarray, ids: np.ndarray, transforms: np.ndarray | None = None) -> None:
+        """Read patches as `read` does, into arrays that are there already."""
         image, row, column = self.locate(ids)
-        for alike, turn in groups(np.zeros(len(ids), np.int8) if turns is None else turns):
+        for places, transform in by_value(np.zeros(len(ids), np.int8) if transforms is None else transforms):
             for target, is_hr in ((lr, False), (hr, True)):
-                patches = self.store.cut(image[alike], row[alike], column[alike], self.patch_size, is_hr)
-                copy_turned(target, alike, patches, turn)  # while they are in the processor's cache
+                patches = self.store.cut(image[places], row[places], column[places], self.patch_size, is_hr)
+                copy_transformed(target, places, patches, transform)  # while they are in the processor's cache
 
 
 def open_patches(
@@ -123,9 +128,7 @@ def open_patches(
     on_bad: str = "stop",
     cache: str | None = None,
 ) -> PatchSource:
-    """Open a data set as patches by number (`vf.data.open`).
-
-    Its images are decoded into the cache at the first time.
+    """Open an image set as patches by number (`vf.data.open`). Its images are decoded into the cache the first time.
 
     Args:
         name: a set's name or folder, or several joined by commas.
@@ -133,8 +136,8 @@ def open_patches(
         scale: HR size / LR size.
         patch_size: side of an LR patch in pixels.
         stride: LR pixels between neighboring patches; a quarter of the patch unless given.
-        degradation: how LR images are made where the set brings none: 'bicubic', 'blur:sigma=1.6+bicubic' ...
-        seed: of what is random in the degradation.
+        degradation: how LR images are made where the set has none: 'bicubic', 'blur:sigma=1.6+bicubic' ...
+        seed: of the random parts of the degradation.
         on_bad: 'stop' or 'skip': what to do where images cannot be used.
         cache: folder of decoded images; $VISIONFW_CACHE or the user's cache folder unless given.
 
@@ -145,7 +148,8 @@ def open_patches(
         RequestError: no such set, a wrong argument, or no image as large as a patch.
         VisionfwError: images cannot be used, or the disk is full.
     """
-    how = Degradation.parse(degradation, scale, seed)
     if on_bad not in ("stop", "skip"):
         raise RequestError(f"on_bad must be 'stop' or 'skip', not {on_bad!r}")
-    return PatchSource(open_sets(find_sets(str(name), None if root is None else str(root), scale), how, cache_folder(cache), on_bad), patch_size, stride)
+    steps = Degradation.parse(degradation, scale, seed)
+    sets = find_sets(str(name), None if root is None else str(root), scale)
+    return PatchSource(open_sets(sets, steps, cache_folder(cache), on_bad), patch_size, stride)

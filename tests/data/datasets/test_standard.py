@@ -3,7 +3,7 @@
 import pytest
 
 from visionfw.data.datasets import ImageSet
-from visionfw.data.standard_datasets import STANDARD_DATASETS, count_mismatch, find_known
+from visionfw.data.datasets.standard import STANDARD_DATASETS, count_mismatch, find_known
 
 
 def test_the_fields_sets_are_there():
