@@ -25,10 +25,11 @@ import numpy as np
 from PIL import Image
 
 from visionfw.backend.memory import keep_freed_memory
+from visionfw.data.batches import BatchSource
 from visionfw.data.datasets import find_sets
 from visionfw.data.pairs import crop_to_multiple
 from visionfw.data.patches import PatchSource, open_patches
-from visionfw.data.pipeline import BatchSource, as_dataset
+from visionfw.data.pipeline import as_dataset
 from visionfw.imaging.files import read_image
 from visionfw.imaging.resize import imresize
 from visionfw.samplers import Uniform
@@ -123,15 +124,15 @@ def rate_of_dataset(source: PatchSource, batch_size: int, seconds: float) -> flo
 
 def seconds_a_patch(source: PatchSource, batch_size: int) -> list[tuple[str, float]]:
     """Return how long each part of the way takes by itself, in seconds a patch."""
-    feed = BatchSource(source, Uniform(len(source)), batch_size, 10_000 // batch_size)
-    ids = [feed.numbers(number) for number in range(10_000 // batch_size)]
-    chunk_size = [np.concatenate(ids[first : first + feed.chunk_size]) for first in range(0, len(ids), feed.chunk_size)]
-    turns = [np.random.default_rng(0).integers(8, size=len(some)) for some in chunk_size]
+    batches = BatchSource(source, Uniform(len(source)), batch_size, 10_000 // batch_size)
+    ids, size = batches.ids_of_round(0), batches.chunks.size
+    chunks = [ids[first : first + size].reshape(-1) for first in range(0, len(ids), size)]
+    transforms = [np.random.default_rng(0).integers(8, size=len(chunk)) for chunk in chunks]
     sampler = Uniform(len(source))
     parts = {
         "draw": lambda: sampler.draw(10_000),
-        "read": lambda: [source.read(some) for some in chunk_size],
-        "read and turn": lambda: [source.read(some, turn) for some, turn in zip(chunk_size, turns, strict=True)],
+        "read": lambda: [source.read(chunk) for chunk in chunks],
+        "read, flip and rotate": lambda: [source.read(*chunk) for chunk in zip(chunks, transforms, strict=True)],
     }
     return [(name, min(_seconds(part) for _ in range(3)) / (len(ids) * batch_size)) for name, part in parts.items()]
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from visionfw.backend.randomness import seed_step
-from visionfw.data.pipeline import BatchSource
+from visionfw.data.batches import BatchSource
 from visionfw.errors import VisionfwError, brief
 from visionfw.gan.training import told_of, warnings_of
 from visionfw.imaging.files import write_image
@@ -129,8 +129,9 @@ class Validation(keras.callbacks.Callback):
         said = f"the loss is not finite at step {step}"
         _ = self.model  # reading it is what brings JAX' variables up to date
         try:
-            ids = self.feed.numbers(step - 1)
-            said += f": {where_not_finite(self.made, self.plan, *self.feed.batch(step - 1))}"
+            ids = self.feed.ids_of_round((step - 1) // self.round_steps)[(step - 1) % self.round_steps]
+            lr, hr = self.feed.read(step - 1)
+            said += f": {where_not_finite(self.made, self.plan, lr[0], hr[0])}"
             said += f"; its patches: {keep_batch(self.run.folder, self.plan.source, ids, step)}"
         except Exception as error:  # the round was left behind, the disk is full: that the loss is not finite is told all the same
             said += f" (why could not be found out: {brief(error)})"

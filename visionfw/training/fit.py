@@ -20,7 +20,7 @@ from visionfw.backend import backend_name
 from visionfw.backend.capabilities import uses_tf_data, writes_tensorboard
 from visionfw.backend.memory import is_out_of_memory
 from visionfw.config import TrainRequest
-from visionfw.data.pipeline import BatchSource
+from visionfw.data.batches import BatchSource
 from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.graph.analysis.cost import measure
 from visionfw.graph.language.ir import as_json

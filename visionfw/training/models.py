@@ -15,8 +15,9 @@ from visionfw.backend.devices import processors
 from visionfw.backend.memory import keep_freed_memory
 from visionfw.backend.randomness import seeded
 from visionfw.backend.threads import share_cores
+from visionfw.data.batches import BatchSource
 from visionfw.data.patches import statistics
-from visionfw.data.pipeline import BatchSource, as_dataset, as_rounds
+from visionfw.data.pipeline import as_dataset, as_rounds
 from visionfw.diffusion.noise_schedule import NoiseSchedule, Target, read_noise_schedule
 from visionfw.diffusion.sampler import DiffusionSampler
 from visionfw.diffusion.training import Diffusion

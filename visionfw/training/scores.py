@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from visionfw.data.pipeline import BatchSource
+from visionfw.data.batches import BatchSource
 from visionfw.numerics import Tensor
 from visionfw.runs.resume import TrainingState
 from visionfw.samplers.scores import PatchScore
@@ -77,10 +77,10 @@ class SamplerFeedback(keras.callbacks.Callback):
             self.state.scores = np.zeros(0, np.float32) if is_whole_round else values
         if is_whole_round and (self.score is not None or self.history is not None):
             self._end_round(epoch, values)
-        self.batches.open(epoch + 1)
+        self.batches.release_round(epoch + 1)
 
     def _end_round(self, round_number: int, values: np.ndarray | None) -> None:
-        ids = self.batches.round(round_number).reshape(-1)
+        ids = self.batches.ids_of_round(round_number).reshape(-1)
         scores = None if self.score is None else self.score.compute(values, ids, self.statistic)
         if scores is not None:
             self.batches.sampler.update(ids, scores)

@@ -14,7 +14,7 @@ from visionfw.backend.capabilities import uses_tf_data
 from visionfw.backend.memory import is_out_of_memory
 from visionfw.backend.process_memory import peak_resident_bytes
 from visionfw.config import TrainRequest
-from visionfw.data.pipeline import BatchSource
+from visionfw.data.batches import BatchSource
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.graph.analysis.cost import measure
 from visionfw.graph.analysis.describe import short
@@ -111,7 +111,7 @@ class _Clock(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
-        self.batches.open(epoch + 1)  # no sampler has to learn from these
+        self.batches.release_round(epoch + 1)  # no sampler has to learn from these
 
     def on_train_end(self, logs=None) -> None:
         self.batches.close()
