@@ -253,7 +253,7 @@ def test_images_without_references(whole, tmp_path, capsys):
     [
         ({"loss": "l1+luma"}, "--loss=luma: SR3 is a diffusion model, whose loss compares noise; use l1, mse, charbonnier"),
         ({"adversarial": "vanilla"}, "--adversarial: SR3 is a diffusion model, which this does not go with"),
-        ({"sampler": "psnr_gain:score=loss"}, "--sampler: the loss of noise says nothing of a patch"),
+        ({"sampler": "psnr_gain:score=loss"}, "--sampler: a diffusion model's loss compares noise, not images, so it cannot rank patches"),
         ({"standardize_input": True}, "--standardize_input: SR3 is a diffusion model"),
         ({"model_args": (("tells", "nosie"),)}, "inputs 'lr', 'noisy' and 'noise_level' or 'step', output 'noise' or 'velocity'"),
     ],

@@ -227,7 +227,7 @@ def test_a_log_is_told_how_far_the_run_has_come(monkeypatch):
     from visionfw.training import callbacks
 
     told = []
-    monkeypatch.setattr(callbacks, "counter", lambda what: lambda done, of: told.append((what, done, of)))
+    monkeypatch.setattr(callbacks, "ProgressReporter", lambda what: lambda done, of: told.append((what, done, of)))
     progress = callbacks.LogProgress(10, 7, ("loss",))
     for batch in range(3):
         progress.on_train_batch_end(batch, {"loss": 1.0})
