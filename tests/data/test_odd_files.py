@@ -1,8 +1,6 @@
 """More than thirty kinds of broken and odd files are checked, cached and trained around: no traceback, no hang, nothing missed."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,14 +19,6 @@ def folder(tmp_path_factory):
     images = tmp_path_factory.mktemp("odd") / "images"
     write_odd_files(images, read_image(find_sets("embedded/test")[0].hr[1]))
     return images
-
-
-def run(root, folder, *arguments):
-    done = subprocess.run(
-        [sys.executable, str(root / arguments[0]), *arguments[1:]], cwd=folder.parent, capture_output=True, text=True, errors="replace", timeout=200
-    )
-    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-    return done.returncode, done.stdout, done.stderr
 
 
 def test_there_are_more_than_thirty_kinds(folder):
@@ -83,20 +73,21 @@ def test_a_file_that_may_not_be_read_is_told(folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_commands_go_through(root, folder):
-    status, text, errors = run(root, folder, "prepare.py", "check", "--data=images", "--patch_size=12", "--report=found.json")
+def test_the_commands_go_through(command, folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    status, text, errors = command("prepare", "check", "--data=images", "--patch_size=12", "--report=found.json")
     assert status == 1
     assert "HARMS unreadable" in text
     assert errors.strip().startswith("error: training would be harmed by")
-    status, text, errors = run(root, folder, "prepare.py", "cache", "--data=images")
+    status, text, errors = command("prepare", "cache", "--data=images")
     assert (status, errors) == (0, "")
     assert "36 images" in text
     small = ("--model_args=blocks=1,filters=4", "--steps=4", "--patch_size=12", "--batch_size=4", "--train_data=images")
-    status, text, errors = run(root, folder, "train.py", *small)
+    status, text, errors = command("train", *small)
     assert status == 1
     assert f"error: {len(BROKEN)} of {len(BROKEN | ODD) + 3} images cannot be used; --on_bad=skip goes on without them" in errors
     assert not (folder.parent / "runs").exists()
-    status, text, errors = run(root, folder, "train.py", *small, "--on_bad=skip")
+    status, text, errors = command("train", *small, "--on_bad=skip")
     assert (status, errors) == (0, "")
     assert f"{len(BROKEN)} files cannot be used and are left out" in text
     assert "best validation" in text
