@@ -72,7 +72,6 @@ def test_a_file_that_may_not_be_read_is_told(folder, tmp_path):
         read_image(tmp_path / "x.png")
 
 
-@pytest.mark.slow
 def test_the_commands_go_through(command, folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
     status, text, errors = command("prepare", "check", "--data=images", "--patch_size=12", "--report=found.json")
