@@ -56,7 +56,7 @@ def test_help_and_lists(command, folder, arguments):
 def test_sets_are_prepared_from_end_to_end(command, folder):
     status, text, errors = command("prepare", "check", "--data=images", "--patch_size=12")
     assert (status, errors) == (0, "")
-    assert "nothing that harms training; 0 notes" in text
+    assert "no errors, 0 notes" in text
     status, text, errors = command("prepare", "degrade", "--data=images", "--out=pairs", "--degradation=blur_down", "--scale=3")
     assert status == 0
     assert "use them as --train_data=pairs --scale=3 --degradation=blur:sigma=1.6,size=7,channels=all+subsample" in text
@@ -75,13 +75,13 @@ def test_sets_are_prepared_from_end_to_end(command, folder):
     assert list((folder / "c").iterdir()) == []
 
 
-def test_harm_is_status_1_and_the_report_holds_all(command, folder):
+def test_an_error_is_status_1_and_the_report_holds_all(command, folder):
     (folder / "images" / "1.png").write_text("no image")
     (folder / "test").mkdir()
     write_image(folder / "test" / "mirrored.png", np.ascontiguousarray(read_image(folder / "images" / "0.png")[:, ::-1]))
     status, text, errors = command("prepare", "check", "--data=images", "--test_data=test", "--patch_size=12", "--report=found.json")
     assert status == 1
-    assert "HARMS unreadable: images/1.png: not an image that can be read" in text
-    assert "HARMS leakage: images/0.png: the same picture (likeness 1.000) as test/mirrored.png of test: in a training and in a test set" in text
-    assert errors == "error: training would be harmed by 2 of 2 findings\n"
+    assert "ERROR unreadable: images/1.png: not an image that can be read" in text
+    assert "ERROR leakage: images/0.png: the same picture (similarity 1.000) as test/mirrored.png of test: in a training and in a test set" in text
+    assert errors == "error: 2 of 2 findings would spoil training or evaluation; they are listed as ERROR\n"
     assert '"kind": "leakage"' in (folder / "found.json").read_text()

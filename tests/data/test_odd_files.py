@@ -45,16 +45,16 @@ def test_an_odd_file_is_read_as_its_header_promises(folder, name, tmp_path):
 
 
 def test_the_survey_names_every_broken_file(folder):
-    found = survey(find_sets(str(folder)), (), 4, 12)
-    told = {Path(finding.file).name for finding in found.findings if finding.kind == "unreadable"}
+    result = survey(find_sets(str(folder)), (), 4, 12)
+    told = {Path(finding.file).name for finding in result.findings if finding.kind == "unreadable"}
     assert told == BROKEN
-    assert found.harms
-    words = " ".join(finding.text for finding in found.findings if finding.kind == "mixed kinds")
+    assert result.errors
+    words = " ".join(finding.text for finding in result.findings if finding.kind == "mixed formats")
     for word in ("gray", "alpha", "16 bits", "palette", "CMYK", "black and white", "2 frames, of which the first is used", "EXIF orientation"):
         assert word in words
-    assert {Path(finding.file).name for finding in found.findings if finding.kind == "too small"} == {"one.png", "long.png", "tall.png"}
-    assert any("Thumbs.db" in finding.text for finding in found.findings if finding.kind == "not looked at")
-    twice = {Path(finding.file).name for finding in found.findings if "duplicate" in finding.kind}
+    assert {Path(finding.file).name for finding in result.findings if finding.kind == "too small"} == {"one.png", "long.png", "tall.png"}
+    assert any("Thumbs.db" in finding.text for finding in result.findings if finding.kind == "not used")
+    twice = {Path(finding.file).name for finding in result.findings if "duplicate" in finding.kind}
     assert {"copy.png", "good0.png"} <= twice
 
 
@@ -76,8 +76,8 @@ def test_the_commands_go_through(command, folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
     status, text, errors = command("prepare", "check", "--data=images", "--patch_size=12", "--report=found.json")
     assert status == 1
-    assert "HARMS unreadable" in text
-    assert errors.strip().startswith("error: training would be harmed by")
+    assert "ERROR unreadable" in text
+    assert "findings would spoil training or evaluation" in errors
     status, text, errors = command("prepare", "cache", "--data=images")
     assert (status, errors) == (0, "")
     assert "36 images" in text

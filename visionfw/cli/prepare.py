@@ -100,7 +100,7 @@ def _check(values: dict) -> None:
     request = config.PrepareRequest(**values)
     train = find_sets(request.data, request.data_root, request.scale)
     test = find_sets(request.test_data, request.data_root, request.scale) if request.test_data else []
-    found = survey(train, test, request.scale, request.patch_size, ProgressReporter("looking at images"))
+    found = survey(train, test, request.scale, request.patch_size, ProgressReporter("inspecting images"))
     print(reports.as_table(found.sets))
     for kind in dict.fromkeys(finding.kind for finding in found.findings):
         of_kind = [finding for finding in found.findings if finding.kind == kind]
@@ -111,14 +111,13 @@ def _check(values: dict) -> None:
         asked = {"scale": request.scale, "patch_size": request.patch_size}
         reports.write_rows(Path(request.report), asked, found.sets, [finding.row() for finding in found.findings])
         print(f"report: {request.report}")
-    harms = sum(finding.harms for finding in found.findings)
-    if harms:
-        raise VisionfwError(f"training would be harmed by {harms} of {len(found.findings)} findings")
-    print(f"nothing that harms training; {len(found.findings)} notes")
+    if found.errors:
+        raise VisionfwError(f"{len(found.errors)} of {len(found.findings)} findings would spoil training or evaluation; they are listed as ERROR")
+    print(f"no errors, {len(found.findings)} notes")
 
 
 def _line(finding) -> str:
-    return f"{'HARMS' if finding.harms else 'note '} {finding.kind}: {finding.file or finding.dataset}: {finding.text}"
+    return f"{'ERROR' if finding.severity == 'error' else 'note '} {finding.kind}: {finding.file or finding.dataset}: {finding.text}"
 
 
 def _define_cache(flags: Flags) -> None:

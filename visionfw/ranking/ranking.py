@@ -11,7 +11,7 @@ import numpy as np
 
 from visionfw.backend.start import start_backend
 from visionfw.config import RankRequest, TrainRequest
-from visionfw.data.audit.leakage import leaks
+from visionfw.data.audit.leakage import find_leaks
 from visionfw.data.augmentation import parse_augmentation
 from visionfw.data.datasets import ImageSet, find_sets
 from visionfw.data.patches.statistics import patch_statistic
@@ -145,13 +145,13 @@ def find_leakage(request: RankRequest, sets: Mapping[str, Sequence[ImageSet]], l
     tests = find_sets(request.test_sets, request.train.data_root, request.train.scale)
     for name, train in sets.items():
         for test in tests:
-            shared = leaks(train, test, ProgressReporter(f"looking for images of {test.name} in {name}"))
+            shared = find_leaks(train, test, ProgressReporter(f"looking for images of {test.name} in {name}"))
             if not shared:
                 continue
             names = request.names if request.ranked != "train_sets" else (name,)
-            rows = [{"train": str(leak.train), "test": str(leak.test), "how": leak.how} for leak in shared]
+            rows = [{"train": str(leak.train), "test": str(leak.test), "relation": leak.relation} for leak in shared]
             found += [{"name": one, "dataset": test.name, "train_set": name, "leaks": rows} for one in names]
-            shown = some([f"{leak.train.name} of {leak.test.name}: {leak.how}" for leak in shared])
+            shown = some([f"{leak.train.name} of {leak.test.name}: {leak.relation}" for leak in shared])
             log(f"LEAKAGE: {len(shared)} images of {name} are in {test.name} ({shown}); its figures are marked {MARK}")
     return found
 

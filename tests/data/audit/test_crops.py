@@ -26,7 +26,7 @@ def test_a_crop_is_found_at_its_place(tmp_path, photograph, suffix):
     parts = sorted(tmp_path.glob(f"[abc]{suffix}"))
     found = list(find_crops(parts, [tmp_path / "whole.png"]))
     assert [(crop.part, crop.row, crop.column) for crop in found] == [(number, *place[:2]) for number, place in enumerate(places.values())]
-    assert min(crop.likeness for crop in found) > 0.97
+    assert min(crop.similarity for crop in found) > 0.97
 
 
 def test_other_photographs_are_no_crops(tmp_path, photograph):
