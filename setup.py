@@ -23,6 +23,7 @@ setup(
         "numpy>=1.26",
         "pillow>=10.3",
         "platformdirs>=4.0",  # the user's cache folder on each system; pure Python, 0.5 MB, no dependencies
+        "pooch>=1.8",  # downloads of image sets, checked by their hashes
         "pypng>=0.20220715",  # colors of 16 bits, of which Pillow keeps 8
         "scikit-image>=0.24",
         "scipy>=1.11",

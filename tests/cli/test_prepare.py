@@ -29,12 +29,12 @@ def folder(tmp_path, image_folder, monkeypatch):
         (["degrade", "--data=images", "--out=o", "--degradation=blr"], "error: --degradation: no degradation step 'blr'; did you mean 'blur'?"),
         (["degrade", "--data=images", "--out=o", "--degradation="], "error: --degradation: a degradation is steps joined by '+'"),
         (["divide", "--data=images"], "error: --out: name the folder to write"),
-        (["divide", "--data=images", "--out=o", "--method=tile"], "error: --method: no method 'tile'; there is divide_and_conquer, noise_framed"),
+        (["divide", "--data=images", "--out=o", "--method=tyle"], "error: --method: no method 'tyle'; did you mean 'tile'?"),
         (["divide", "--data=images", "--out=o", "--size=200000"], "error: --size must be at most 8192, not 200000"),
         (["divide", "--data=images", "--out=images"], "error: --out: images exists and is not empty; name another folder, or remove it"),
         (["fetch"], "error: which set? prepare.py fetch NAME; --list=datasets tells which have an address"),
         (["fetch", "Sett5"], "error: no standard set 'Sett5'; did you mean 'Set5'?"),
-        (["fetch", "x", "--address=nonsense"], "error: --address: must begin with http://, https:// or file://, not 'nonsense'"),
+        (["fetch", "x", "--address=nonsense"], "error: --address: must begin with https://, http:// or file://, not 'nonsense'"),
         (["cache", "--data=images", "--cach_dir=x"], "error: no flag '--cach_dir'; did you mean '--cache_dir'?"),
     ],
 )
@@ -63,7 +63,7 @@ def test_sets_are_prepared_from_end_to_end(command, folder):
     status, text, errors = command("prepare", "check", "--data=pairs", "--scale=3", "--patch_size=12")
     assert status == 0
     assert "note  degraded LR: pairs: its LR images were made by 'blur:sigma=1.6,size=7,channels=all+subsample'" in text
-    status, text, errors = command("prepare", "divide", "--data=images", "--size=64", "--method=noise_framed", "--out=tiles")
+    status, text, errors = command("prepare", "divide", "--data=images", "--size=64", "--method=pad_with_noise", "--out=tiles")
     assert status == 0
     assert "tiles: 27" in text
     status, text, errors = command("prepare", "cache", "--data=tiles", "--cache_dir=c")

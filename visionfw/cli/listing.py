@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from visionfw import config
 from visionfw.data.augmentation import AUGMENTATIONS
 from visionfw.data.datasets import EMBEDDED, find_sets, list_sets
-from visionfw.data.datasets.standard import STANDARD_DATASETS, StandardDataset, count_mismatch, find_known
+from visionfw.data.datasets.standard import STANDARD_DATASETS, StandardDataset, count_mismatch, find_standard
 from visionfw.diffusion.noise_schedule import SCHEDULES
 from visionfw.errors import RequestError, unknown
 from visionfw.graph.language import loader as models
@@ -47,7 +47,7 @@ def _data_sets(root: str | None) -> str:
     there = list_sets(root)
     of_set: dict[str, list[str]] = {}
     for name in there:
-        known = find_known(name)
+        known = find_standard(name)
         if known:
             of_set.setdefault(known[0].name, []).append(name)
     found = {name: f"{len(EMBEDDED[name])} photographs inside scikit-image" if name in EMBEDDED else _counted(name, root) for name in there}

@@ -147,7 +147,7 @@ def _cache(values: dict) -> None:
             continue
         store = open_sets([images], how, folder, "skip", progress=ProgressReporter(f"decoding {images.name}"), log=print)
         for path, reason in store.skipped:
-            print(f"left out: {path}: {reason}")
+            print(f"skipped: {path}: {reason}")
         size = sum(path.stat().st_size for path in place.iterdir())
         print(f"{images.name}: {len(store)} images, {size / 2**20:.1f} MiB in {place}")
 
@@ -162,7 +162,7 @@ def _define_degrade(flags: Flags) -> None:
 
 
 def _degrade(values: dict) -> None:
-    from visionfw.data.build.degraded_pairs import write_degraded
+    from visionfw.data.build.degraded_pairs import write_pairs
     from visionfw.data.datasets import find_sets
     from visionfw.imaging.degradations.pipeline import Degradation
 
@@ -170,36 +170,35 @@ def _degrade(values: dict) -> None:
     if not request.out:
         raise RequestError("--out: name the folder to write")
     how = Degradation.parse(request.degradation, request.scale, request.degradation_seed)
-    made, left_out = write_degraded(
-        find_sets(request.data, request.data_root, request.scale), how, user_path(request.out), ProgressReporter("degrading images")
-    )
+    made, left_out = write_pairs(find_sets(request.data, request.data_root, request.scale), how, user_path(request.out), ProgressReporter("degrading images"))
     for line in left_out:
-        print(f"left out: {line}")
+        print(f"skipped: {line}")
     print(f"{made} pairs by {how} (seed {how.seed}) in {request.out}")
     flags = "" if how.is_bicubic else f" --degradation={how}" + (f" --degradation_seed={how.seed}" if how.seed else "")
     print(f"use them as --train_data={request.out} --scale={how.scale}{flags}")
 
 
 def _define_divide(flags: Flags) -> None:
-    flags.text("data", None, "sets of core images: names or folders, joined by commas")
+    flags.text("data", None, "sets of source images: names or folders, joined by commas")
     flags.text("out", None, "folder to write")
     flags.text("method", _DIVIDE.method, ", ".join(config.DIVIDE_METHODS))
     flags.number("size", _DIVIDE.size, "side of a tile in pixels")
-    flags.number("least", _DIVIDE.least, "shortest side of a leftover that is framed, in pixels")
-    flags.real("noise_sigma", _DIVIDE.noise_sigma, "of the frame's noise, in gray levels")
+    flags.number("least", _DIVIDE.least, "shortest side of a leftover that is padded with noise, in pixels")
+    flags.real("noise_sigma", _DIVIDE.noise_sigma, "standard deviation of the padding's noise, in gray levels")
     flags.number("seed", _DIVIDE.seed, "of the noise")
 
 
 def _divide(values: dict) -> None:
-    from visionfw.data.build.tile import divide
+    from visionfw.data.build.tile import TileOptions, tile_images
     from visionfw.data.datasets import find_sets
 
     request = config.DivideRequest(**values)
-    summary = divide(request, find_sets(request.data, request.data_root), ProgressReporter("dividing images"), print)
-    for line in summary["images left out"]:
-        print(f"left out: {line}")
+    options = TileOptions(request.method, request.size, request.least, request.noise_sigma, request.seed)
+    summary = tile_images(find_sets(request.data, request.data_root), user_path(request.out), options, ProgressReporter("cutting tiles"), print)
+    for line in summary["images skipped"]:
+        print(f"skipped: {line}")
     size = {key: f"{value / 2**20:.1f} MiB" for key, value in summary.items() if key.startswith("bytes")}
-    told = {key: value for key, value in summary.items() if key not in ("request", "images left out")} | size | {"seconds": duration_text(summary["seconds"])}
+    told = {key: value for key, value in summary.items() if key not in ("options", "images skipped")} | size | {"seconds": duration_text(summary["seconds"])}
     print("\n".join(f"{key.replace('bytes', 'storage').replace('seconds', 'time')}: {value}" for key, value in told.items()))
     print(f"tiles in {request.out}; use them as --train_data={request.out}")
 
@@ -211,14 +210,15 @@ def _define_fetch(flags: Flags) -> None:
 
 def _fetch(values: dict) -> None:
     from visionfw.data.build.fetch import fetch
-    from visionfw.data.datasets.standard import find_known
+    from visionfw.data.datasets.standard import find_standard
 
     if not values["name"]:
         raise RequestError("which set? prepare.py fetch NAME; --list=datasets tells which have an address")
-    folder, count = fetch(values["name"], values["data_root"], values["address"], ProgressReporter(f"fetching {values['name']}, bytes"))
-    known = find_known(values["name"])
-    expected = f" of {known[0].count}" if known else ""
-    print(f"{count}{expected} images in {folder}" + (f"; terms: {known[0].license}, {known[0].page}" if known else ""))
+    fetched = fetch(values["name"], values["data_root"], values["address"], ProgressReporter(f"fetching {values['name']}, bytes"))
+    standard = find_standard(values["name"])
+    expected, terms = (f" of {standard[0].count}", f"; terms: {standard[0].license}, {standard[0].page}") if standard else ("", "")
+    checked = "checked by their published SHA-256" if fetched.is_verified else "no SHA-256 is published for them"
+    print(f"{fetched.images}{expected} images in {fetched.folder} ({checked}){terms}")
 
 
 TASKS = {

@@ -10,8 +10,9 @@ from visionfw.config.checks import at_least, choices, problems_of, read_rescale,
 
 _LARGEST_TILE = 8192
 DIVIDE_METHODS = {
-    "divide_and_conquer": "cut into tiles, leftovers dropped",
-    "noise_framed": "cut into tiles, leftovers and small images framed with Gaussian RGB noise",
+    "tile": "cut into tiles, leftovers dropped",
+    "pad_with_noise": "cut into tiles, leftovers and small images padded with Gaussian RGB noise",
+    "divide_and_conquer": "another name of tile",
 }
 
 
@@ -58,20 +59,20 @@ class DivideRequest:
     """A training set of tiles.
 
     Attributes:
-        data: names of the sets of core images, joined by commas.
+        data: names of the sets of source images, joined by commas.
         out: folder that is written.
         data_root: folder that names are looked up in.
         method: a name from DIVIDE_METHODS.
         size: side of a tile in pixels.
-        least: shortest side of a leftover that is framed, in pixels.
-        noise_sigma: of the frame's noise, in gray levels.
+        least: shortest side of a leftover that is padded, in pixels.
+        noise_sigma: of the padding's noise, in gray levels.
         seed: of the noise.
     """
 
     data: str | None = None
     out: str | None = None
     data_root: str | None = None
-    method: str = "divide_and_conquer"
+    method: str = "tile"
     size: int = 128
     least: int = 1
     noise_sigma: float = 64.0

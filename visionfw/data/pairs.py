@@ -69,11 +69,12 @@ def read_pair(hr_path: Path, lr_path: Path | None, degradation: Degradation, min
     hr = crop_to_multiple(hr, degradation.scale)
     if not hr.size:
         return np.zeros((0, 0, 3), np.uint8), np.zeros((0, 0, 3), np.uint8)
-    lr = _degrade(hr, hr_path, degradation) if lr_path is None else _read_lr(lr_path, hr, hr_path, degradation.scale)
+    lr = make_lr(hr, hr_path, degradation) if lr_path is None else _read_lr(lr_path, hr, hr_path, degradation.scale)
     return lr, hr
 
 
-def _degrade(hr: np.ndarray, hr_path: Path, degradation: Degradation) -> np.ndarray:
+def make_lr(hr: np.ndarray, hr_path: Path, degradation: Degradation) -> np.ndarray:
+    """Make the LR image of a file's HR image, cropped to a multiple of the scale. Raises ImageError where a step cannot hold it."""
     try:
         return degradation.apply(hr, hr_path.name)
     except (OSError, ValueError) as error:  # a JPEG, for one, has at most 65500 pixels a side

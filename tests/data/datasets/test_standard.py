@@ -1,22 +1,29 @@
-"""What is known of the standard sets."""
+"""Facts about the standard sets."""
 
 import pytest
 
 from visionfw.data.datasets import ImageSet
-from visionfw.data.datasets.standard import STANDARD_DATASETS, count_mismatch, find_known
+from visionfw.data.datasets.standard import STANDARD_DATASETS, count_mismatch, find_standard
 
 
 def test_the_fields_sets_are_there():
-    wanted = "Set5 Set14 BSD100 BSD200 BSDS500 Urban100 Manga109 PIRM DIV2K Flickr2K CLIC_professional CLIC_mobile T91 General100 Kodak Sun-Hays80"
-    assert {known.name for known in STANDARD_DATASETS} == set(wanted.split())
-    for known in STANDARD_DATASETS:
-        assert known.count > 0 and known.use and known.layout and known.license
-        assert known.page.startswith("http")
-        assert all(archive.address.startswith("http") for archive in known.archives)
+    names = "Set5 Set14 BSD100 BSD200 BSDS500 Urban100 Manga109 PIRM DIV2K Flickr2K CLIC_professional CLIC_mobile T91 General100 Kodak Sun-Hays80"
+    assert {dataset.name for dataset in STANDARD_DATASETS} == set(names.split())
+    for dataset in STANDARD_DATASETS:
+        assert dataset.count > 0 and dataset.use and dataset.layout and dataset.license
+        assert dataset.page.startswith("http")
+
+
+def test_downloads_are_encrypted_and_the_large_ones_have_a_hash():
+    archives = {dataset.name: dataset.archives for dataset in STANDARD_DATASETS}
+    assert all(archive.address.startswith("https://") for own in archives.values() for archive in own)
+    assert all(len(archive.sha256) in (0, 64) for own in archives.values() for archive in own)
+    for name in ("DIV2K", "CLIC_professional", "CLIC_mobile"):
+        assert len({archive.sha256 for archive in archives[name]} - {""}) == 2
 
 
 @pytest.mark.parametrize(
-    ("name", "known", "count"),
+    ("name", "standard", "count"),
     [
         ("Set5", "Set5", 5),
         ("/data/set14", "Set14", 14),
@@ -30,16 +37,16 @@ def test_the_fields_sets_are_there():
         ("SunHays80", "Sun-Hays80", 80),
     ],
 )
-def test_a_folder_is_recognized_by_its_name(name, known, count):
-    found = find_known(name)
-    assert (found[0].name, found[1]) == (known, count)
+def test_a_folder_is_recognized_by_its_name(name, standard, count):
+    dataset, images = find_standard(name)
+    assert (dataset.name, images) == (standard, count)
 
 
 @pytest.mark.parametrize("name", ["train", "mine", "embedded/train", "Set50", "val"])
-def test_other_names_are_nobodys(name):
-    assert find_known(name) is None
+def test_other_names_are_no_standard_sets(name):
+    assert find_standard(name) is None
 
 
-def test_another_count_is_told():
+def test_another_count_is_reported():
     assert count_mismatch(ImageSet("Kodak", tuple(range(24)))) == []
-    assert count_mismatch(ImageSet("Kodak", tuple(range(23)))) == ["Kodak: 23 images, but Kodak has 24; figures will not compare with published ones"]
+    assert count_mismatch(ImageSet("Kodak", tuple(range(23)))) == ["Kodak: 23 images, but Kodak has 24; scores will not compare with published ones"]

@@ -1,0 +1,1 @@
+"""Image sets made from others or downloaded: tiles, degraded pairs, and the field's standard sets."""

@@ -1,99 +1,95 @@
-"""Degraded images as files: HR/ beside LR_bicubic/X4/ (or LR_degraded/X4/), ready to be named as a data set anywhere."""
+"""Degraded images as files: HR/ beside LR_bicubic/X4/ (or LR_degraded/X4/), ready to be named as an image set anywhere."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections import Counter as Multiset
+from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from visionfw.data.datasets.image_set import NOTE, ImageSet
-from visionfw.data.pairs import crop_to_multiple
+from visionfw.data.pairs import crop_to_multiple, make_lr
+from visionfw.data.threads import map_in_threads
 from visionfw.errors import RequestError
 from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import ImageError, read_image, write_image
 from visionfw.io.files import read_json, write_json
 from visionfw.io.progress import ProgressCallback
 
-_SOURCE = "source.json"  # beside HR/
+_SOURCE = "source.json"  # beside HR/: a hash of the images that the pairs were made of
 
 
-def write_degraded(sets: Sequence[ImageSet], how: Degradation, out: Path, progress: ProgressCallback | None = None) -> tuple[int, list[str]]:
-    """Write every image and its degraded image as PNG files; those that are there are kept, and other scales may stand beside.
+def write_pairs(sets: Sequence[ImageSet], degradation: Degradation, out: Path, progress: ProgressCallback | None = None) -> tuple[int, list[str]]:
+    """Write every image and its degraded image as PNG files. Files that are there are kept, and other scales may stand beside.
 
     Args:
         sets: the images.
-        how: the degradation.
-        out: folder; made if it is not there.
+        degradation: how LR images are made.
+        out: folder; made where it is not there.
         progress: called with (images done, images in all).
 
     Returns:
-        How many pairs there are, and a line for each image that could not be used.
+        How many pairs there are, and a line for each image that was skipped.
 
     Raises:
         RequestError: the folder holds other images, or images that were degraded in another way, or two images have one name.
         VisionfwError: the disk refuses.
     """
     paths = [path for images in sets for path in images.hr]
-    twice = [name for name, count in Multiset(path.stem for path in paths).items() if count > 1]
-    if twice:
-        raise RequestError(f"two images are called {twice[0]!r}; degrade the sets into folders of their own")
-    hr_folder, lr_folder = out / "HR", out / ("LR_bicubic" if how.is_bicubic else "LR_degraded") / f"X{how.scale}"
-    files = "\n".join(f"{path} {_stamp(path)}" for path in paths)
-    source = {"images": hashlib.sha256(files.encode("utf-8", "surrogateescape")).hexdigest()}
-    _agree(out / _SOURCE, source, "holds other images")
-    _agree(lr_folder / NOTE, {"degradation": str(how), "scale": how.scale, "seed": how.seed}, "holds images made in another way")
+    repeated = [name for name, count in Counter(path.stem for path in paths).items() if count > 1]
+    if repeated:
+        raise RequestError(f"two images are called {repeated[0]!r}; degrade the sets into folders of their own")
+    hr_folder = out / "HR"
+    lr_folder = out / ("LR_bicubic" if degradation.is_bicubic else "LR_degraded") / f"X{degradation.scale}"
+    _claim(out / _SOURCE, {"images": _fingerprint(paths)}, "holds other images")
+    _claim(lr_folder / NOTE, {"degradation": str(degradation), "scale": degradation.scale, "seed": degradation.seed}, "holds images made in another way")
     hr_folder.mkdir(parents=True, exist_ok=True)
-    left_out = []
-    with ThreadPoolExecutor(os.cpu_count()) as workers:
-        try:
-            for done, reason in enumerate(workers.map(lambda path: _write_pair(path, hr_folder, lr_folder, how), paths), 1):
-                left_out += [reason] if reason else []
-                if progress:
-                    progress(done, len(paths))
-        except BaseException:
-            workers.shutdown(cancel_futures=True)
-            raise
-    return len(paths) - len(left_out), left_out
+    reasons = map_in_threads(lambda path: _write_pair(path, hr_folder, lr_folder, degradation), paths, progress)
+    skipped = [reason for reason in reasons if reason]
+    return len(paths) - len(skipped), skipped
+
+
+def _fingerprint(paths: Sequence[Path]) -> str:
+    """Return a hash of files' names, sizes and times."""
+    files = "\n".join(f"{path} {_stamp(path)}" for path in paths)
+    return hashlib.sha256(files.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _stamp(path: Path) -> str:
-    """Return size and time of a file, by which another one is told from it."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return "missing"
-    return f"{found.st_size} {found.st_mtime_ns}"
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def _agree(note: Path, record: dict, otherwise: str) -> None:
-    """Write a note into a folder, or refuse a folder whose note says something else, or that has none and is not empty."""
+def _claim(note: Path, record: dict[str, Any], refusal: str) -> None:
+    """Write a note into a folder. Refuse a folder whose note differs, or that has none and is not empty."""
     folder = note.parent
     if note.is_file():
-        found = read_json(note)
-        if found != record:
-            was = f" ({found['degradation']}, seed {found.get('seed')})" if "degradation" in found else ""
-            raise RequestError(f"--out: {folder} {otherwise}{was}; name another folder, or remove it")
+        earlier = read_json(note)
+        if earlier != record:
+            details = f" ({earlier['degradation']}, seed {earlier.get('seed')})" if "degradation" in earlier else ""
+            raise RequestError(f"--out: {folder} {refusal}{details}; name another folder, or remove it")
         return
     if folder.exists() and any(folder.iterdir()):
-        raise RequestError(f"--out: {folder} {otherwise}; name another folder, or remove it")
+        raise RequestError(f"--out: {folder} {refusal}; name another folder, or remove it")
     folder.mkdir(parents=True, exist_ok=True)
     write_json(note, record)
 
 
-def _write_pair(path: Path, hr_folder: Path, lr_folder: Path, how: Degradation) -> str:
-    """Write one image and its degraded image; return why it could not be used, or ''."""
-    hr_file, lr_file = hr_folder / f"{path.stem}.png", lr_folder / f"{path.stem}x{how.scale}.png"
+def _write_pair(path: Path, hr_folder: Path, lr_folder: Path, degradation: Degradation) -> str:
+    """Write one image and its degraded image; return why it was skipped, or ''."""
+    hr_file, lr_file = hr_folder / f"{path.stem}.png", lr_folder / f"{path.stem}x{degradation.scale}.png"
     if hr_file.exists() and lr_file.exists():
         return ""
     try:
         whole = read_image(path)
-        hr = crop_to_multiple(whole, how.scale)
+        hr = crop_to_multiple(whole, degradation.scale)
         if not hr.size:
-            return f"{path}: too small to be shrunk by {how.scale}"
-        lr = how.apply(hr, path.name)
+            return f"{path}: too small to be shrunk by {degradation.scale}"
+        lr = make_lr(hr, path, degradation)
     except ImageError as error:
         return str(error)
     if not hr_file.exists():

@@ -1,95 +1,143 @@
-"""One file from an address, going on where an earlier time ended."""
+"""One file from an address, checked by its hash where one is known; an interrupted download is continued."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import logging
+import os
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import Any
 
 from visionfw.errors import VisionfwError
 from visionfw.io.progress import ProgressCallback
 
 _CHUNK = 2**20
-_SECONDS = 60  # without a byte
+_TIMEOUT = 60  # seconds without a byte
 
 
-def download(address: str, folder: Path, progress: ProgressCallback | None = None) -> Path:
+def download(address: str, folder: Path, sha256: str = "", progress: ProgressCallback | None = None) -> Path:
     """Download a file.
 
     Args:
-        address: http, https or file.
-        folder: where it is kept, and what there is of it after a download that was cut off.
+        address: https, http or file.
+        folder: where it is kept, and what there is of it after an interrupted download.
+        sha256: of the file; '' where it is not known.
         progress: called with (bytes done, bytes in all).
 
     Returns:
         The file, whole, under its own name in a folder of its address' own.
 
     Raises:
-        VisionfwError: the address is wrong or cannot be reached, or the download ended early.
+        VisionfwError: the address is wrong or cannot be reached, the download ended early, or the file has another hash.
     """
+    import pooch
+
     name = PurePosixPath(urllib.request.url2pathname(address.partition("?")[0].partition("://")[2])).name or "download"
     place = folder / hashlib.sha256(address.encode()).hexdigest()[:12]
     place.mkdir(parents=True, exist_ok=True)
-    whole = place / name
-    if not whole.exists():
-        _receive_whole(address, place / "part", place / "mark", progress)
-        (place / "part").rename(whole)
-    return whole
-
-
-def _receive_whole(address: str, part: Path, mark: Path, progress: ProgressCallback | None) -> None:
-    """Ask for what is not there yet; where the server cannot say it, ask for all."""
-    try:
+    resumable = _ResumableDownload(place, progress)
+    with _quiet(pooch.get_logger()):
         try:
-            _receive(address, part, mark, progress)
+            return Path(pooch.retrieve(address, f"sha256:{sha256}" if sha256 else None, name, place, downloader=resumable))
+        except ValueError as error:  # pooch's word for another hash
+            raise VisionfwError(f"{address}: the SHA-256 of the file is not {sha256}: it was changed or damaged; the same command downloads it anew") from error
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """Keep a logger's remarks off the terminal inside a `with` block."""
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+class _ResumableDownload:
+    """A downloader for pooch that continues where an earlier one ended.
+
+    What is received is kept in `part`, and in `validator` what tells whether the server's file is still the same the next time.
+
+    Args:
+        folder: of both files.
+        progress: called with (bytes done, bytes in all).
+    """
+
+    def __init__(self, folder: Path, progress: ProgressCallback | None):
+        self.part, self.validator, self.progress = folder / "part", folder / "validator", progress
+
+    def __call__(self, address: str, output_file: Any, pooch: Any = None) -> None:
+        try:
+            self._receive_or_begin_anew(address)
         except urllib.error.HTTPError as error:
-            if error.code != 416:  # what is there is not the beginning of what the server has
+            error.close()
+            raise VisionfwError(f"{address}: the server answered {error.code} {error.reason}") from error
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
+            raise VisionfwError(f"{address}: cannot be reached or read: {getattr(error, 'reason', None) or error or type(error).__name__}") from error
+        os.replace(self.part, output_file)
+        self.validator.unlink(missing_ok=True)
+
+    def _receive_or_begin_anew(self, address: str) -> None:
+        """Ask for what is missing; where the server cannot continue there, ask for all."""
+        try:
+            self._receive(address)
+        except urllib.error.HTTPError as error:
+            if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 raise
             error.close()
-            mark.unlink(missing_ok=True)
-            _receive(address, part, mark, progress)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise VisionfwError(f"{address}: the server says {error.code} {error.reason}") from error
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
-        raise VisionfwError(f"{address}: cannot be reached or read: {getattr(error, 'reason', None) or error or type(error).__name__}") from error
+            self.validator.unlink(missing_ok=True)
+            self._receive(address)
+
+    def _receive(self, address: str) -> None:
+        """Append what the server sends to what is there of the same file. Raises VisionfwError where it is less than it promised."""
+        received = self.part.stat().st_size if self.part.exists() and self.validator.exists() else 0
+        request = urllib.request.Request(address, headers={"User-Agent": "visionfw"})
+        if received:
+            request.add_header("Range", f"bytes={received}-")
+            request.add_header("If-Range", self.validator.read_text(encoding="utf-8"))
+        with urllib.request.build_opener(_NoDowngrade).open(request, timeout=_TIMEOUT) as answer:
+            received = received if _continues_at(answer, received) else 0
+            length = answer.headers["Content-Length"]
+            total = int(length) + received if length else None
+            self._write(answer, received, total)
+        if total is not None and self.part.stat().st_size < total:
+            next_time = "continues from there" if self.validator.exists() else "begins anew"
+            raise VisionfwError(f"{address}: ended early, {self.part.stat().st_size} of {total} bytes; the same command {next_time}")
+
+    def _write(self, answer: Any, received: int, total: int | None) -> None:
+        with self.part.open("r+b" if received else "wb") as file:
+            file.seek(received)
+            self._keep_validator(answer)
+            while chunk := answer.read(_CHUNK):
+                file.write(chunk)
+                received += len(chunk)
+                if self.progress and total:
+                    self.progress(received, total)
+
+    def _keep_validator(self, answer: Any) -> None:
+        """Keep the answer's ETag or time; a weak one does not tell whether bytes are the same."""
+        validator = answer.headers["ETag"] or answer.headers["Last-Modified"]
+        self.validator.unlink(missing_ok=True)
+        if validator and not validator.startswith("W/"):
+            self.validator.write_text(validator, encoding="utf-8")
 
 
-def _receive(address: str, part: Path, mark: Path, progress: ProgressCallback | None) -> None:
-    """Write what the server sends behind what is there of the same file; raise VisionfwError where it is less than it promised."""
-    there = part.stat().st_size if part.exists() and mark.exists() else 0
-    request = urllib.request.Request(address, headers={"User-Agent": "visionfw"})
-    if there:
-        request.add_header("Range", f"bytes={there}-")
-        request.add_header("If-Range", mark.read_text(encoding="utf-8"))
-    with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-        goes_on = getattr(answer, "status", 200) == 206 and (answer.headers["Content-Range"] or f"bytes {there}-").startswith(f"bytes {there}-")
-        there = there if goes_on else 0
-        length = answer.headers["Content-Length"]
-        promised = int(length) + there if length else None
-        with part.open("r+b" if goes_on else "wb") as file:
-            file.seek(there)
-            _remember(mark, answer)
-            _copy(answer, file, there, promised, progress)
-    if promised is not None and part.stat().st_size < promised:
-        goes_on = "goes on from there" if mark.exists() else "begins anew"
-        raise VisionfwError(f"{address}: ended early, {part.stat().st_size} of {promised} bytes; the same command {goes_on}")
+def _continues_at(answer: Any, position: int) -> bool:
+    """Tell whether an answer is the rest of a file from a position on."""
+    is_partial = getattr(answer, "status", 200) == http.HTTPStatus.PARTIAL_CONTENT
+    return is_partial and (answer.headers["Content-Range"] or f"bytes {position}-").startswith(f"bytes {position}-")
 
 
-def _remember(mark: Path, answer: IO[bytes]) -> None:
-    """Keep what tells whether the server's file is still the same the next time; a weak mark does not."""
-    validator = answer.headers["ETag"] or answer.headers["Last-Modified"]
-    mark.unlink(missing_ok=True)
-    if validator and not validator.startswith("W/"):
-        mark.write_text(validator, encoding="utf-8")
+class _NoDowngrade(urllib.request.HTTPRedirectHandler):
+    """Refuses to be redirected from https to http."""
 
-
-def _copy(answer: IO[bytes], file: IO[bytes], there: int, promised: int | None, progress: ProgressCallback | None) -> None:
-    while chunk := answer.read(_CHUNK):
-        file.write(chunk)
-        there += len(chunk)
-        if progress and promised:
-            progress(there, promised)
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise urllib.error.URLError(f"the server redirects to {newurl}, which is not encrypted")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

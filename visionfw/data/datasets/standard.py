@@ -1,11 +1,11 @@
-"""What is known of the field's standard image sets: how many images they have, what they are used for, and where they are to be had."""
+"""The field's standard image sets: how many images they have, what they are used for, and where they can be downloaded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from visionfw.data.datasets import ImageSet
+from visionfw.data.datasets.image_set import ImageSet
 
 _HUGGING_FACE = "https://huggingface.co/datasets/eugenesiow"
 _ETH = "https://data.vision.ee.ethz.ch/cvl"
@@ -18,13 +18,15 @@ class Archive:
 
     Attributes:
         address: where it is.
-        member: only files whose name in the archive contains this are wanted.
-        folder: the folder of the set they belong into; '' for the set's own.
+        member: only files whose name in the archive contains this belong to the set.
+        folder: the folder of the set that they go into; '' for the set's own.
+        sha256: of the file, as TensorFlow Datasets publishes it; '' where none is published.
     """
 
     address: str
     member: str = ""
     folder: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class StandardDataset:
         license: the terms, as far as its page or its papers state them.
         page: where it comes from.
         archives: public addresses; none where there is no open one.
-        also: other names of the same images.
+        aliases: other names of the same images.
         warning: what to look out for.
     """
 
@@ -50,13 +52,18 @@ class StandardDataset:
     license: str
     page: str
     archives: tuple[Archive, ...] = ()
-    also: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
     warning: str = ""
 
     @property
     def count(self) -> int:
         """Images in all parts."""
         return self.images if isinstance(self.images, int) else sum(self.images.values())
+
+    @property
+    def names(self) -> set[str]:
+        """The name and the aliases, in lower case."""
+        return {name.lower() for name in (self.name, *self.aliases)}
 
 
 def _tar(name: str, file: str, folder: str = "") -> Archive:
@@ -89,7 +96,7 @@ STANDARD_DATASETS = (
         "research and education, not commercial",
         _BSDS,
         tuple(
-            Archive("http://www.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz", f"BSDS500/data/images/{part}/", part)
+            Archive("https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz", f"BSDS500/data/images/{part}/", part)
             for part in _PARTS
         ),
         ("BSD500",),
@@ -113,7 +120,13 @@ STANDARD_DATASETS = (
         "DIV2K_train_HR/, DIV2K_train_LR_bicubic/X4/",
         "academic research only",
         f"{_ETH}/DIV2K/",
-        tuple(Archive(f"{_ETH}/DIV2K/DIV2K_{part}_HR.zip", folder=f"DIV2K_{part}_HR") for part in ("train", "valid")),
+        tuple(
+            Archive(f"{_ETH}/DIV2K/DIV2K_{part}_HR.zip", folder=f"DIV2K_{part}_HR", sha256=sha256)
+            for part, sha256 in (
+                ("train", "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335"),
+                ("valid", "20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc"),
+            )
+        ),
     ),
     StandardDataset(
         "Flickr2K",
@@ -131,7 +144,13 @@ STANDARD_DATASETS = (
         "train/, valid/ of HR",
         "Unsplash license",
         "https://archive.compression.cc",
-        tuple(Archive(f"{_ETH}/clic/professional_{part}_2020.zip", folder=part) for part in ("train", "valid")),
+        tuple(
+            Archive(f"{_ETH}/clic/professional_{part}_2020.zip", folder=part, sha256=sha256)
+            for part, sha256 in (
+                ("train", "54a2a684b5cbd0db91770a8695efb774fed1f612194fee68bceaf6b1c48e5d5f"),
+                ("valid", "00be38092ade2ab5163b65f7f6523d46c7bca147007f559adbb02c0afc236b7d"),
+            )
+        ),
     ),
     StandardDataset(
         "CLIC_mobile",
@@ -140,7 +159,13 @@ STANDARD_DATASETS = (
         "train/, valid/ of HR",
         _UNSTATED,
         "https://archive.compression.cc",
-        tuple(Archive(f"{_ETH}/clic/mobile_{part}_2020.zip", folder=part) for part in ("train", "valid")),
+        tuple(
+            Archive(f"{_ETH}/clic/mobile_{part}_2020.zip", folder=part, sha256=sha256)
+            for part, sha256 in (
+                ("train", "4bf9d890e6785426fb41cb4f43df3d8cd6db25fafcc76fc1eb629141166d6529"),
+                ("valid", "ff0280382eeb32fdceb28c81a7f47ac9ad86d933ebe901680845635d04e47a10"),
+            )
+        ),
     ),
     StandardDataset("T91", 91, "train", "HR", _UNSTATED, "http://www.ifp.illinois.edu/~jyang29/ScSR.htm", (), ("91-image", "Yang91")),
     StandardDataset("General100", 100, "train", "HR, BMP", _UNSTATED, "http://mmlab.ie.cuhk.edu.hk/projects/FSRCNN.html", (), ("General-100",)),
@@ -150,34 +175,36 @@ STANDARD_DATASETS = (
         "test",
         "HR",
         "released for unrestricted use",
-        "http://r0k.us/graphics/kodak/",
-        tuple(Archive(f"http://r0k.us/graphics/kodak/kodak/kodim{number:02}.png") for number in range(1, 25)),
+        "https://r0k.us/graphics/kodak/",
+        tuple(Archive(f"https://r0k.us/graphics/kodak/kodak/kodim{number:02}.png") for number in range(1, 25)),
         ("Kodak24",),
     ),
     StandardDataset("Sun-Hays80", 80, "test", "HR", _UNSTATED, "http://cs.brown.edu/~lbsun/SRproj2012/SR_iccp2012.html", (), ("SunHays80", "Sun_Hays80")),
 )
 
 
-def find_known(name: str) -> tuple[StandardDataset, int] | None:
-    """Return the standard set that a data name or folder is called after, and how many images it should have; None where none is.
+_LONG_NAME = 8  # letters: the name of a part that is longer is a set's own even without the set's folder above it (DIV2K_train_HR)
+
+
+def find_standard(name: str) -> tuple[StandardDataset, int] | None:
+    """Return the standard set that a data name or folder is named after, and how many images it should have; None where there is none.
 
     'BSDS500/train' is a part of BSDS500; '/data/Set5' is Set5.
     """
-    parts = [part.lower() for part in Path(name).parts]
-    for known in STANDARD_DATASETS:
-        called = {entry.lower() for entry in (known.name, *known.also)}
-        pieces = {"": known.images} if isinstance(known.images, int) else known.images
-        for piece, count in pieces.items():
-            if piece and parts[-1:] == [piece.lower()] and (len(piece) > 8 or called & set(parts[:-1])):
-                return known, count
-        if parts and parts[-1] in called:
-            return known, next(iter(pieces.values())) if known.name == "DIV2K" else known.count
+    *parents, last = [part.lower() for part in Path(name).parts] or [""]
+    for dataset in STANDARD_DATASETS:
+        parts = {} if isinstance(dataset.images, int) else dataset.images
+        for part, count in parts.items():
+            if last == part.lower() and (len(part) > _LONG_NAME or dataset.names & set(parents)):
+                return dataset, count
+        if last in dataset.names:
+            return dataset, parts["DIV2K_train_HR"] if dataset.name == "DIV2K" else dataset.count  # DIV2K alone means its training images
     return None
 
 
 def count_mismatch(images: ImageSet) -> list[str]:
-    """Return a line where a set is called like a standard one and has another number of images."""
-    found = find_known(images.name)
-    if found is None or len(images.hr) == found[1]:
+    """Return a line where a set is named like a standard one and has another number of images."""
+    standard = find_standard(images.name)
+    if standard is None or len(images.hr) == standard[1]:
         return []
-    return [f"{images.name}: {len(images.hr)} images, but {found[0].name} has {found[1]}; figures will not compare with published ones"]
+    return [f"{images.name}: {len(images.hr)} images, but {standard[0].name} has {standard[1]}; scores will not compare with published ones"]
