@@ -122,7 +122,7 @@ def test_duplicates_within_and_leakage_across(pairs, tmp_path, photograph):
 def test_another_number_of_images_than_published_is_noted(pairs, tmp_path):
     pairs.rename(tmp_path / "Set5")
     (text,) = texts(survey_of(tmp_path / "Set5"), "number of images")
-    assert text == " 4 images, but Set5 has 5; figures will not compare with published ones"
+    assert text == " 4 images, but Set5 has 5; scores will not compare with published ones"
 
 
 def test_flat_images_are_no_duplicates_of_each_other(tmp_path):

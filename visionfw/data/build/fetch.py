@@ -76,9 +76,8 @@ def _archives(name: str, standard: StandardDataset | None, address: str | None) 
         raise RequestError(f"--name: a set is one folder of the data root, not {name!r}")
     archives = (Archive(address),) if address else standard.archives if standard else ()
     if standard is not None and not archives:
-        raise RequestError(
-            f"{standard.name} has no public address ({standard.license}); get it from {standard.page} and unpack it into a folder {standard.name}"
-        )
+        instead = f"get it from {standard.page} and unpack it into a folder {standard.name}"
+        raise RequestError(f"{standard.name} has no public address ({standard.license}); {instead}")
     return archives
 
 
