@@ -3,7 +3,7 @@
 Saharia et al., Image Super-Resolution via Iterative Refinement, TPAMI 2022. https://arxiv.org/abs/2104.07636
 
 Defaults: a small one for a CPU. As published for 16x16 -> 128x128:
---model_args=size=128,filters=128,multiples=[1,2,4,8,8],blocks=3,attention=[16],groups=32,dropout=0.2,tells=noise,fold=1
+--model_args=size=128,filters=128,multiples=[1,2,4,8,8],blocks=3,attention=[16],groups=32,dropout=0.2,prediction_type=epsilon,fold=1
 
     python train.py --model=sr3 --scale=4 --train_data=BSDS500/train,BSDS500/test --data_root=DIR
 
@@ -11,7 +11,20 @@ Published, faces 16x16 -> 128x128: PSNR 23.04, SSIM 0.65, MSE with the LR image 
 """
 
 
-def sr3(*, scale=4, size=64, filters=32, multiples=(1, 2, 4), blocks=1, attention=(16,), groups=8, dropout=0.0, continuous=True, tells="velocity", fold=2):
+def sr3(
+    *,
+    scale=4,
+    size=64,
+    filters=32,
+    multiples=(1, 2, 4),
+    blocks=1,
+    attention=(16,),
+    groups=8,
+    dropout=0.0,
+    continuous=True,
+    prediction_type="v",
+    fold=2,
+):
     """Return the U-Net's dictionary.
 
     Args:
@@ -23,11 +36,14 @@ def sr3(*, scale=4, size=64, filters=32, multiples=(1, 2, 4), blocks=1, attentio
         attention: sides of the feature maps on which every pixel attends to all others.
         groups: of the group normalization.
         dropout: share of features left out in training.
-        continuous: the network is told the noise level, the square root of gamma; else the number of the step.
-        tells: 'noise', as published, or 'velocity', which is sooner learned.
+        continuous: the network reads the noise level, the square root of gamma; else the number of the step.
+        prediction_type: what the network predicts: 'epsilon', the noise, as published, or 'v', the velocity, which trains faster.
         fold: side of the pieces that are read as one pixel, and made from one (Hoogeboom et al., simple diffusion, 2023), for `filters`
             well above 3 x fold^2.
     """
+    outputs = {"epsilon": "noise", "v": "velocity"}
+    if prediction_type not in outputs:
+        raise ValueError(f"prediction_type must be 'epsilon' or 'v', not {prediction_type!r}")
     levels = range(len(multiples))
     widths = [filters * multiple for multiple in multiples]
     attended = [size // fold // 2**level in attention for level in levels]
@@ -73,7 +89,7 @@ def sr3(*, scale=4, size=64, filters=32, multiples=(1, 2, 4), blocks=1, attentio
         "pre_upsample": "bicubic",
         "inputs": {"lr": "lr", "noisy": "noisy", "noise_level" if continuous else "step": "noise_level"},
         "shapes": {"noise_level" if continuous else "step": [1]},
-        "outputs": {tells: "told"},
+        "outputs": {outputs[prediction_type]: "told"},
         "blocks": table,
         "links": [
             ("layer", ("lr",), "signed", "Rescaling", {"scale": 2.0, "offset": -1.0}),

@@ -65,7 +65,10 @@ def test_a_scripts_exit_status_is_its_commands(root, tmp_path, command):
         (["train", "--scale=0"], "error: --scale must be at least 1, not 0"),
         (["train", "--check=maybe"], "error: --check=maybe: takes no value"),
         (["train", "--run_dir="], "error: --run_dir is empty; name a folder, or leave the flag out"),
-        (["train", "--model_args=blocks"], "error: --model_args: 'blocks' is not KEY=VALUE (several are joined by commas: blocks=8,filters=32)"),
+        (
+            ["train", "--model_args=blocks"],
+            "error: --model_args: 'blocks' is not KEY=VALUE (several are joined by commas: blocks=8,kernels=[9,1,5]; quote other text: name='a b')",
+        ),
         (["train", "--list=modles"], "error: --list: no kind 'modles'; did you mean 'models'?"),
         (["evaluate"], "error: what is to be evaluated? give --run=DIR, or --model=NAME with --weights=FILE"),
         (["evaluate", "--run=x", "--report=x.pdf"], "error: --report: a report ends in .html, .md, .csv, .json, not 'x.pdf'"),

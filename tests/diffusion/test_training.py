@@ -65,7 +65,7 @@ def whole(small, tmp_path_factory):
 
 def test_what_the_network_is_given_and_asked(small):
     """The noisy patch is the closed form of a level between two steps, and the loss that of the noise."""
-    plan = prepare(replace(REQUEST, val_data=str(small), noise_target="image", model_args=(*REQUEST.model_args, ("tells", "noise"))), quiet)
+    plan = prepare(replace(REQUEST, val_data=str(small), noise_target="image", model_args=(*REQUEST.model_args, ("prediction_type", "epsilon"))), quiet)
     learner = compile_for_training(plan).learner
     lr, hr = plan.source.read(np.arange(4))
     seen, network, learner.parts = {}, learner.network, 1
@@ -82,9 +82,9 @@ def test_what_the_network_is_given_and_asked(small):
     np.testing.assert_allclose(seen["lr"], lr / 255, atol=1e-6)
 
 
-@pytest.mark.parametrize("tells", ["noise", "velocity"])
-def test_one_look_that_tells_what_is_asked_gives_the_image(tells, small):
-    plan = prepare(replace(REQUEST, val_data=str(small), model_args=(*REQUEST.model_args, ("tells", tells))), quiet)
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v"])
+def test_one_look_that_tells_what_is_asked_gives_the_image(prediction_type, small):
+    plan = prepare(replace(REQUEST, val_data=str(small), model_args=(*REQUEST.model_args, ("prediction_type", prediction_type))), quiet)
     learner = compile_for_training(plan).learner
     lr, hr = plan.source.read(np.arange(2))
     learner.parts = 1
@@ -94,7 +94,7 @@ def test_one_look_that_tells_what_is_asked_gives_the_image(tells, small):
         image = (hr / np.float32(255) - enlarged) * 4
         root = np.asarray(given["noise_level"]).reshape(-1, 1, 1, 1)
         noise = (np.asarray(given["noisy"]) - root * image) / np.sqrt(1 - root**2)
-        return noise if tells == "noise" else root * noise - np.sqrt(1 - root**2) * image
+        return noise if prediction_type == "epsilon" else root * noise - np.sqrt(1 - root**2) * image
 
     learner.network = knowing
     made = learner({"lr": lr, "hr": hr})
@@ -255,7 +255,7 @@ def test_images_without_references(whole, tmp_path, capsys):
         ({"adversarial": "vanilla"}, "--adversarial: SR3 is a diffusion model, which this does not go with"),
         ({"sampler": "psnr_gain:score=loss"}, "--sampler: a diffusion model's loss compares noise, not images, so it cannot rank patches"),
         ({"standardize_input": True}, "--standardize_input: SR3 is a diffusion model"),
-        ({"model_args": (("tells", "nosie"),)}, "inputs 'lr', 'noisy' and 'noise_level' or 'step', output 'noise' or 'velocity'"),
+        ({"model_args": (("prediction_type", "x"),)}, "prediction_type must be 'epsilon' or 'v', not 'x'"),
     ],
 )
 def test_what_does_not_go_with_it_is_told(changes, sentence, tmp_path):

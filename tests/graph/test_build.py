@@ -118,22 +118,23 @@ def inner_block(tensors, filters=4):
     return L.ReLU()(L.Conv2D(filters, 3, padding="same")(tensors[0]))
 
 
-def test_a_function_of_the_calling_module_can_be_a_block():
+def test_a_function_that_the_caller_passes_can_be_a_block():
     d = {"name": "x", "block": [(0, 1), (1, 2)], "block_sub": "inner_block", "block_par": [None, {"filters": 3}]}
-    model = vf.build(d)
+    model = vf.build(d, functions={"inner_block": inner_block})
     assert [layer.name for layer in model.layers[1:]] == ["block_1-conv2d", "block_1-re_lu", "block_2-conv2d", "block_2-re_lu"]
 
 
 def test_a_shared_function_block_has_one_set_of_weights():
     d = {"name": "x", "conv": [(0, 1), (3, 4)], "conv_par": [{"filters": 4}, {"filters": 3}]}
-    d |= {"block": [(1, 2), (2, 3)], "block_sub": "inner_block", "block_par": {"share": "u"}}
+    d |= {"block": [(1, 2), (2, 3)], "block_sub": "inner_block", "block_par": {"share": "u"}, "blocks": {"inner_block": inner_block}}
     assert vf.build(d).count_params() == 112 + 148 + 111
 
 
 def test_a_function_block_inside_a_shared_block_is_shared():
     d = {"name": "x", "conv": [(0, 1), (3, 4)], "conv_par": [{"filters": 4}, {"filters": 3}]}
     d |= {"block": [(1, 2), (2, 3)], "block_sub": "b", "block_par": {"share": "u"}, "blocks": {"b": {"block": [(0, 1)], "block_sub": "inner_block"}}}
-    assert vf.build(d).count_params() == 112 + 148 + 111 == vf.cost(d).params
+    functions = {"inner_block": inner_block}
+    assert vf.build(d, functions=functions).count_params() == 112 + 148 + 111 == vf.cost(d, functions=functions).params
 
 
 def test_a_shared_layer_without_weights_can_be_the_output_in_bfloat16():

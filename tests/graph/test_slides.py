@@ -29,7 +29,7 @@ def test_a_definition_of_a_file_brings_the_files_functions():
 def test_they_build_in_a_notebook_where_they_are_typed():
     namespace = {"__name__": "__main__", "vf": vf}
     exec(compile(SLIDES.read_text(), str(SLIDES), "exec"), namespace)
-    exec("model = vf.build(SRResNet); text = vf.describe(VDSR); normal = vf.canonicalize(SRResNet)", namespace)
+    exec("model = vf.build(SRResNet, functions=globals()); text = vf.describe(VDSR, functions=globals()); normal = vf.canonicalize(SRResNet)", namespace)
     assert namespace["model"].get_layer("block_3-conv2d").filters == 64
     assert "vdsr_last_block" in namespace["text"]
     assert vf.canonicalize(json.loads(json.dumps(namespace["normal"]))) == namespace["normal"]

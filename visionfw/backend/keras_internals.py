@@ -6,9 +6,12 @@ file alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
+from keras.src.backend.common import global_state
 
 
 def producer(tensor: keras.KerasTensor) -> tuple[Any, list[keras.KerasTensor]]:
@@ -44,3 +47,18 @@ def backend_optimizer_class(kind: type[keras.optimizers.Optimizer]) -> type[kera
 def built_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     """Return the variables that an optimizer was built with."""
     return list(optimizer._trainable_variables)
+
+
+@contextmanager
+def without_allocation() -> Iterator[None]:
+    """Give the variables of layers that are built inside the `with` block shapes, but no values: no memory, no time, no random numbers.
+
+    For counting the parameters of a model that is never computed. `keras.StatelessScope` defers initialization; Keras keeps a list of
+    the deferred variables, from which these are removed.
+    """
+    pending = list(global_state.get_global_attribute("uninitialized_variables", []))
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute("uninitialized_variables", pending)

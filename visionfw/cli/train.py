@@ -155,7 +155,7 @@ def kind_of(values: Mapping[str, Any]) -> str:
     else:
         dictionary = models.load(values.get("model") or _DEFAULT.model, dict(values["model_args"]), values["scale"]).dictionary
     definition, problems = parse(dictionary)
-    return "diffusion" if not problems and definition.told else "plain"
+    return "diffusion" if not problems and definition.prediction_type else "plain"
 
 
 def _of_run(values: dict, given: Collection[str]) -> config.TrainRequest:

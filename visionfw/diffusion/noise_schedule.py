@@ -67,14 +67,14 @@ class Target:
 
     Attributes:
         name: from TARGETS.
-        told: 'noise' or 'velocity'. The noise alone says little of an image that is nearly all noise; the velocity does.
+        told: 'epsilon' (the noise) or 'v' (the velocity). The noise alone says little of an image that is nearly all noise; the velocity does.
 
     Reference: Salimans and Ho, Progressive Distillation for Fast Sampling of Diffusion Models, ICLR 2022, appendix D: the velocity is
     sqrt(gamma) x noise - sqrt(1 - gamma) x image.
     """
 
     name: str = "image"
-    told: str = "noise"
+    told: str = "epsilon"
 
     def of(self, image, enlarged):
         """Return it, of an image in [0, 1] and its LR image's enlargement."""
@@ -86,11 +86,11 @@ class Target:
 
     def asked(self, made, noise, gamma):
         """Return what the network is to tell of `noised(made, noise, gamma)`."""
-        return noise if self.told == "noise" else gamma**0.5 * noise - (1.0 - gamma) ** 0.5 * made
+        return noise if self.told == "epsilon" else gamma**0.5 * noise - (1.0 - gamma) ** 0.5 * made
 
     def denoised(self, noisy, told, gamma):
         """Return what the noise was put into, by what the network tells."""
-        return denoised(noisy, told, gamma) if self.told == "noise" else gamma**0.5 * noisy - (1.0 - gamma) ** 0.5 * told
+        return denoised(noisy, told, gamma) if self.told == "epsilon" else gamma**0.5 * noisy - (1.0 - gamma) ** 0.5 * told
 
 
 def read_noise_schedule(text: str) -> NoiseSchedule:

@@ -102,10 +102,10 @@ def _of_run(run: runs.Run, request: EvaluateRequest) -> LoadedModel:
 
 def _refining(definition: Definition, asked: Mapping[str, Any]) -> tuple[NoiseSchedule, Target] | None:
     """Return how a diffusion model was trained, as is asked for or as train.py does unless told."""
-    if definition.told is None:
+    if definition.prediction_type is None:
         return None
     schedule, target = (asked.get(name) or getattr(TrainRequest(), name) for name in TRAINED)
-    return read_noise_schedule(schedule), Target(target, definition.told)
+    return read_noise_schedule(schedule), Target(target, definition.prediction_type)
 
 
 def upscaler_for(subject: LoadedModel, request: EvaluateRequest, sample: int = 0, looked: Callable[[], None] | None = None) -> Upscaler | DiffusionSampler:

@@ -17,7 +17,7 @@ from visionfw.errors import RequestError
 from visionfw.evaluation.benchmark import SetScore
 from visionfw.evaluation.loaded_model import LoadedModel
 from visionfw.evaluation.protocol import EvalImage, Protocol, Score
-from visionfw.graph.analysis.cost import measure
+from visionfw.graph.analysis.cost import compute_cost
 from visionfw.graph.analysis.describe import table
 from visionfw.graph.analysis.draw import render
 from visionfw.imaging.files import write_image
@@ -92,7 +92,7 @@ class Results:
         subject = self.subject
         about = {"weights": subject.weights, **({"run": subject.run} if subject.run else {})}
         if subject.checked:
-            cost = measure(subject.checked)
+            cost = compute_cost(subject.checked)
             about |= {"parameters": f"{cost.params:,}", "multiply-adds": f"{cost.multiply_adds / 1e9:.2f} G for an output of 1280x720"}
             reach = "the whole image" if math.isinf(cost.receptive_field) else f"{cost.receptive_field:g} x {cost.receptive_field:g} pixels"
             about |= {"receptive field": reach}

@@ -9,7 +9,6 @@ from visionfw.config import TrainRequest
 from visionfw.errors import RequestError
 from visionfw.graph.build import compile_model
 from visionfw.graph.checking.check import Checked, examine
-from visionfw.graph.checking.shapes import infer_shapes, input_shapes
 from visionfw.graph.language import loader as models
 from visionfw.graph.language.defaults import LOGIT_OUTPUTS
 
@@ -36,9 +35,9 @@ def read_discriminator(request: TrainRequest, generator: Checked) -> Checked | N
         fits = len(shape) == 3 and all(size in (None, made) for size, made in zip(shape, (side, side, channels), strict=True))
         if not fits:
             problems.append(f"judges images of {_said(shape)}, the generator makes {_said((side, side, channels))} of --patch_size={request.patch_size}")
-        elif infer_shapes(checked.expanded, input_shapes(definition, side, side))[1]:
+        elif checked.shapes_at(side, side) is None:
             problems.append(f"cannot judge patches of {side} x {side} pixels")
-    if request.adversarial == "wgan_gp" and any(call.link.layer == "BatchNormalization" for call in checked.expanded.calls):
+    if request.adversarial == "wgan_gp" and checked.uses_layer("BatchNormalization"):
         problems.append("has batch normalization, which wgan_gp's penalty of single images does not go with (srgan_discriminator: norm=False)")
     if problems:
         raise RequestError("\n".join(f"--discriminator={request.discriminator}: {problem}" for problem in problems))

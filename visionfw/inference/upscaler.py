@@ -148,7 +148,7 @@ class Upscaler:
     def _tiles(self, shape: tuple[int, int]) -> Iterator[tuple[Span, Span]]:
         """Yield the tiles of an image: one where it fits into memory or `tile` is 0."""
         field = self.receptive_field
-        overlap = max(_GLOBAL_OVERLAP if field.halo is None else field.halo, _CHROMA_OVERLAP)
+        overlap = max(_GLOBAL_OVERLAP if field.overlap is None else field.overlap, _CHROMA_OVERLAP)
         overlap = -(-overlap // field.step) * field.step
         size = self._size_that_fits(shape, overlap) if self.tile is None else self.tile
         return tiles(shape, size or max(shape), overlap, field.step)
@@ -156,7 +156,7 @@ class Upscaler:
     def _size_that_fits(self, shape: tuple[int, int], overlap: int) -> int:
         """Return the side of the largest tiles whose forward pass the free memory takes; 0 where it takes the whole image."""
         budget = _MEMORY_FRACTION * free_bytes()
-        if self.receptive_field.halo is not None:
+        if self.receptive_field.overlap is not None:
             budget = min(_MAX_TILE_BYTES, budget)
         bytes_per_pixel = self.receptive_field.bytes_per_pixel * (2 if self.self_ensemble else 1)
         return 0 if shape[0] * shape[1] * bytes_per_pixel <= budget else tile_size_for(budget, bytes_per_pixel, overlap)

@@ -1,9 +1,8 @@
 """Keras layers of the literature that Keras lacks, written with keras.ops, and faster versions of some of Keras' own.
 
-Every layer has `receptive_step() -> (taps, stride)` for one dimension: how many input samples an output sample reads, and how many
-input samples lie between two output samples (1/4 for a layer that upscales by 4). SpectralConv2D is treated as the Conv2D that it is.
-
-A new layer is one entry here; `vf.register_layer` adds one from outside.
+A new layer is a class in one of these modules and one entry in `LAYERS`; `vf.register_layer` adds one from outside. The class carries what
+the framework asks about it (visionfw/layers/facts.py): what it reads, and its multiply-adds. For a layer with the parameters of one of
+Keras' layers, the entry says so (`like="Conv2D"`), and the language treats it as that layer.
 """
 
 from __future__ import annotations
@@ -13,7 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from visionfw.errors import RequestError
+from visionfw.layers.windows import Window
 from visionfw.registry import Entry, Registry
+
+__all__ = ["LAYERS", "LayerEntry", "Window", "custom_objects", "register_layer"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,45 +23,48 @@ class LayerEntry(Entry):
     """A layer that a dictionary can name.
 
     Attributes:
+        like: the Keras layer whose parameters, group defaults and kernel it has; "" for a layer of its own kind.
         is_builtin: it comes with visionfw, and may stand for Keras' layer of the same name.
     """
 
+    like: str = ""
     is_builtin: bool = False
 
 
-def _entry(module: str, name: str, help: str) -> LayerEntry:
-    return LayerEntry(name=name, target=f"visionfw.layers.{module}:{name}", help=help, is_builtin=True)
+def _entry(module: str, name: str, help: str, like: str = "") -> LayerEntry:
+    return LayerEntry(name=name, target=f"visionfw.layers.{module}:{name}", help=help, like=like, is_builtin=True)
 
 
 LAYERS: Registry[LayerEntry] = Registry(
     "layer",
     [
-        _entry("fast", "BatchNormalization", "Keras' own, in fewer passes over images on TensorFlow"),
-        _entry("resampling", "Bicubic", "MATLAB's bicubic upscaling"),
-        _entry("channels", "ChannelSlice", "keeps a range of channels"),
-        _entry("pooling", "GlobalDeviationPooling2D", "standard deviation of every channel over the image"),
-        _entry("fast", "GroupNormalization", "Keras' own, in two passes over images on TensorFlow"),
-        _entry("channels", "MeanShift", "adds or subtracts a mean color"),
-        _entry("resampling", "Nearest", "nearest-neighbor upscaling"),
-        _entry("fast", "PReLU", "Keras' own, in fewer passes on TensorFlow"),
-        _entry("resampling", "PixelShuffle", "depth to space in PyTorch's channel order"),
-        _entry("padding", "ReflectPadding", "padding by reflection"),
-        _entry("padding", "ReplicatePadding", "padding by the edge's pixels"),
-        _entry("attention", "SelfAttention", "every pixel attends to all others"),
-        _entry("embedding", "SinusoidalEmbedding", "sines and cosines of a noise level or step"),
-        _entry("spectral", "SpectralConv2D", "Conv2D with spectral normalization"),
-        _entry("attention", "WindowAttention", "self-attention inside windows, with an optional shift"),
+        _entry("fast", "BatchNormalization", "Keras' BatchNormalization, with fewer passes over the image on TensorFlow"),
+        _entry("resampling", "Bicubic", "bicubic upscaling by `scale`, MATLAB's kernel (a = -0.5), never rounded"),
+        _entry("channels", "ChannelSlice", "keeps the channels from `start` to `stop`, as a Python slice does"),
+        _entry("pooling", "GlobalDeviationPooling2D", "standard deviation of each channel over the image (IMDN's contrast)"),
+        _entry("fast", "GroupNormalization", "Keras' GroupNormalization, with fewer passes over the image on TensorFlow"),
+        _entry("channels", "MeanShift", "adds `sign` x `mean` to the channels; DIV2K's mean color unless given"),
+        _entry("resampling", "Nearest", "nearest-neighbor upscaling by `scale`"),
+        _entry("fast", "PReLU", "Keras' PReLU, with fewer passes over the image on TensorFlow"),
+        _entry("resampling", "PixelShuffle", "sub-pixel upscaling by `size`, channels in PyTorch's order (c, i, j)"),
+        _entry("padding", "ReflectPadding", "pads by mirroring the image, the edge not repeated"),
+        _entry("padding", "ReplicatePadding", "pads by repeating the edge"),
+        _entry("attention", "SelfAttention", "multi-head self-attention among all pixels"),
+        _entry("embedding", "SinusoidalEmbedding", "sines and cosines of one number per image: a noise level or step"),
+        _entry("spectral", "SpectralConv2D", "Conv2D with spectral normalization of its kernel", like="Conv2D"),
+        _entry("attention", "WindowAttention", "multi-head self-attention inside windows, shifted by `shift` (Swin)"),
     ],
     LayerEntry,
 )
 
 
-def register_layer(target: Any = None, *, name: str | None = None) -> Any:
+def register_layer(target: Any = None, *, name: str | None = None, like: str = "") -> Any:
     """Make a Keras layer class nameable in model dictionaries (decorator).
 
     Args:
         target: the class, or the name that dictionaries use for it.
         name: the same name as a keyword.
+        like: the Keras layer whose parameters, group defaults and kernel the class has: "Conv2D" for a kind of convolution.
 
     Raises:
         RequestError: the name is taken by another class, or Keras has a layer of that name.
@@ -71,13 +76,13 @@ def register_layer(target: Any = None, *, name: str | None = None) -> Any:
     if isinstance(target, str):
         target, name = None, target
     if target is None:
-        return lambda layer: register_layer(layer, name=name)
+        return lambda layer: register_layer(layer, name=name, like=like)
     if not isinstance(target, type):
         raise RequestError(f"register_layer takes a layer's class or a name, not {target!r}")
     name = name or target.__name__
     if hasattr(getattr(sys.modules.get("keras"), "layers", None), name):
         raise RequestError(f"Keras has a layer {name!r}; register yours under another name")
-    return LAYERS.register(target, name=name, options={})
+    return LAYERS.register(target, name=name, like=like, options={})
 
 
 def custom_objects() -> dict[str, type]:

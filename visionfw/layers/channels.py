@@ -2,76 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
+from visionfw.layers.windows import POINTWISE, Window
+from visionfw.numerics import Tensor
+
 
 @keras.saving.register_keras_serializable(package="visionfw")
 class MeanShift(keras.layers.Layer):
-    """Adds sign x mean to every channel: taken off before a network with sign -1, put back behind it with sign 1.
+    """Adds sign x mean to every channel: sign -1 subtracts the mean color before a network, sign 1 restores it behind.
 
     Args:
-        mean: one value a channel, in the image's range; the default is DIV2K's mean in [0, 1], as EDSR has it.
+        mean: one value per channel, in the image's range; the default is DIV2K's mean in [0, 1], as in EDSR.
         sign: 1 or -1.
 
-    Shapes: the input's.
+    Shapes: (..., c) -> (..., c), c the length of `mean`.
 
     Reference: Lim et al., Enhanced Deep Residual Networks for Single Image Super-Resolution, CVPRW 2017.
     """
 
-    def __init__(self, mean=(0.4488, 0.4371, 0.4040), sign: int = -1, **kwargs):
+    def __init__(self, mean: Sequence[float] = (0.4488, 0.4371, 0.4040), sign: int = -1, **kwargs: Any):
         super().__init__(**kwargs)
         self.mean = [float(value) for value in mean]
         self.sign = sign
         if sign not in (1, -1):
             raise ValueError(f"sign must be 1 or -1, not {sign!r}")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         if input_shape[-1] != len(self.mean):
             raise ValueError(f"mean has {len(self.mean)} values for {input_shape[-1]} channels")
         return tuple(input_shape)
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return x + ops.convert_to_tensor(self.sign * np.array(self.mean), x.dtype)
 
-    def receptive_step(self) -> tuple[float, float]:
-        return 1, 1
+    def receptive_window(self, axis: int) -> Window:
+        return POINTWISE
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"mean": self.mean, "sign": self.sign}
 
 
 @keras.saving.register_keras_serializable(package="visionfw")
 class ChannelSlice(keras.layers.Layer):
-    """Keeps the channels from `start` up to but without `stop`, as a Python slice does.
+    """Keeps the channels from `start` up to, but not including, `stop`, as a Python slice does.
 
     Args:
         start: first channel kept.
-        stop: first channel not kept any more; None for all that follow.
+        stop: first channel that is dropped again; None to keep all that follow.
 
     Shapes: (..., channels) -> (..., kept channels).
 
     Raises:
-        ValueError: nothing would be kept, or `stop` lies behind the last channel.
+        ValueError: nothing would be kept, or `stop` lies beyond the last channel.
     """
 
-    def __init__(self, start: int = 0, stop: int | None = None, **kwargs):
+    def __init__(self, start: int = 0, stop: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.start, self.stop = start, stop
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         channels = input_shape[-1]
         kept = len(range(*slice(self.start, self.stop).indices(channels)))
         if not kept or (self.stop is not None and self.stop > channels):
             raise ValueError(f"channels {self.start} to {self.stop} of {channels} cannot be kept")
         return (*input_shape[:-1], kept)
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return x[..., self.start : self.stop]
 
-    def receptive_step(self) -> tuple[float, float]:
-        return 1, 1
+    def receptive_window(self, axis: int) -> Window:
+        return POINTWISE
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"start": self.start, "stop": self.stop}

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from typing import Any
+
 import keras
 from keras import ops
 
+from visionfw.layers.windows import Window
+from visionfw.numerics import Tensor
 
-def _sides(padding) -> tuple[tuple[int, int], tuple[int, int]]:
+Sides = tuple[tuple[int, int], tuple[int, int]]
+
+
+def _sides(padding: Any) -> Sides:
     """Read 2, (1, 2) or ((1, 1), (2, 2)) as ((top, bottom), (left, right))."""
     pair = (padding, padding) if isinstance(padding, int) else tuple(padding)
     sides = tuple((side, side) if isinstance(side, int) else tuple(side) for side in pair)
@@ -16,27 +24,32 @@ def _sides(padding) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 class _Padding(keras.layers.Layer):
-    """What both paddings are made of; a subclass says which sample stands at a place outside."""
+    """The base of both paddings: a subclass says which sample stands at a position outside the image."""
 
-    def __init__(self, padding=1, **kwargs):
+    def __init__(self, padding: Any = 1, **kwargs: Any):
         super().__init__(**kwargs)
         self.padding = _sides(padding)
 
-    def compute_output_shape(self, input_shape):
+    def source(self, positions: Tensor, size: Tensor) -> Tensor:
+        """Return the positions inside an axis of `size` samples whose values stand at `positions`, some of them outside."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, *sizes, channels = input_shape
         grown = [None if size is None else size + sum(sides) for size, sides in zip(sizes, self.padding, strict=True)]
         return batch, *grown, channels
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         for axis, (before, after) in zip((1, 2), self.padding, strict=True):
             size = ops.shape(x)[axis]
             x = ops.take(x, self.source(ops.arange(-before, size + after), size), axis=axis)
         return x
 
-    def receptive_step(self) -> tuple[float, float]:
-        return 1, 1
+    def receptive_window(self, axis: int) -> Window:
+        added = float(sum(self.padding[axis]))
+        return Window(1, Fraction(1), -added, added)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"padding": [list(sides) for sides in self.padding]}
 
 
@@ -50,8 +63,8 @@ class ReplicatePadding(_Padding):
     Shapes: (batch, height, width, c) -> (batch, top + height + bottom, left + width + right, c).
     """
 
-    def source(self, places, size):
-        return ops.clip(places, 0, size - 1)
+    def source(self, positions: Tensor, size: Tensor) -> Tensor:
+        return ops.clip(positions, 0, size - 1)
 
 
 @keras.saving.register_keras_serializable(package="visionfw")
@@ -64,7 +77,7 @@ class ReflectPadding(_Padding):
     Shapes: (batch, height, width, c) -> (batch, top + height + bottom, left + width + right, c).
     """
 
-    def source(self, places, size):
+    def source(self, positions: Tensor, size: Tensor) -> Tensor:
         period = ops.maximum(2 * (size - 1), 1)
-        places = ops.mod(places, period)
-        return ops.minimum(ops.where(places < size, places, period - places), size - 1)
+        positions = ops.mod(positions, period)
+        return ops.minimum(ops.where(positions < size, positions, period - positions), size - 1)

@@ -1,12 +1,15 @@
-"""Layers that change the size of an image: pixel shuffle, bicubic and nearest enlargement."""
+"""Layers that change the size of an image: pixel shuffle, bicubic and nearest-neighbor upscaling."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from visionfw.numerics import resampling_taps
+from visionfw.layers.windows import Window
+from visionfw.numerics import Tensor, resampling_taps
 
 
 def _positive(name: str, value: int) -> int:
@@ -19,7 +22,7 @@ def _times(size: int | None, factor: int) -> int | None:
     return None if size is None else size * factor
 
 
-def shuffle_pixels(x, size: int):
+def shuffle_pixels(x: Tensor, size: int) -> Tensor:
     """Move channels into space: (batch, h, w, c x size x size) -> (batch, h x size, w x size, c), channels ordered (c, i, j)."""
     _, height, width, channels = ops.shape(x)
     features = channels // size**2
@@ -30,74 +33,74 @@ def shuffle_pixels(x, size: int):
 
 @keras.saving.register_keras_serializable(package="visionfw")
 class PixelShuffle(keras.layers.Layer):
-    """Sub-pixel enlargement: size x size channels become one channel of size times the height and width.
+    """Sub-pixel upscaling: size x size channels become one channel of `size` times the height and width.
 
-    Channels are ordered (c, i, j), as PyTorch's PixelShuffle and published weights have them.
+    Channels are ordered (c, i, j), as in PyTorch's PixelShuffle and published weights.
 
     Args:
-        size: the enlargement, at least 1.
+        size: the factor, at least 1.
 
     Shapes: (batch, height, width, c x size^2) -> (batch, height x size, width x size, c).
 
     Raises:
-        ValueError: the channels are no multiple of size^2.
+        ValueError: the number of channels is not a multiple of size^2.
 
     Reference: Shi et al., Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel CNN, CVPR 2016.
     """
 
-    def __init__(self, size: int = 2, **kwargs):
+    def __init__(self, size: int = 2, **kwargs: Any):
         super().__init__(**kwargs)
         self.size = _positive("size", size)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, height, width, channels = input_shape
         if channels % self.size**2:
             raise ValueError(f"{channels} channels are no multiple of {self.size} x {self.size}")
         return batch, _times(height, self.size), _times(width, self.size), channels // self.size**2
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return shuffle_pixels(x, self.size)
 
-    def receptive_step(self) -> tuple[float, float]:
-        return 1, 1 / self.size
+    def receptive_window(self, axis: int) -> Window:
+        return Window.around(1, 1 / self.size)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"size": self.size}
 
 
 @keras.saving.register_keras_serializable(package="visionfw")
 class Nearest(keras.layers.Layer):
-    """Enlargement that repeats every pixel.
+    """Nearest-neighbor upscaling: every pixel is repeated.
 
     Args:
-        scale: the enlargement, at least 1.
+        scale: the factor, at least 1.
 
     Shapes: (batch, height, width, c) -> (batch, height x scale, width x scale, c).
     """
 
-    def __init__(self, scale: int = 2, **kwargs):
+    def __init__(self, scale: int = 2, **kwargs: Any):
         super().__init__(**kwargs)
         self.scale = _positive("scale", scale)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, height, width, channels = input_shape
         return batch, _times(height, self.scale), _times(width, self.scale), channels
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         return ops.repeat(ops.repeat(x, self.scale, axis=1), self.scale, axis=2)
 
-    def receptive_step(self) -> tuple[float, float]:
-        return 1, 1 / self.scale
+    def receptive_window(self, axis: int) -> Window:
+        return Window.around(1, 1 / self.scale)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"scale": self.scale}
 
 
 def bicubic_phases(scale: int) -> np.ndarray:
-    """Return the filters of bicubic enlargement: (5, 5, scale^2) float64, one for each output pixel of an input pixel, (i, j) order.
+    """Return the filters of bicubic upscaling: (5, 5, scale^2) float64, one for each output pixel of an input pixel, in (i, j) order.
 
-    A tap reads the input at the pixel's own place plus -2 .. 2. Computed from the middle of `numerics.resampling_taps`, so that
-    layer and `imaging.imresize` are one and the same filter.
+    Taps lie at -2 .. 2 around the input pixel. They are computed from the middle of `numerics.resampling_taps`, so that the layer and
+    `imaging.imresize` are the same filter.
     """
     indices, weights = resampling_taps(9, 9 * scale, scale)
     phases = np.zeros((scale, 5))
@@ -112,40 +115,40 @@ def bicubic_phases(scale: int) -> np.ndarray:
 
 @keras.saving.register_keras_serializable(package="visionfw")
 class Bicubic(keras.layers.Layer):
-    """Bicubic enlargement with MATLAB's kernel (a = -0.5) and mirrored border, in floats, never rounded.
+    """Bicubic upscaling with MATLAB's kernel (a = -0.5) and mirrored border, in floats, never rounded.
 
-    Computes in float32 under mixed precision too: what it makes is usually the image that a residual is added to.
+    Computes in float32 under mixed precision too: its output is usually the image that a residual is added to.
 
     Args:
-        scale: the enlargement, at least 1.
+        scale: the factor, at least 1.
 
     Shapes: (batch, height, width, c) -> (batch, height x scale, width x scale, c).
     """
 
-    def __init__(self, scale: int = 2, dtype="float32", **kwargs):
+    def __init__(self, scale: int = 2, dtype: Any = "float32", **kwargs: Any):
         super().__init__(dtype=dtype, **kwargs)
         self.scale = _positive("scale", scale)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, height, width, channels = input_shape
         return batch, _times(height, self.scale), _times(width, self.scale), channels
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         channels = x.shape[-1]
         kernel = np.repeat(bicubic_phases(self.scale)[:, :, None], channels, axis=2)
         x = mirror(mirror(x, 2, 1), 2, 2)
         x = ops.depthwise_conv(x, ops.convert_to_tensor(kernel, x.dtype), padding="valid", data_format="channels_last")
         return shuffle_pixels(x, self.scale)
 
-    def receptive_step(self) -> tuple[float, float]:
-        return 4, 1 / self.scale
+    def receptive_window(self, axis: int) -> Window:
+        return Window.around(4, 1 / self.scale)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"scale": self.scale}
 
 
-def mirror(x, width: int, axis: int):
-    """Pad `width` samples on both sides of an axis by mirroring, the edge repeated; any size of at least 1 will do."""
+def mirror(x: Tensor, width: int, axis: int) -> Tensor:
+    """Pad an axis of at least one sample by `width` samples on both sides, mirrored, the edge repeated."""
     size = ops.shape(x)[axis]
-    places = ops.mod(ops.arange(-width, size + width), 2 * size)
-    return ops.take(x, ops.where(places < size, places, 2 * size - 1 - places), axis=axis)
+    positions = ops.mod(ops.arange(-width, size + width), 2 * size)
+    return ops.take(x, ops.where(positions < size, positions, 2 * size - 1 - positions), axis=axis)

@@ -22,8 +22,8 @@ from visionfw.backend.memory import is_out_of_memory
 from visionfw.config import TrainRequest
 from visionfw.data.batches import BatchSource
 from visionfw.errors import RequestError, VisionfwError, brief
-from visionfw.graph.analysis.cost import measure
-from visionfw.graph.language.ir import as_json
+from visionfw.graph.analysis.cost import compute_cost
+from visionfw.graph.language.ir import to_dictionary
 from visionfw.io.files import remove_partial_files, write_json, write_text
 from visionfw.io.paths import user_path
 from visionfw.runs import directory as runs
@@ -211,10 +211,10 @@ def _note_end(run: Run, error: BaseException) -> None:
 def write_models(plan: Plan, made: TrainingModels, run: Run) -> None:
     """Write the models that a run starts from, but for those that were written before a kill."""
     if not run.model.exists():
-        write_json(run.model, as_json(plan.checked.definition))
+        write_json(run.model, to_dictionary(plan.checked.definition))
     if plan.discriminator is not None and not run.discriminator.exists():
-        write_json(run.discriminator, as_json(plan.discriminator.definition))
-    if any(call.function is not None for call in plan.checked.expanded.calls) and not run.architecture.exists():
+        write_json(run.discriminator, to_dictionary(plan.discriminator.definition))
+    if plan.checked.has_function_blocks and not run.architecture.exists():
         write_text(run.architecture, float32_twin(plan).to_json())
     if plan.initial is not None and not run.initial.exists():
         save_weights(made.model, run.initial)
@@ -222,7 +222,7 @@ def write_models(plan: Plan, made: TrainingModels, run: Run) -> None:
 
 def record_of(plan: Plan) -> dict[str, Any]:
     """Return what run.json holds from the start: the request, the model's cost, the data, the versions."""
-    cost = measure(plan.checked)
+    cost = compute_cost(plan.checked)
     return dict(
         request=plan.request.record(),
         command=" ".join(sys.argv),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from visionfw.backend.memory import device_bytes
-from visionfw.graph.analysis.cost import units
+from visionfw.graph.analysis.layer_uses import layer_uses
 from visionfw.training.setup import Plan
 
 _BASE_BYTES = 2**30  # the libraries, the program, the weights of most models
@@ -21,8 +21,7 @@ def step_bytes(plan: Plan, batch_size: int) -> int:
     networks += [(plan.discriminator, _DISCRIMINATOR_PASSES)] if plan.discriminator is not None else []
     values = 0.0
     for checked, passes in networks:
-        layers, factor = units(checked, (side, side))
-        values += passes * factor * sum(math.prod(layer.shape) for layer in layers)
+        values += passes * layer_uses(checked, (side, side)).values
     return round(_BASE_BYTES + _OVERHEAD * values * batch_size * (2 if plan.policy == "mixed_bfloat16" else 4))
 
 

@@ -101,7 +101,7 @@ def _compile(plan: Plan, rate_factor: float, parallel: Parallel) -> TrainingMode
     parts = _parts(plan)
     model = _build(plan)
     loss = content_loss(plan)
-    if plan.checked.definition.told:
+    if plan.checked.definition.prediction_type:
         learner, loss = Diffusion(model, *refining(plan), loss, request.seed, parts), None
     else:
         learner, loss = uint8_inputs(model, color, parts), uint8_targets(loss, color)
@@ -125,7 +125,7 @@ def _build(plan: Plan) -> keras.Model:
         with precision(plan.policy):
             model = compile_model(plan.checked)
         made = model(_example(model, plan.request.patch_size, plan.request.scale), training=False)
-        if plan.checked.definition.told and made.shape[1] != plan.request.patch_size * plan.request.scale:
+        if plan.checked.definition.prediction_type and made.shape[1] != plan.request.patch_size * plan.request.scale:
             raise ValueError("what it tells is not as large as the noisy image")
     except Exception as error:  # what only Keras finds, building a layer or running it
         of = side_multiple(model, plan.request.scale) if model else 1
@@ -149,13 +149,13 @@ def _example(model: keras.Model, side: int, scale: int) -> Any:
 
 def refining(plan: Plan) -> tuple[NoiseSchedule, Target, int]:
     """Return how a diffusion model's noise grows, what it is put into, and the scale."""
-    target = Target(plan.request.noise_target, plan.checked.definition.told)
+    target = Target(plan.request.noise_target, plan.checked.definition.prediction_type)
     return read_noise_schedule(plan.request.noise_schedule), target, plan.request.scale
 
 
 def upscaler(plan: Plan, model: keras.Model) -> Callable:
     """Return what enlarges a validation image, (h, w, channels) in [0, 1]."""
-    if plan.checked.definition.told:
+    if plan.checked.definition.prediction_type:
         return DiffusionSampler(model, *refining(plan), plan.request.sampling_steps, seed=plan.request.seed)
     return Upscaler(model)
 
@@ -183,7 +183,7 @@ def content_loss(plan: Plan, loss: Loss | None = None) -> Callable:
 
 def _parts(plan: Plan) -> int:
     """Return in how many parts a batch is computed: one a core of a processor, where no layer looks at the batch as a whole."""
-    looks_at_all = any(call.link.layer == "BatchNormalization" or call.function is not None for call in plan.checked.expanded.calls)
+    looks_at_all = plan.checked.uses_layer("BatchNormalization") or plan.checked.has_function_blocks
     if looks_at_all or not runs_operations_concurrently():
         return 1
     parts = max(count for count in range(1, min(processors(), _MOST_PARTS) + 1) if plan.request.batch_size % count == 0)

@@ -22,7 +22,7 @@ from visionfw.errors import RequestError, VisionfwError, some
 from visionfw.evaluation.protocol import EvalImage, Protocol
 from visionfw.evaluation.protocol import prepare as prepare_case
 from visionfw.gan.discriminator import read_discriminator
-from visionfw.graph.analysis.cost import measure
+from visionfw.graph.analysis.cost import compute_cost
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.language import loader as models
 from visionfw.graph.language.initializers import read_initializer
@@ -177,7 +177,7 @@ def _read_model(request: TrainRequest, source: models.Source, log: Log) -> Check
 
 def _half_of_what_it_sees(checked: Checked) -> int:
     """Return the side of LR patches that suits a model: small ones are more varied, and more than a model sees of them is of no use."""
-    seen = measure(checked).receptive_field / (checked.scale if checked.definition.pre_upsample else 1)
+    seen = compute_cost(checked).receptive_field / (checked.scale if checked.definition.pre_upsample else 1)
     least, most = _PATCH_SIDES
     return most if math.isinf(seen) else min(most, max(least, round(seen) // 2 // 4 * 4))
 
@@ -288,7 +288,7 @@ def _trainable(checked: Checked, request: TrainRequest) -> None:
     definition = checked.definition
     if checked.scale is None:
         raise RequestError(f"{definition.name}: its output is no image, so it cannot be trained for super-resolution by itself")
-    if definition.told:
+    if definition.prediction_type:
         _refuse_with_diffusion(request, definition)
         return
     if len(definition.graph.inputs) > 1 or "sr" not in dict(definition.graph.outputs):

@@ -16,7 +16,7 @@ from visionfw.backend.process_memory import peak_resident_bytes
 from visionfw.config import TrainRequest
 from visionfw.data.batches import BatchSource
 from visionfw.errors import RequestError, VisionfwError
-from visionfw.graph.analysis.cost import measure
+from visionfw.graph.analysis.cost import compute_cost
 from visionfw.graph.analysis.describe import short
 from visionfw.io.paths import user_path
 from visionfw.runs import directory as runs
@@ -54,7 +54,7 @@ def check_first_step(request: TrainRequest, log: Log = print) -> None:
     if request.run_dir is not None:
         runs.refuse_taken(user_path(request.run_dir))
     plan = prepare(request, log)
-    cost = measure(plan.checked)
+    cost = compute_cost(plan.checked)
     pace = _pace(plan)
     steps = plan.steps if request.minutes is None else _fitting(request, plan, pace)
     log(f"model: {plan.checked.definition.name}, {cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, in {plan.policy}")

@@ -61,7 +61,7 @@ def conv_block(tensors):
 
 
 def test_a_function_block_is_counted_too():
-    d = {"name": "x", "block": [(0, 1), (1, 2)], "block_sub": "conv_block"}
+    d = {"name": "x", "block": [(0, 1), (1, 2)], "block_sub": conv_block}
     assert vf.cost(d, output=(10, 10)) == (2 * 228, 2 * 225 * 100, 9)
 
 
@@ -71,7 +71,7 @@ def mixed_block(tensors):
 
 
 def test_a_function_block_may_use_operations_and_a_layer_twice():
-    d = {"name": "x", "block": [(0, 1)], "block_sub": "mixed_block"}
+    d = {"name": "x", "block": [(0, 1)], "block_sub": "mixed_block", "blocks": {"mixed_block": mixed_block}}
     assert vf.cost(d, output=(10, 10)) == (84, 2 * 81 * 100, 5)
 
 

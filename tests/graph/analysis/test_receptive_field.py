@@ -1,4 +1,4 @@
-"""How far a model sees: outputs depend on what lies inside the halo, and on nothing else."""
+"""How far a model sees: outputs depend on what lies inside the overlap, and on nothing else."""
 
 import keras
 import numpy as np
@@ -26,14 +26,14 @@ def test_a_pixel_outside_the_halo_changes_nothing(name):
     model = vf.build(d)
     reach = receptive_field_of(model)
     assert reach.scale == 2
-    side = 2 * reach.halo + 9
+    side = 2 * reach.overlap + 9
     x = np.random.default_rng(0).random((1, side, side, 1 if d.get("color") == "y" else 3), np.float32)
     middle = side // 2
     changed = x.copy()
-    changed[:, : middle - reach.halo] += 1
-    changed[:, :, : middle - reach.halo] += 1
-    changed[:, middle + reach.halo + 1 :] += 1
-    changed[:, :, middle + reach.halo + 1 :] += 1
+    changed[:, : middle - reach.overlap] += 1
+    changed[:, :, : middle - reach.overlap] += 1
+    changed[:, middle + reach.overlap + 1 :] += 1
+    changed[:, :, middle + reach.overlap + 1 :] += 1
     before, after = (keras.ops.convert_to_numpy(model(image))[0, 2 * middle : 2 * middle + 2, 2 * middle : 2 * middle + 2] for image in (x, changed))
     np.testing.assert_allclose(before, after, atol=1e-6)
 
@@ -49,7 +49,7 @@ def test_strides_and_windows_say_where_tiles_may_begin():
     assert (receptive_field_of(model).step, receptive_field_of(model).scale) == (4, 1)
     windows = {"name": "w", "scale": 1, "conv": [(0, "a"), ("b", "sr")], "conv_par": [{"filters": 8}, {"filters": 3}], "layer": [("a", "b")]}
     model = vf.build(windows | {"layer_sub": "WindowAttention", "layer_par": {"heads": 2, "window": 4}})
-    assert (receptive_field_of(model).step, receptive_field_of(model).halo) == (4, 5)
+    assert (receptive_field_of(model).step, receptive_field_of(model).overlap) == (4, 5)
 
 
 @pytest.mark.parametrize(("scale", "pool", "multiple"), [(2, 4, 2), (2, 2, 1), (3, 4, 4), (1, 4, 4)])
@@ -77,7 +77,7 @@ def test_global_pooling_sees_the_whole_image(name):
     assert (
         receptive_field_of(
             vf.build(vf.definition(name, **{"rcan": {"groups": 1, "blocks": 1, "filters": 16}, "imdn": {"blocks": 2, "filters": 16}}[name]))
-        ).halo
+        ).overlap
         is None
     )
 
@@ -103,13 +103,13 @@ def model_of(function):
     ],
 )
 def test_an_operation_that_is_not_known_sees_the_whole_image(function):
-    assert receptive_field_of(model_of(function)).halo is None
-    assert receptive_field_of(model_of(lambda x: keras.ops.softmax(keras.ops.relu(x) * 2 + 1, axis=-1))).halo == 0
+    assert receptive_field_of(model_of(function)).overlap is None
+    assert receptive_field_of(model_of(lambda x: keras.ops.softmax(keras.ops.relu(x) * 2 + 1, axis=-1))).overlap == 0
 
 
 def test_padding_on_one_side_is_seen():
     conv = keras.layers.Conv2D(3, 9, padding="valid")
-    assert receptive_field_of(model_of(lambda x: conv(keras.layers.ZeroPadding2D(((8, 0), (8, 0)))(x)))).halo == 8
+    assert receptive_field_of(model_of(lambda x: conv(keras.layers.ZeroPadding2D(((8, 0), (8, 0)))(x)))).overlap == 8
 
 
 def test_strides_between_enlargements():

@@ -7,7 +7,7 @@ from visionfw.graph.language.parser import parse
 def names(d):
     definition, problems = parse(d)
     assert problems == []
-    expanded, problems = expand(definition, {}, {})
+    expanded, problems = expand(definition)
     assert problems == []
     return [call.name for call in expanded.calls]
 
@@ -55,7 +55,7 @@ def test_with_several_sources_the_first_runs_through_the_copies():
     block = {"inputs": ["x", "y"], "merge": [("x", "y", "z")]}
     d = {"name": "x", "inputs": {"a": 0, "b": 1}, "block": [(0, 1, 2)], "block_sub": "b", "block_par": {"repeat": 2}, "blocks": {"b": block}}
     definition, _ = parse(d)
-    expanded, _ = expand(definition, {}, {})
+    expanded, _ = expand(definition)
     a, b = (("input", "a", None),), (("input", "b", None),)
     assert [call.sources for call in expanded.calls] == [(a, b), ((("block", 2, 0), ("merge", "z", None)), b)]
 
@@ -63,14 +63,14 @@ def test_with_several_sources_the_first_runs_through_the_copies():
 def test_links_that_share_must_be_the_same_layer():
     d = {"name": "x", "conv": [(0, 1), (1, 2)], "conv_par": [{"share": "u"}, {"share": "u", "filters": 3}]}
     definition, _ = parse(d)
-    _, problems = expand(definition, {}, {})
+    _, problems = expand(definition)
     assert len(problems) == 1
     assert "shares weights with x: conv[0] (0 -> 1), but is Conv2D(filters=3" in problems[0]
 
 
 def problems_of(d):
     definition, _ = parse(d)
-    return expand(definition, {}, {})[1]
+    return expand(definition)[1]
 
 
 def test_a_tag_that_is_also_a_node_is_refused():

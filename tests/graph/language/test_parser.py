@@ -147,18 +147,3 @@ def test_functions_given_as_blocks_are_named_in_the_normal_form():
 
     normal = canonicalize({"name": "x", "block": [(0, 1)], "block_sub": [twice]})
     assert normal["blocks"] == {"twice": {"function": "twice"}}
-
-
-def test_what_layers_take_of_their_groups_defaults_is_what_keras_says():
-    """The table that defaults are filtered by agrees with Keras' own signatures."""
-    import inspect
-
-    import keras
-
-    from visionfw.graph.language.defaults import TAKES
-    from visionfw.layers.spectral import SpectralConv2D
-
-    for name, taken in TAKES.items():
-        parameters = set(inspect.signature(getattr(keras.layers, name, SpectralConv2D).__init__).parameters) - {"self", "kwargs", "dtype"}
-        assert taken - {"activity_regularizer"} <= parameters, name
-        assert parameters - taken <= {"name", "moving_mean_initializer", "moving_variance_initializer"}, name

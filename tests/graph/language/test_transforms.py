@@ -6,7 +6,7 @@ import pytest
 
 import visionfw as vf
 from visionfw.graph.checking.check import examine
-from visionfw.graph.language.ir import as_json
+from visionfw.graph.language.ir import to_dictionary
 from visionfw.graph.language.transforms import initialized, standardized
 
 
@@ -21,7 +21,7 @@ def test_a_normalized_model_is_the_model_between_two_affine_maps(name):
     channels = plain.channels
     mean, deviation = [0.4, 0.5, 0.3][:channels], [0.2, 0.25, 0.3][:channels]
     changed = standardized(plain, mean, deviation)
-    model, inner = vf.build(as_json(changed), scale=2), vf.build(as_json(plain), scale=2)
+    model, inner = vf.build(to_dictionary(changed), scale=2), vf.build(to_dictionary(plain), scale=2)
     inner.set_weights([np.random.default_rng(0).normal(0, 0.05, weight.shape) ** (2 if "variance" in weight.path else 1) for weight in inner.weights])
     model.set_weights(inner.get_weights())
     x = np.random.default_rng(1).random((1, 12, 10, channels), np.float32)
@@ -31,7 +31,7 @@ def test_a_normalized_model_is_the_model_between_two_affine_maps(name):
 
 def test_kernels_start_from_the_initializer_unless_their_link_says_another():
     start = {"class_name": "RandomNormal", "config": {"stddev": 0.001}}
-    model = vf.build(as_json(initialized(definition("edsr_small", scale=2, filters=16), start)), scale=2)
+    model = vf.build(to_dictionary(initialized(definition("edsr_small", scale=2, filters=16), start)), scale=2)
     kernels = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights if weight.path.endswith("kernel")}
     tail = [path for path in kernels if "tail" in path]
     assert len(tail) == 1

@@ -1,57 +1,69 @@
-"""What can be said of a dictionary in words: a table of its links with shapes and costs, and the difference of two."""
+"""Dictionaries in words: a table of a model's links with shapes and costs, and the difference of two models."""
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from visionfw.graph.analysis.cost import Unit, total_cost, units
+from visionfw.graph.analysis.cost import OUTPUT, Cost, total_cost
+from visionfw.graph.analysis.layer_uses import LayerUse, layer_uses
 from visionfw.graph.checking.check import Checked, examine
-from visionfw.graph.checking.expand import Place, Scopes, find_block, layer_text
-from visionfw.graph.checking.functions import functions_of
+from visionfw.graph.checking.expand import TensorId, layer_text
 from visionfw.graph.checking.shapes import SymbolicShape
-from visionfw.graph.language.ir import Graph, Link, link_text
-from visionfw.graph.language.parser import canonicalize
+from visionfw.graph.language.ir import Graph, Link, Scopes, find_block, link_text
+from visionfw.graph.language.parser import Functions, canonicalize
 
-_OUTPUT = (720, 1280)
+_HEADINGS = ("link", "layer", "output", "parameters", "multiply-adds")
+_NUMERIC_COLUMNS = 3  # the columns from this one on are aligned to the right
+_INDENT = "  "
 
 
-def describe(dictionary: Mapping[str, Any], scale: int | None = None) -> str:
+def describe(dictionary: Mapping[str, Any], scale: int | None = None, functions: Functions | None = None) -> str:
     """Return a table of a model's links with their output shapes, parameters and multiply-adds (for a 1280x720 output).
 
-    A block's links stand indented under it, once however often it is repeated, with the figures of one copy.
+    A block's links stand indented under it, once however often it is repeated, with the costs of one copy.
 
     Args:
         dictionary: any spelling.
         scale: the run's scale, for a dictionary that leaves it open.
+        functions: Python functions that its links may name as blocks.
 
     Raises:
         ModelDefinitionError: the dictionary is wrong.
     """
-    return table(examine(dictionary, scale, functions_of(sys._getframe(1), dictionary)))
+    return table(examine(dictionary, scale, functions))
 
 
 def table(checked: Checked) -> str:
     """Return `describe`'s table of a checked dictionary."""
-    found, exact = units(checked, _OUTPUT)
-    total = total_cost(checked, found, exact)
-    rows = [("link", "layer", "output", "parameters", "multiply-adds"), *_rows(checked, found, exact)]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
-    lines.insert(1, "  ".join("-" * width for width in widths))
+    uses = layer_uses(checked, OUTPUT)
+    rows = _Rows(checked, uses.uses, uses.factor).all()
+    cells = [_HEADINGS, *((_INDENT * row.depth + row.link, *row[2:]) for row in rows)]
+    return "\n".join([_head(checked), "", *_aligned(cells), "", _foot(total_cost(checked, uses))])
+
+
+def _head(checked: Checked) -> str:
     definition = checked.definition
-    kind = {"rgb": "RGB", "y": "luma"}[definition.color] + (", bicubic enlargement first" if definition.pre_upsample else "")
-    head = f"{definition.name}: scale {definition.scale}, {kind}" + (f"\n{definition.paper}" if definition.paper else "")
-    field = "the whole image" if total.receptive_field == float("inf") else f"{total.receptive_field} x {total.receptive_field} pixels"
-    foot = f"{total.params:,} parameters, {short(total.multiply_adds)} multiply-adds for a 1280x720 output, receptive field {field}"
-    return "\n".join([head, "", *lines, "", foot])
+    colors = {"rgb": "RGB", "y": "luma"}[definition.color] + (", bicubic upscaling first" if definition.pre_upsample else "")
+    return f"{definition.name}: scale {definition.scale}, {colors}" + (f"\n{definition.paper}" if definition.paper else "")
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    """Yield a row's cells, words to the left and figures to the right."""
-    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        yield cell.rjust(width) if column > 2 else cell.ljust(width)
+def _foot(cost: Cost) -> str:
+    side = cost.receptive_field
+    area = "the whole image" if math.isinf(side) else f"{side} x {side} pixels"
+    return f"{cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, receptive field {area}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield a table's lines, a rule under the first."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        cells = [cell.rjust(width) if column >= _NUMERIC_COLUMNS else cell.ljust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        yield "  ".join(cells).rstrip()
+        if number == 0:
+            yield "  ".join("-" * width for width in widths)
 
 
 def short(number: float) -> str:
@@ -67,63 +79,90 @@ def short(number: float) -> str:
     return f"{number:g}"
 
 
-def _rows(checked: Checked, found: list[Unit], exact: float) -> Iterator[tuple[str, ...]]:
-    counted: set[str] = set()
+class _Row(NamedTuple):
+    """One line of the table: how deep its link stands in blocks, and its cells."""
 
-    def figures(place: Place, link: Link) -> tuple[str, str]:
-        """Sum up all copies of a link at a place."""
-        copies = [(*place, (link.group, link.target, copy)) for copy in copies_of(link)]
-        inside = [unit for unit in found if unit.place[: len(place) + 1] in copies]
-        params = {unit.name: unit.params for unit in inside}
-        new = sum(count for name, count in params.items() if name not in counted)
-        multiply_adds = round(sum(unit.multiply_adds for unit in inside) * exact)
-        shared = bool(sum(params.values())) and not new
-        return ("shared" if shared else f"{new:,}" if new else ""), (short(multiply_adds) if multiply_adds else "")
+    depth: int
+    link: str
+    layer: str
+    output: str
+    parameters: str
+    multiply_adds: str
 
-    def walk(graph: Graph, place: Place, scopes: Scopes) -> Iterator[tuple[str, ...]]:
+
+@dataclass
+class _Rows:
+    """The rows of a table, made link by link; weights that a row has counted are 'shared' in later ones."""
+
+    checked: Checked
+    uses: Sequence[LayerUse]
+    factor: float
+    counted: set[str] = field(default_factory=set)
+
+    def all(self) -> list[_Row]:
+        """Return the rows of the whole model."""
+        graph = self.checked.definition.graph
+        return list(self._of_graph(graph, (), (graph.blocks,)))
+
+    def _of_graph(self, graph: Graph, place: TensorId, scopes: Scopes) -> Iterator[_Row]:
         for link in graph.links:
-            times = f" x{link.repeat}" if link.repeat else ""
-            text = layer_text(link) if link.parameters else link.layer
-            shape = shape_behind(checked, (*place, (link.group, link.target, copies_of(link)[-1])))
-            yield ("  " * len(place) + f"{link.group} {link_text(link.sources, link.target)}", text + times, str(shape or ""), *figures(place, link))
+            yield self._of_link(link, place)
             block, inner = find_block(link.layer, scopes) if link.group == "block" else (None, scopes)
             if isinstance(block, Graph):
-                yield from walk(block, (*place, (link.group, link.target, copies_of(link)[0])), inner)
+                yield from self._of_graph(block, (*place, (link.group, link.target, link.copies[0])), inner)
             if not place:
-                counted.update(unit.name for unit in found if unit.place[0][:2] == (link.group, link.target))
+                self.counted.update(use.name for use in self.uses if use.place[0][:2] == (link.group, link.target))
 
-    yield from walk(checked.definition.graph, (), (checked.definition.graph.blocks,))
+    def _of_link(self, link: Link, place: TensorId) -> _Row:
+        text = layer_text(link) if link.parameters else link.layer
+        shape = shape_behind(self.checked, (*place, (link.group, link.target, link.copies[-1])))
+        repeat = f" x{link.repeat}" if link.repeat else ""
+        parameters, multiply_adds = self._costs(link, place)
+        return _Row(len(place), f"{link.group} {link_text(link.sources, link.target)}", text + repeat, str(shape or ""), parameters, multiply_adds)
+
+    def _costs(self, link: Link, place: TensorId) -> tuple[str, str]:
+        """Add up all copies of a link: parameters that no row has counted, and multiply-adds."""
+        copies = [(*place, (link.group, link.target, copy)) for copy in link.copies]
+        inside = [use for use in self.uses if use.place[: len(place) + 1] in copies]
+        params = {use.name: use.params for use in inside}
+        new = sum(count for name, count in params.items() if name not in self.counted)
+        multiply_adds = round(sum(use.multiply_adds for use in inside) * self.factor)
+        is_shared = sum(params.values()) > 0 and not new
+        return "shared" if is_shared else f"{new:,}" if new else "", short(multiply_adds) if multiply_adds else ""
 
 
-def copies_of(link: Link) -> list[int | None]:
-    """Return the numbers of a link's copies; [None] for a link that is not repeated."""
-    return [None] if link.repeat is None else list(range(link.repeat))
-
-
-def shape_behind(checked: Checked, place: Place) -> SymbolicShape | None:
-    """Return the shape behind a link by its place: its tensor's, or that of the last tensor made inside its block."""
-    inside = [call.target for call in checked.expanded.calls if call.target[: len(place)] == place]
+def shape_behind(checked: Checked, place: TensorId) -> SymbolicShape | None:
+    """Return the shape behind a link by its path: its tensor's, or that of the last tensor inside its block."""
+    inside = [call.target for call in checked.flat.calls if call.target[: len(place)] == place]
     return checked.shapes.get(inside[-1]) if inside else None
 
 
-def diff(a: Mapping[str, Any], b: Mapping[str, Any]) -> str:
-    """Say what changes from dictionary `a` to `b`, link by link; '' where they mean the same.
+# --- differences -------------------------------------------------------------------------------------------------------
 
-    Links are known by group and target, so the order and the spelling of the dictionaries carry no difference.
+
+def diff(a: Mapping[str, Any], b: Mapping[str, Any], functions: Functions | None = None) -> str:
+    """Return what changes from dictionary `a` to `b`, link by link; '' where they mean the same.
+
+    Links are known by group and target, so the order and the spelling of the dictionaries make no difference.
+
+    Args:
+        a, b: any spelling.
+        functions: Python functions that their links may name as blocks.
 
     Raises:
         ModelDefinitionError: one of them is not in the language.
     """
-    return "\n".join(_differences(canonicalize(a), canonicalize(b), ""))
+    return "\n".join(_differences(canonicalize(a, functions), canonicalize(b, functions), ""))
 
 
 def _differences(a: Mapping[str, Any], b: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Yield the differences of two canonical graphs."""
     for key in sorted((set(a) | set(b)) - {"links", "blocks"}):
         if a.get(key) != b.get(key):
             yield f"{path}{key}: {a.get(key)!r} -> {b.get(key)!r}"
-    links_a, links_b = ({(link[0], link[2]): link for link in side["links"]} if "links" in side else {} for side in (a, b))
-    for key in [*links_a, *(key for key in links_b if key not in links_a)]:
-        yield from _link_difference(links_a.get(key), links_b.get(key), path)
+    links_a, links_b = ({(link[0], link[2]): link for link in graph.get("links", ())} for graph in (a, b))
+    for known in [*links_a, *(link for link in links_b if link not in links_a)]:
+        yield from _link_difference(links_a.get(known), links_b.get(known), path)
     blocks_a, blocks_b = a.get("blocks", {}), b.get("blocks", {})
     for name in sorted(set(blocks_a) | set(blocks_b)):
         inner = f"{path}blocks['{name}']: "
@@ -137,10 +176,10 @@ def _link_difference(a: list | None, b: list | None, path: str) -> Iterator[str]
     if a == b:
         return
     if a is None or b is None:
-        group, sources, target, layer, parameters = a or b
+        group, sources, target, layer, parameters = a or b or []
         yield f"{path}{'+' if a is None else '-'} {group} ({link_text(sources, target)}) {layer}{parameters or ''}"
         return
-    changes = [f"{name} {x!r} -> {y!r}" for name, x, y in (("sources", a[1], b[1]), ("layer", a[3], b[3])) if x != y]
+    changes = [f"{name} {old!r} -> {new!r}" for name, old, new in (("sources", a[1], b[1]), ("layer", a[3], b[3])) if old != new]
     for key in sorted(set(a[4]) | set(b[4])):
         if a[4].get(key) != b[4].get(key):
             changes.append(f"{key} {a[4].get(key)!r} -> {b[4].get(key)!r}")

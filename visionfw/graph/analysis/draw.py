@@ -1,8 +1,7 @@
-"""The picture of a dictionary: the model as a column of boxes, and every block beside it, once however often it is repeated."""
+"""Drawings of models: the graph as a column of boxes, and every block beside it, once however often it is repeated."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -10,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from visionfw.errors import RequestError, VisionfwError
-from visionfw.graph.analysis.describe import copies_of, shape_behind
+from visionfw.graph.analysis.describe import shape_behind
 from visionfw.graph.checking.check import Checked, examine
-from visionfw.graph.checking.expand import Place, Scopes, find_block
-from visionfw.graph.checking.functions import functions_of
-from visionfw.graph.language.ir import Graph, Link, Node
+from visionfw.graph.checking.expand import TensorId
+from visionfw.graph.checking.shapes import SymbolicShape
+from visionfw.graph.language.ir import Graph, Link, Node, Scopes, find_block
+from visionfw.graph.language.parser import Functions
 from visionfw.reports.plots import pyplot
 
 _COLORS = {
@@ -62,23 +62,24 @@ class Panel:
 
     @property
     def width(self) -> float:
-        reach = max(abs(box.x) for box in self.boxes.values())
-        return _WIDTH + 2 * reach + 2 * self.margin
+        spread = max(abs(box.x) for box in self.boxes.values())
+        return _WIDTH + 2 * spread + 2 * self.margin
 
     @property
     def margin(self) -> float:
-        """Room for the links that pass boxes by."""
+        """Space for the links that pass boxes by."""
         longest = max((box.rank - self.boxes[source].rank for box in self.boxes.values() for source in box.sources), default=1)
         return 0.35 + (min(1.1, 0.16 * longest) if longest > 1 else 0.0)
 
 
-def draw(dictionary: Mapping[str, Any], path: str | Path, scale: int | None = None) -> None:
+def draw(dictionary: Mapping[str, Any], path: str | Path, scale: int | None = None, functions: Functions | None = None) -> None:
     """Draw a model's graph.
 
     Args:
         dictionary: any spelling.
         path: .svg or .png file to write.
         scale: the run's scale, for a dictionary that leaves it open.
+        functions: Python functions that its links may name as blocks.
 
     Raises:
         ModelDefinitionError: the dictionary is wrong.
@@ -87,13 +88,13 @@ def draw(dictionary: Mapping[str, Any], path: str | Path, scale: int | None = No
     path = Path(path)
     if path.suffix not in (".svg", ".png"):
         raise RequestError(f"a model is drawn as .svg or .png, not {path.name!r}")
-    render(examine(dictionary, scale, functions_of(sys._getframe(1), dictionary)), path)
+    render(examine(dictionary, scale, functions), path)
 
 
 def render(checked: Checked, path: Path | BytesIO, kind: str | None = None) -> None:
-    """Draw a checked dictionary into a file, or as `kind` into memory. Raises RequestError where matplotlib is not installed."""
+    """Draw a checked dictionary into a file, or in a format `kind` into memory. Raises RequestError where matplotlib is not installed."""
     plot = pyplot()
-    panels = [_laid_out(panel) for panel in _panels(checked)]
+    panels = [_laid_out(panel) for panel in _Panels(checked).all()]
     width = sum(panel.width for panel in panels)
     height = max(panel.ranks for panel in panels) * _DOWN + 0.7
     figure = plot.figure(figsize=(width, height))
@@ -112,34 +113,55 @@ def render(checked: Checked, path: Path | BytesIO, kind: str | None = None) -> N
         plot.close(figure)
 
 
-def _panels(checked: Checked) -> Iterator[Panel]:
-    """Yield the model's panel and one for every block."""
-    definition = checked.definition
-    seen: list[int] = []
+class _Panels:
+    """Makes the model's panel and one for every block, each block once."""
 
-    def walk(graph: Graph, title: str, place: Place, ends: dict[Node, str], scopes: Scopes) -> Iterator[Panel]:
-        boxes = {node: Box((text,), "end", ()) for node, text in ends.items()}
+    def __init__(self, checked: Checked):
+        self.checked = checked
+        self.drawn: list[int] = []
+
+    def all(self) -> Iterator[Panel]:
+        """Yield the panels, the model's first."""
+        definition = self.checked.definition
+        upscaled = definition.upscaled_input()
+        ends = {node: f"{name}, upscaled by bicubic" if name == upscaled else name for name, node in definition.graph.inputs}
+        yield from self._of_graph(_Place(definition.graph, definition.name, (), (definition.graph.blocks,)), ends)
+
+    def _of_graph(self, place: _Place, ends: Mapping[Node, str]) -> Iterator[Panel]:
+        """Yield a graph's panel, whose inputs are boxes with the texts `ends`, and those of the blocks that it uses first."""
+        boxes: dict[Node, Box] = {node: Box((text,), "end", ()) for node, text in ends.items()}
         inner = []
-        for link in graph.links:
-            first, last = ((*place, (link.group, link.target, copies_of(link)[end])) for end in (0, -1))
-            boxes[link.target] = Box(_lines(link, shape_behind(checked, last)), link.group, link.sources, copies=link.repeat is not None)
-            block, around = find_block(link.layer, scopes) if link.group == "block" else (None, scopes)
-            if isinstance(block, Graph) and id(block) not in seen:
-                seen.append(id(block))
-                inner.append((block, link.layer, first, around))
-        for name, node in graph.outputs:
-            boxes[f"{name} (output)"] = Box((name if not place else "output",), "end", (node,))
-        yield Panel(title, boxes)
-        for block, name, first, around in inner:
-            inputs = {node: "input" if len(block.inputs) == 1 else f"input {number + 1}" for number, (_, node) in enumerate(block.inputs)}
-            yield from walk(block, name, first, inputs, around)
-
-    enlarged = definition.enlarged_input()
-    ends = {node: f"{name}, enlarged by bicubic" if name == enlarged else name for name, node in definition.graph.inputs}
-    yield from walk(definition.graph, definition.name, (), ends, (definition.graph.blocks,))
+        for link in place.graph.links:
+            first, last = ((*place.path, (link.group, link.target, link.copies[end])) for end in (0, -1))
+            boxes[link.target] = Box(_lines(link, shape_behind(self.checked, last)), link.group, link.sources, copies=link.repeat is not None)
+            block, scopes = find_block(link.layer, place.scopes) if link.group == "block" else (None, place.scopes)
+            if isinstance(block, Graph) and id(block) not in self.drawn:
+                self.drawn.append(id(block))
+                inner.append(_Place(block, link.layer, first, scopes))
+        for name, node in place.graph.outputs:
+            boxes[f"{name} (output)"] = Box(("output" if place.path else name,), "end", (node,))
+        yield Panel(place.title, boxes)
+        for one in inner:
+            yield from self._of_graph(one, _block_ends(one.graph))
 
 
-def _lines(link: Link, shape: Any) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class _Place:
+    """A graph to be drawn: its title, the path to it, and the blocks that its links see."""
+
+    graph: Graph
+    title: str
+    path: TensorId
+    scopes: Scopes
+
+
+def _block_ends(block: Graph) -> dict[Node, str]:
+    if len(block.inputs) == 1:
+        return {block.inputs[0][1]: "input"}
+    return {node: f"input {number}" for number, (_, node) in enumerate(block.inputs, 1)}
+
+
+def _lines(link: Link, shape: SymbolicShape | None) -> tuple[str, ...]:
     parameters = link.parameters
     if link.group == "conv":
         size, stride = parameters.get("kernel_size", 3), parameters.get("strides", 1)
@@ -155,7 +177,7 @@ def _lines(link: Link, shape: Any) -> tuple[str, ...]:
 
 
 def _laid_out(panel: Panel) -> Panel:
-    """Give every box its rank, the longest way from an input, and its place across: boxes of one rank side by side."""
+    """Give every box its rank, the longest path from an input, and its position across: boxes of one rank side by side."""
     boxes = panel.boxes
     for box in boxes.values():  # sources stand before their users
         box.rank = max((boxes[source].rank + 1 for source in box.sources), default=0)
@@ -175,8 +197,8 @@ def _laid_out(panel: Panel) -> Panel:
 
 
 def _preferred(box: Box, boxes: Mapping[Node, Box]) -> float:
-    places = [boxes[source].x for source in box.sources]
-    return sum(places) / len(places) if places else 0.0
+    positions = [boxes[source].x for source in box.sources]
+    return sum(positions) / len(positions) if positions else 0.0
 
 
 def _draw_panel(axes: Any, panel: Panel, center: float) -> None:

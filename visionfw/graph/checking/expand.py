@@ -1,6 +1,6 @@
-"""Blocks, repeats and shared weights written out: a definition -> one flat list of layer calls with their stable names.
+"""Expansion: a definition -> one flat list of layer calls with stable names, blocks, repeats and shared weights written out. No Keras here.
 
-Check, build, cost and the table all read this list; the folded form is for people. No Keras here.
+Check, build, cost and the table all read this list; the folded form is for people.
 
 Names: a link's layer is `GROUP_TARGET`, inside blocks `GROUP_TARGET-GROUP_TARGET`, with the copy's number (from 0) after a repeated
 link: `block_body-3-conv_q`. On a shared link the tag stands in the target's place. Names never depend on the dictionary's order.
@@ -9,87 +9,87 @@ link: `block_body-3-conv_q`. On a shared link the tag stands in the target's pla
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from visionfw.errors import brief, unknown
-from visionfw.graph.language.ir import Definition, Function, Graph, Link, Node
+from visionfw.errors import brief, nearest, unknown
+from visionfw.graph.language.blocks import BLOCKS
+from visionfw.graph.language.ir import Definition, FunctionBlock, Graph, Link, Node, Scopes, find_block
 from visionfw.graph.language.parser import parse_block
 
-Scopes = tuple[Mapping[str, Graph | Function], ...]
-#: A tensor: the way to it through links, as (group, target, copy) steps; an input is (("input", its name, None),).
-Place = tuple[tuple[str, Node, int | None], ...]
+#: A tensor: the path to it through links, as (group, target, copy) steps; an input is (("input", its name, None),).
+TensorId = tuple[tuple[str, Node, int | None], ...]
+#: Whose weights a call uses: its path, with a shared link's tag in place of the target.
+WeightsId = tuple[tuple[str, Any, Any], ...]
 #: More calls than any network has: a repeat that large is a mistake.
-_MOST_CALLS = 100_000
+_MAX_CALLS = 100_000
 
 
 @dataclass(frozen=True)
-class Call:
+class LayerCall:
     """One application of one layer, or of one block that is a Python function.
 
     Attributes:
         name: the layer's name in the Keras model; calls with the same name use the same weights. '' where the block is not known.
         link: the link it comes from.
         sources: the tensors it reads.
-        target: the tensor it makes.
-        where: its address for messages.
+        target: the tensor it produces.
+        address: its address for messages.
         function: the Python function, where the link is a block of that kind.
-        weights: whose weights it uses: its place, with a shared link's tag for the target.
+        weights: whose weights it uses.
     """
 
     name: str
     link: Link
-    sources: tuple[Place, ...]
-    target: Place
-    where: str
+    sources: tuple[TensorId, ...]
+    target: TensorId
+    address: str
     function: Callable | None = None
-    weights: tuple = ()
+    weights: WeightsId = ()
 
 
 @dataclass(frozen=True)
-class Expanded:
+class FlatGraph:
     """A definition's calls in graph order, and the tensors that are its inputs and outputs by name."""
 
-    calls: tuple[Call, ...]
-    inputs: Mapping[str, Place]
-    outputs: Mapping[str, Place]
+    calls: tuple[LayerCall, ...]
+    inputs: Mapping[str, TensorId]
+    outputs: Mapping[str, TensorId]
 
 
-def expand(definition: Definition, functions: Mapping[str, Callable], registered: Mapping[str, Callable]) -> tuple[Expanded, list[str]]:
-    """Write out a definition.
+def expand(definition: Definition, functions: Collection[str] = ()) -> tuple[FlatGraph, list[str]]:
+    """Expand a definition.
 
     Args:
         definition: a definition without problems of its own.
-        functions: Python functions that links may name as blocks: those of the file that the dictionary came from.
-        registered: the registered blocks.
+        functions: names of the caller's functions that links could have named, for hints at misspelled ones.
 
     Returns:
-        The expanded graph and the problems found: unknown blocks, a block that contains itself, wrong numbers of sources, links
-        that share weights and differ.
+        The flat graph and the problems found: unknown blocks, a block that contains itself, wrong numbers of sources, links that
+        share weights and differ.
     """
-    expander = _Expander(functions, registered)
-    inputs: dict[str, Place] = {name: (("input", name, None),) for name, _ in definition.graph.inputs}
+    expander = _Expander(functions)
+    inputs: dict[str, TensorId] = {name: (("input", name, None),) for name, _ in definition.graph.inputs}
     tensors = {node: inputs[name] for name, node in definition.graph.inputs}
-    tensors = expander.run(definition.graph, _Position((), (), definition.name), tensors, (definition.graph.blocks,), ())
+    tensors = expander.expand(_Frame(definition.graph, _Path((), (), definition.name), (definition.graph.blocks,), ()), tensors)
     outputs = {name: tensors[node] for name, node in definition.graph.outputs if node in tensors}
     problems = list(dict.fromkeys(expander.problems + _sharing_problems(definition.name, expander.calls)))
-    return Expanded(tuple(expander.calls), inputs, outputs), problems
+    return FlatGraph(tuple(expander.calls), inputs, outputs), problems
 
 
 @dataclass(frozen=True)
-class _Position:
-    """Where in the graph the expander stands: the place, whose weights are used there, and the address."""
+class _Path:
+    """The way from the model to a link: tensor path, weights path, and the address for messages."""
 
-    place: Place
-    weights: tuple
-    path: str
+    tensor: TensorId
+    weights: WeightsId
+    address: str
 
-    def step(self, link: Link, copy: int, where: str) -> _Position:
+    def step(self, link: Link, copy: int | None, address: str) -> _Path:
         """Go into one copy of a link."""
-        number = None if link.repeat is None else copy
-        own = (link.group, "share", link.share) if link.share is not None else (link.group, link.target, number)
-        return _Position((*self.place, (link.group, link.target, number)), (*self.weights, own), where)
+        own = (link.group, "share", link.share) if link.share is not None else (link.group, link.target, copy)
+        return _Path((*self.tensor, (link.group, link.target, copy)), (*self.weights, own), address)
 
     @property
     def name(self) -> str:
@@ -103,171 +103,186 @@ def _step_name(group: str, target: Node, copy: Any) -> str:
     return f"{group}_{target}" + ("" if copy is None else f"-{copy}")
 
 
-def place_name(place: Place) -> str:
-    """Write a place as a name: 'block_body-3-conv_q'."""
-    return "-".join(_step_name(*step) for step in place)
+def tensor_name(tensor: TensorId) -> str:
+    """Write a tensor's path as a name: 'block_body-3-conv_q'."""
+    return "-".join(_step_name(*step) for step in tensor)
 
 
-def find_block(name: str, scopes: Scopes) -> tuple[Graph | Function | None, Scopes]:
-    """Look a block up among those defined here and around; return it and the scopes that its own links see."""
-    for depth, scope in enumerate(scopes):
-        if name in scope:
-            block = scope[name]
-            return block, (block.blocks, *scopes[depth:]) if isinstance(block, Graph) else scopes
-    return None, scopes
+def link_name(link: Link) -> str:
+    """Return the name of a link's layer inside its own graph; of its first copy, where it is repeated."""
+    return _Path((), (), "").step(link, link.copies[0], "").name
 
 
+@dataclass(frozen=True)
+class _Frame:
+    """A graph that is being expanded: where it stands, the blocks its links see, and the ids of the blocks around it."""
+
+    graph: Graph
+    path: _Path
+    scopes: Scopes
+    inside: tuple[int, ...]
+
+
+@dataclass
 class _Expander:
-    def __init__(self, functions: Mapping[str, Callable], registered: Mapping[str, Callable]):
-        self.functions = functions
-        self.registered = registered
-        self.calls: list[Call] = []
-        self.problems: list[str] = []
-        self.built: dict[tuple, Graph | None] = {}
+    """Writes out one definition, collecting calls and problems."""
 
-    def run(self, graph: Graph, at: _Position, tensors: dict[Node, Place], scopes: Scopes, inside: tuple[int, ...]) -> dict[Node, Place]:
-        """Write out one graph whose input nodes are bound in `tensors`; return the tensors of all its nodes."""
-        for link in graph.links:
-            where = f"{at.path}: {link.where}"
-            block, inner = self._block(link, scopes, where) if link.group == "block" else (None, scopes)
-            missing = link.group == "block" and (block is None or not self._fits(block, link, where, inside))
-            if missing or not self._few(link, where):
-                place = at.step(link, 0, where).place
-                tensors[link.target] = place
-                self.calls.append(Call("", link, (), place, where))
-                continue
-            current, others = tensors[link.sources[0]], [tensors[node] for node in link.sources[1:]]
-            for copy in range(link.repeat or 1):
-                here = at.step(link, copy, where)
-                if isinstance(block, Graph):
-                    bound = dict(zip((node for _, node in block.inputs), [current, *others], strict=True))
-                    current = self.run(block, here, bound, inner, (*inside, id(block)))[block.outputs[0][1]]
-                else:
-                    function = block.call if isinstance(block, Function) else None
-                    self.calls.append(Call(here.name, link, (current, *others), here.place, where, function, here.weights))
-                    current = here.place
-            tensors[link.target] = current
+    functions: Collection[str]
+    calls: list[LayerCall] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    registered: dict[tuple[str, str], Graph | None] = field(default_factory=dict)
+
+    def expand(self, frame: _Frame, tensors: dict[Node, TensorId]) -> dict[Node, TensorId]:
+        """Expand a graph whose input nodes are bound in `tensors`; return the tensors of all its nodes."""
+        for link in frame.graph.links:
+            address = f"{frame.path.address}: {link.address}"
+            block, scopes = self._find(link, frame.scopes, address) if link.group == "block" else (None, frame.scopes)
+            is_usable = link.group != "block" or (block is not None and self._fits(block, link, address, frame.inside))
+            if is_usable and self._has_room(link, address):
+                tensors[link.target] = self._expand_link(link, block, frame, scopes, [tensors[node] for node in link.sources])
+            else:
+                tensors[link.target] = frame.path.step(link, link.copies[0], address).tensor
+                self.calls.append(LayerCall("", link, (), tensors[link.target], address))
         return tensors
 
-    def _few(self, link: Link, where: str) -> bool:
-        if len(self.calls) + (link.repeat or 1) <= _MOST_CALLS:
+    def _expand_link(self, link: Link, block: Graph | FunctionBlock | None, frame: _Frame, scopes: Scopes, sources: list[TensorId]) -> TensorId:
+        """Expand all copies of a link, one behind the other; return the tensor of the last."""
+        address = f"{frame.path.address}: {link.address}"
+        current, others = sources[0], sources[1:]
+        for copy in link.copies:
+            path = frame.path.step(link, copy, address)
+            if isinstance(block, Graph):
+                bound = dict(zip((node for _, node in block.inputs), [current, *others], strict=True))
+                inner = _Frame(block, path, scopes, (*frame.inside, id(block)))
+                current = self.expand(inner, bound)[block.outputs[0][1]]
+            else:
+                function = block.call if block is not None else None
+                self.calls.append(LayerCall(path.name, link, (current, *others), path.tensor, address, function, path.weights))
+                current = path.tensor
+        return current
+
+    def _has_room(self, link: Link, address: str) -> bool:
+        if len(self.calls) + (link.repeat or 1) <= _MAX_CALLS:
             return True
-        self.problems.append(f"{where}: the model would have more than {_MOST_CALLS:,} layers")
+        self.problems.append(f"{address}: the model would have more than {_MAX_CALLS:,} layers")
         return False
 
-    def _block(self, link: Link, scopes: Scopes, where: str) -> tuple[Graph | Function | None, Scopes]:
+    # --- blocks --------------------------------------------------------------------------------------------------------
+
+    def _find(self, link: Link, scopes: Scopes, address: str) -> tuple[Graph | FunctionBlock | None, Scopes]:
+        """Return a link's block and the scopes that its own links see."""
         block, inner = find_block(link.layer, scopes)
-        if isinstance(block, Function):
-            return self._function(block, link, where), scopes
+        if isinstance(block, FunctionBlock):
+            return self._checked_function(block, link, address), scopes
         if isinstance(block, Graph):
-            self._unknown_parameters(link, where, ())
+            self._check_parameters(link, (), address)
             return block, inner
-        if link.layer in self.registered:
-            return self._registered(link, where)
-        if link.layer in self.functions:
-            return self._function(Function(link.layer, self.functions[link.layer]), link, where), scopes
-        names = {name for scope in scopes for name in scope} | set(self.registered) | set(self.functions)
-        self.problems.append(f"{where}: {unknown('block', link.layer, names)}")
+        if link.layer in BLOCKS:
+            return self._registered_block(link, address)
+        self.problems.append(f"{address}: {self._unknown_block(link.layer, scopes)}")
         return None, scopes
 
-    def _function(self, block: Function, link: Link, where: str) -> Function | None:
-        call = block.call or self.functions.get(block.name)
-        if call is None:
-            self.problems.append(f"{where}: block '{block.name}' is a Python function, which JSON can't hold; build it from the Python file that defines it")
-            return None
-        if not any(argument.kind is argument.VAR_KEYWORD for argument in inspect.signature(call).parameters.values()):
-            self._unknown_parameters(link, where, list(inspect.signature(call).parameters)[1:])
-        return Function(block.name, call)
+    def _unknown_block(self, name: str, scopes: Scopes) -> str:
+        names = {known for scope in scopes for known in scope} | set(BLOCKS) | set(self.functions)
+        hint = "" if nearest(name, names) else "; a block that is a Python function is passed as functions={name: function}"
+        return unknown("block", name, names) + hint
 
-    def _registered(self, link: Link, where: str) -> tuple[Graph | Function | None, Scopes]:
-        entry = self.registered[link.layer]
-        arguments = inspect.signature(entry).parameters
-        positional = [a for a in arguments.values() if a.kind in (a.POSITIONAL_ONLY, a.POSITIONAL_OR_KEYWORD)]
-        if any(argument.default is argument.empty for argument in positional):
-            return self._function(Function(link.layer, entry), link, where), ()
-        if self._unknown_parameters(link, where, list(arguments)):
+    def _checked_function(self, block: FunctionBlock, link: Link, address: str) -> FunctionBlock | None:
+        if block.call is None:
+            self.problems.append(
+                f"{address}: block '{block.name}' is a Python function, which JSON can't hold; pass it as functions={{'{block.name}': function}}, "
+                "or build the model from the Python file that defines it"
+            )
+            return None
+        parameters = inspect.signature(block.call).parameters
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            self._check_parameters(link, list(parameters)[1:], address)
+        return block
+
+    def _registered_block(self, link: Link, address: str) -> tuple[Graph | FunctionBlock | None, Scopes]:
+        function = BLOCKS.load(link.layer)
+        parameters = inspect.signature(function).parameters
+        positional = [p for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        if any(parameter.default is parameter.empty for parameter in positional):
+            return self._checked_function(FunctionBlock(link.layer, function), link, address), ()
+        if not self._check_parameters(link, list(parameters), address):
             return None, ()
         key = (link.layer, repr(sorted(link.parameters.items())))
-        if key not in self.built:
-            self.built[key] = self._read_registered(link, entry, where)
-        graph = self.built[key]
+        if key not in self.registered:
+            self.registered[key] = self._call_registered(link, function, address)
+        graph = self.registered[key]
         return graph, (graph.blocks,) if graph else ()
 
-    def _read_registered(self, link: Link, entry: Callable, where: str) -> Graph | None:
+    def _call_registered(self, link: Link, function: Callable, address: str) -> Graph | None:
+        """Return the graph of a registered function that returns a block's dictionary."""
         try:
-            dictionary = entry(**link.parameters)
+            dictionary = function(**link.parameters)
         except Exception as error:
-            self.problems.append(f"{where}: block '{link.layer}' failed: {brief(error)}")
+            self.problems.append(f"{address}: block '{link.layer}' failed: {brief(error)}")
             return None
         if not isinstance(dictionary, Mapping):
-            self.problems.append(f"{where}: block '{link.layer}' returned {type(dictionary).__name__}, not a dictionary of links")
+            self.problems.append(f"{address}: block '{link.layer}' returned {type(dictionary).__name__}, not a dictionary of links")
             return None
         graph, problems = parse_block(link.layer, dictionary)
-        self.problems += [f"{where}: {problem}" for problem in problems]
+        self.problems += [f"{address}: {problem}" for problem in problems]
         return None if problems else graph
 
-    def _unknown_parameters(self, link: Link, where: str, known: Sequence[str]) -> bool:
+    def _check_parameters(self, link: Link, known: Sequence[str], address: str) -> bool:
         wrong = [key for key in link.parameters if key not in known]
-        self.problems += [f"{where}: block '{link.layer}': {unknown('parameter', key, [*known, 'repeat', 'share'])}" for key in wrong]
-        return bool(wrong)
+        self.problems += [f"{address}: block '{link.layer}': {unknown('parameter', key, [*known, 'repeat', 'share'])}" for key in wrong]
+        return not wrong
 
-    def _fits(self, block: Graph | Function, link: Link, where: str, inside: tuple[int, ...]) -> bool:
-        if isinstance(block, Function):
+    def _fits(self, block: Graph | FunctionBlock, link: Link, address: str, inside: tuple[int, ...]) -> bool:
+        if isinstance(block, FunctionBlock):
             return True
         if id(block) in inside:
-            self.problems.append(f"{where}: block '{link.layer}' contains itself")
+            self.problems.append(f"{address}: block '{link.layer}' contains itself")
             return False
         if len(block.inputs) != len(link.sources):
-            self.problems.append(f"{where}: block '{link.layer}' takes {_count(len(block.inputs))}, not {len(link.sources)}")
+            self.problems.append(f"{address}: block '{link.layer}' takes {_source_count(len(block.inputs))}, not {len(link.sources)}")
             return False
-        made = {inner.target for inner in block.links} | {node for _, node in block.inputs}
-        return bool(block.outputs) and block.outputs[0][1] in made  # else the schema has said why not
+        produced = {inner.target for inner in block.links} | {node for _, node in block.inputs}
+        return bool(block.outputs) and block.outputs[0][1] in produced  # else the parser has reported it
 
 
-def link_name(link: Link, copy: int = 0) -> str:
-    """Return the name of a link's layer, or of one copy of it, inside its own graph."""
-    return _Position((), (), "").step(link, copy, "").name
-
-
-def _count(number: int) -> str:
+def _source_count(number: int) -> str:
     return "1 source" if number == 1 else f"{number} sources"
 
 
-def _sharing_problems(title: str, calls: Sequence[Call]) -> list[str]:
-    """Find calls of one name that are not meant to share, or that share and are not the same layer."""
+# --- shared weights ----------------------------------------------------------------------------------------------------
+
+
+def _sharing_problems(title: str, calls: Sequence[LayerCall]) -> list[str]:
+    """Return the calls of one name that are not meant to share weights, or that share them and are not the same layer."""
     problems = []
-    first: dict[str, Call] = {}
+    first: dict[str, LayerCall] = {}
     for call in calls:
         other = first.setdefault(call.name, call)
-        if not call.name or other is call or other.target == call.target:  # two producers of one node are told already
+        if not call.name or other is call or other.target == call.target:  # two producers of one node are reported already
             continue
         if other.weights != call.weights:
-            problems.append(f"{call.where}: its layer would be called {call.name!r}, as that of {other.where}; give a node or a tag another name")
+            problems.append(f"{call.address}: its layer would be called {call.name!r}, as that of {other.address}; give a node or a tag another name")
         elif (other.link.layer, other.link.parameters) != (call.link.layer, call.link.parameters) or other.function is not call.function:
-            problems.append(f"{call.where}: shares weights with {other.where}, but is {layer_text(call.link)} and that is {layer_text(other.link)}")
-    return problems + _sharing_blocks(title, calls)
+            problems.append(f"{call.address}: shares weights with {other.address}, but is {layer_text(call.link)} and that is {layer_text(other.link)}")
+    return problems + _shared_block_problems(title, calls)
 
 
-def _sharing_blocks(title: str, calls: Sequence[Call]) -> list[str]:
-    """Find links that share a tag and stand for different blocks: their layers differ in number or in kind."""
-    uses: dict[tuple, dict[Place, list[tuple]]] = {}
+def _shared_block_problems(title: str, calls: Sequence[LayerCall]) -> list[str]:
+    """Return the tags of links that stand for different blocks: their layers differ in number or in kind."""
+    uses: dict[WeightsId, dict[TensorId, list[tuple]]] = {}
     for call in calls:
         for depth, (group, *rest) in enumerate(call.weights[:-1], 1):
             if group == "block" and rest[0] == "share":
                 inner = uses.setdefault(call.weights[:depth], {}).setdefault(call.target[:depth], [])
                 inner.append((call.weights[depth:], call.link.layer))
-    problems = []
-    for shared, places in uses.items():
-        if len({tuple(inner) for inner in places.values()}) > 1:
-            problems.append(f"{title}: links that share {shared[-1][2]!r} stand for different blocks; give one of them another tag")
-    return problems
+    return [
+        f"{title}: links that share {shared[-1][2]!r} stand for different blocks; give one of them another tag"
+        for shared, layers in uses.items()
+        if len({tuple(inner) for inner in layers.values()}) > 1
+    ]
 
 
 def layer_text(link: Link) -> str:
     """Write a link's layer as one would call it: "Conv2D(filters=64, kernel_size=3)"."""
-    said = ", ".join(f"{key}={value!r}" for key, value in link.parameters.items() if _is_short(value))
-    return f"{link.layer}({said})"
-
-
-def _is_short(value: Any) -> bool:
-    return value is not None and len(repr(value)) <= 40
+    parameters = ", ".join(f"{key}={value!r}" for key, value in link.parameters.items() if value is not None and len(repr(value)) <= 40)
+    return f"{link.layer}({parameters})"

@@ -1,13 +1,13 @@
 """The layers that a dictionary can name, what each takes, and how one is made. Nothing is ever evaluated.
 
-A name is looked up among Keras' own layers, visionfw's, and what a user registered. Layers that could run code or read files on
-behalf of a stranger's dictionary are refused.
+A name is looked up among visionfw's layers and registered ones (`LAYERS`), then among the Keras layers on the allow list
+(`layers/keras_layers.py`). The same lists decide which layers a saved model of a stranger may hold.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -16,26 +16,19 @@ import keras
 from visionfw.errors import unknown
 from visionfw.graph.language.ir import Link
 from visionfw.layers import LAYERS
+from visionfw.layers.keras_layers import ALIASES, KERAS_LAYERS, REFUSED, UNLISTED
+from visionfw.numerics import Tensor
 
-#: Keras' layers that hold code, other layers, or files, or that are no layers of a network's inside.
-REFUSED = {
-    "Lambda": "it holds code; register a layer class with vf.register_layer",
-    **dict.fromkeys(("TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), "it holds code"),
-    **dict.fromkeys(("Wrapper", "TimeDistributed", "Bidirectional", "SpectralNormalization", "RNN", "StackedRNNCells", "Pipeline"), "it holds other layers"),
-    **dict.fromkeys(("TextVectorization", "StringLookup", "IntegerLookup"), "it reads files"),
-    **dict.fromkeys(("Input", "InputLayer", "InputSpec", "Layer"), "inputs are named by 'inputs'"),
-}
 #: Parameters that every Keras layer takes beside its own.
 _COMMON_PARAMETERS = ("dtype", "trainable")
 #: Parameters that belong to the compiler.
-_OWN_PARAMETERS = ("name",)
+_COMPILER_PARAMETERS = ("name",)
+#: Objects of a saved model that are no layers: the model itself, tensors, and how weights are stored.
+_MODEL_CLASSES = {"Functional", "Model", "Sequential", "InputLayer", "DTypePolicy", "DTypePolicyMap", "SeedGenerator"}
+_TENSOR_CLASSES = {"__keras_tensor__", "__tensor__", "__numpy__", "__slice__", "__ellipsis__", "__bytes__"}
 
 
-@cache
-def keras_layers() -> dict[str, type]:
-    """Return Keras' own layers by name, less the refused ones."""
-    named = {name: getattr(keras.layers, name) for name in dir(keras.layers) if name[0].isupper()}
-    return {name: entry for name, entry in named.items() if inspect.isclass(entry) and issubclass(entry, keras.layers.Layer) and name not in REFUSED}
+# --- names -------------------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -47,39 +40,47 @@ def activation_functions() -> frozenset[str]:
 def layer_names(group: str) -> list[str]:
     """Return every name that `GROUP_sub` may hold for a group of layers."""
     functions = activation_functions() if group == "activation" else ()
-    return sorted({*keras_layers(), *LAYERS, *functions})
+    allowed = (name for name in (*KERAS_LAYERS, *ALIASES) if hasattr(keras.layers, name))
+    return sorted({*allowed, *LAYERS, *functions})
 
 
 def find_layer(name: str, group: str = "layer") -> type | None:
-    """Return the class that a layer's name stands for; None where there is none."""
+    """Return the class that a layer's name stands for; None where there is none, or where it is refused."""
     if group == "activation" and name in activation_functions():
         return keras.layers.Activation
-    return LAYERS.load(name) if name in LAYERS else keras_layers().get(name)
+    if name in LAYERS:
+        return LAYERS.load(name)
+    return getattr(keras.layers, name, None) if name in KERAS_LAYERS or name in ALIASES else None
 
 
 def name_problem(link: Link) -> str | None:
-    """Say what is wrong with a link's layer name."""
-    if link.layer in REFUSED:
-        return f"layer '{link.layer}' cannot stand in a dictionary: {REFUSED[link.layer]}"
-    if find_layer(link.layer, link.group) is None:
-        return unknown("layer", link.layer, layer_names(link.group))
-    if link.layer in LAYERS and not LAYERS.get(link.layer).is_builtin and link.layer in keras_layers():
+    """Return what is wrong with a link's layer name, or None."""
+    if link.layer in LAYERS and not LAYERS.get(link.layer).is_builtin and hasattr(keras.layers, link.layer):
         return f"layer '{link.layer}' is registered, and Keras or visionfw has one of that name; register yours under another name"
-    return None
+    if find_layer(link.layer, link.group) is not None:
+        return None
+    if link.layer in REFUSED or (link.layer[:1].isupper() and hasattr(keras.layers, link.layer)):
+        return f"layer '{link.layer}' cannot stand in a dictionary: {REFUSED.get(link.layer, UNLISTED)}"
+    return unknown("layer", link.layer, layer_names(link.group))
+
+
+# --- parameters --------------------------------------------------------------------------------------------------------
 
 
 @cache
 def parameter_names(layer: type) -> tuple[str, ...]:
     """Return the parameters that a layer's class takes in a dictionary."""
-    parameters = inspect.signature(layer.__init__).parameters.values()
+    parameters = inspect.signature(layer.__init__).parameters.values()  # type: ignore[misc]
     named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)][1:]
-    extra = _COMMON_PARAMETERS if any(p.kind is p.VAR_KEYWORD for p in parameters) else ()
-    return tuple(dict.fromkeys(name for name in (*named, *extra) if name not in _OWN_PARAMETERS))
+    common = _COMMON_PARAMETERS if any(p.kind is p.VAR_KEYWORD for p in parameters) else ()
+    return tuple(dict.fromkeys(name for name in (*named, *common) if name not in _COMPILER_PARAMETERS))
 
 
 def parameter_problems(link: Link) -> list[str]:
-    """Say which of a link's parameters its layer does not take, or may not be given."""
+    """Return which of a link's parameters its layer does not take, or may not be given."""
     layer = find_layer(link.layer, link.group)
+    if layer is None:
+        return []
     known = parameter_names(layer) if layer is not keras.layers.Activation or link.layer == "Activation" else ("dtype",)
     problems = []
     for key, value in link.parameters.items():
@@ -93,7 +94,7 @@ def parameter_problems(link: Link) -> list[str]:
 
 
 def _code_in(value: Any) -> list[str]:
-    """Find what could run code when Keras reads it: objects that are not Keras' initializers, regularizers and constraints."""
+    """Return what could run code when Keras reads a value: objects other than Keras' initializers, regularizers and constraints."""
     if isinstance(value, list):
         return [reason for entry in value for reason in _code_in(entry)]
     if isinstance(value, str) and ">" in value:
@@ -110,33 +111,78 @@ def _code_in(value: Any) -> list[str]:
 
 @cache
 def _plain_objects() -> frozenset[str]:
-    rooms = (keras.initializers, keras.regularizers, keras.constraints)
-    return frozenset(name for room in rooms for name in dir(room) if inspect.isclass(getattr(room, name)))
+    modules = (keras.initializers, keras.regularizers, keras.constraints)
+    return frozenset(name for module in modules for name in dir(module) if inspect.isclass(getattr(module, name)))
+
+
+# --- saved models ------------------------------------------------------------------------------------------------------
+
+
+def saved_model_problems(config: Any) -> list[str]:
+    """Return what a saved model holds that must not be deserialized, before Keras reads it.
+
+    Args:
+        config: the JSON of a model's architecture, as `keras.Model.to_json` and .keras files have it.
+
+    Returns:
+        A line for each class that is neither an allowed layer nor plain data; [] for a model that may be read.
+    """
+    return list(dict.fromkeys(_saved_problems(config)))
+
+
+def _saved_problems(config: Any) -> Iterator[str]:
+    if isinstance(config, list | tuple):
+        for entry in config:
+            yield from _saved_problems(entry)
+    elif isinstance(config, Mapping):
+        if "class_name" in config and not _may_be_read(config):
+            name = config["class_name"]
+            yield f"layer {str(name)[:60]!r} of module {str(config.get('module'))[:60]!r} is not allowed: {REFUSED.get(str(name), 'it may run code')}"
+        for key, entry in config.items():
+            if key != "compile_config":  # the optimizer and losses, which are not read
+                yield from _saved_problems(entry)
+
+
+def _may_be_read(config: Mapping[str, Any]) -> bool:
+    """Return whether the class that one object of a saved model names is an allowed one."""
+    name, module, registered = (config.get(key) for key in ("class_name", "module", "registered_name"))
+    if not isinstance(name, str):
+        return False
+    if str(module or "keras").partition(".")[0] != "keras" or registered not in (None, name):  # a registered class, which Keras takes first
+        return str(registered or name).rpartition(">")[2] in LAYERS
+    if ".ops." in str(module):  # operations of blocks that were Python functions; those that hold functions hold objects that are refused
+        return True
+    plain = name in _MODEL_CLASSES or name in _TENSOR_CLASSES or name in _plain_objects()
+    return plain or name in KERAS_LAYERS or name in ALIASES or name in LAYERS
+
+
+# --- making and calling ------------------------------------------------------------------------------------------------
 
 
 def make_layer(link: Link, name: str | None = None, dtype: Any = None) -> keras.layers.Layer:
     """Make the Keras layer of a link, under the given name and dtype policy. Whatever Keras raises passes through."""
-    given = dict(link.parameters)
+    arguments = dict(link.parameters)
     if name is not None:
-        given["name"] = name
+        arguments["name"] = name
     if dtype is not None:
-        given.setdefault("dtype", dtype)
+        arguments.setdefault("dtype", dtype)
     layer = find_layer(link.layer, link.group)
+    if layer is None:
+        raise ValueError(unknown("layer", link.layer, layer_names(link.group)))
     if layer is keras.layers.Activation and link.layer != "Activation":
-        given["activation"] = link.layer
-    return layer(**given)
+        arguments["activation"] = link.layer
+    return layer(**arguments)
 
 
-@cache
-def takes_separate_tensors(layer: type) -> bool:
-    """Tell whether a layer is called as layer(a, b), as MultiHeadAttention is, and not as layer([a, b])."""
-    parameters = list(inspect.signature(layer.call).parameters.values())[1:]
+def takes_separate_tensors(layer: keras.layers.Layer) -> bool:
+    """Return whether a layer is called as layer(a, b), like MultiHeadAttention, and not as layer([a, b])."""
+    parameters = inspect.signature(layer.call).parameters.values()
     positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty]
     return len(positional) > 1
 
 
-def call_layer(layer: keras.layers.Layer, tensors: list) -> Any:
+def call_layer(layer: keras.layers.Layer, tensors: list[Tensor]) -> Tensor:
     """Call a layer on its sources: one tensor, several, or a list of them, as the layer's class takes them."""
     if len(tensors) == 1:
         return layer(tensors[0])
-    return layer(*tensors) if takes_separate_tensors(type(layer)) else layer(tensors)
+    return layer(*tensors) if takes_separate_tensors(layer) else layer(tensors)

@@ -1,27 +1,27 @@
-"""Shapes of every tensor of an expanded graph, before any tensor is made.
+"""Shapes of every tensor of a flat graph, before any tensor exists.
 
-An image input of any size is tried at two sizes; two sizes make a line, so shapes can be said as people say them: 2H x 2W x 64.
+An image input of any size is tried at two sizes; two sizes determine a line, so shapes can be written as 2H x 2W x 64.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import keras
 
 from visionfw.errors import brief
-from visionfw.graph.checking.expand import Call, Expanded, Place
-from visionfw.graph.checking.layer_catalog import call_layer, make_layer, takes_separate_tensors
+from visionfw.graph.checking.analysis_layers import AnalysisLayers, PartialShape, build_unallocated
+from visionfw.graph.checking.expand import FlatGraph, LayerCall, TensorId
+from visionfw.graph.checking.layer_catalog import takes_separate_tensors
 from visionfw.graph.language.ir import Definition
+from visionfw.layers.facts import facts_by_name
 
 Shape = tuple[int, ...]
 #: Heights and widths tried: multiples of 2^8 and of 3, 5, 7 (9 for widths), so that strided and windowed networks fit.
 PROBES = ((26880, 32256), (53760, 64512))
-MERGES = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"}
-ELEMENTWISE = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"}
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,18 @@ class SymbolicShape:
 
     @property
     def channels(self) -> int:
+        """Size of the last axis."""
         return self.at[0][-1]
 
     @property
     def is_image(self) -> bool:
+        """Whether it has rows, columns and channels."""
         return len(self.at[0]) == 3
+
+    @property
+    def partial(self) -> PartialShape:
+        """The shape with None for each size that follows the image's."""
+        return tuple(low if low == high else None for low, high in zip(*self.at, strict=True))
 
     def line(self, axis: int) -> tuple[Fraction, Fraction]:
         """Return slope and intercept of the size along axis 0 or 1 over the input's size."""
@@ -53,39 +60,40 @@ class SymbolicShape:
 def _line_text(slope: Fraction, intercept: Fraction, letter: str) -> str:
     if slope == 0:
         return str(intercept)
-    times = "" if slope.numerator == 1 else str(slope.numerator)
-    over = "" if slope.denominator == 1 else f"/{slope.denominator}"
-    return f"{times}{letter}{over}" + (f"{'+' if intercept > 0 else '-'}{abs(intercept)}" if intercept else "")
+    factor = "" if slope.numerator == 1 else str(slope.numerator)
+    divisor = "" if slope.denominator == 1 else f"/{slope.denominator}"
+    return f"{factor}{letter}{divisor}" + (f"{'+' if intercept > 0 else '-'}{abs(intercept)}" if intercept else "")
+
+
+def size_multiple(shapes: Mapping[TensorId, SymbolicShape]) -> int:
+    """Return what image sides must be multiples of, so that every tensor's size is a whole number."""
+    return math.lcm(*(shape.line(axis)[0].denominator for shape in shapes.values() if shape.is_image for axis in (0, 1)))
 
 
 def input_shapes(definition: Definition, height: int, width: int) -> dict[str, Shape]:
-    """Return every input's shape where images of any size have this one."""
+    """Return the shape of every input where images of any size have this one."""
     sizes = (height, width, definition.channels)
     return {name: tuple(sizes[axis] if size is None else size for axis, size in enumerate(definition.input_shape(name))) for name, _ in definition.graph.inputs}
 
 
-Layers = dict[int, keras.layers.Layer]
-
-
 def infer_shapes(
-    expanded: Expanded, inputs: Mapping[str, Shape], layers: Layers | None = None, skipped: Container[int] = ()
-) -> tuple[dict[Place, Shape | None], list[tuple[Call, str]]]:
-    """Follow shapes from the inputs to every tensor.
+    flat: FlatGraph, inputs: Mapping[str, Shape], layers: AnalysisLayers, skipped: Container[int] = ()
+) -> tuple[dict[TensorId, Shape | None], list[tuple[LayerCall, str]]]:
+    """Compute the shape of every tensor from those of the inputs.
 
     Args:
-        expanded: the layer calls.
+        flat: the layer calls.
         inputs: shape of every input without its batch.
-        layers: unbuilt layers by their link's id, kept from one call to the next (making one is most of the work).
+        layers: the links' layers.
         skipped: ids of links that have problems already.
 
     Returns:
-        Shape without the batch by tensor (None behind a problem), and the problems: the call and what Keras says of it.
+        Shape without the batch by tensor (None behind a problem), and the problems: the call and why Keras refuses it.
     """
-    shapes: dict[Place, Shape | None] = {expanded.inputs[name]: shape for name, shape in inputs.items()}
-    known: dict[tuple, Any] = {}
-    layers = {} if layers is None else layers
+    shapes: dict[TensorId, Shape | None] = {flat.inputs[name]: shape for name, shape in inputs.items()}
+    known: dict[tuple[int, tuple[Shape | None, ...]], Shape | None] = {}
     problems = []
-    for call in expanded.calls:
+    for call in flat.calls:
         sources = tuple(shapes.get(source) for source in call.sources)
         if not call.name or None in sources or id(call.link) in skipped:
             shapes[call.target] = None
@@ -93,58 +101,68 @@ def infer_shapes(
         key = (id(call.link), sources)
         if key not in known:
             try:
-                known[key] = _output_shape(call, sources, layers)
-            except Exception as error:
+                known[key] = _output_shape(call, tuple(shape for shape in sources if shape is not None), layers)
+            except Exception as error:  # Keras' layers raise nearly anything
                 known[key] = None
                 problems.append((call, brief(error)))
         shapes[call.target] = known[key]
     return shapes, problems
 
 
-def _output_shape(call: Call, sources: tuple[Shape, ...], layers: Layers) -> Shape:
+def _output_shape(call: LayerCall, sources: tuple[Shape, ...], layers: AnalysisLayers) -> Shape:
     batched = [(None, *shape) for shape in sources]
     if call.function is not None:
-        made = call.function([keras.KerasTensor(shape) for shape in batched], **call.link.parameters)
-        if not isinstance(made, keras.KerasTensor):
-            raise TypeError(f"a block's function returns one tensor, not {type(made).__name__}")
-        return tuple(made.shape[1:])
-    if id(call.link) not in layers:
-        layers[id(call.link)] = make_layer(call.link)
-    layer = layers[id(call.link)]
-    several = len(batched) > 1
-    try:
-        if several and takes_separate_tensors(type(layer)):
-            shape = layer.compute_output_shape(*batched)
-        else:
-            shape = layer.compute_output_shape(batched if several else batched[0])
-    except NotImplementedError:
-        tensors = [keras.KerasTensor(shape) for shape in batched]
-        shape = call_layer(make_layer(call.link), tensors).shape
-    shape = tuple(shape)[1:]
+        output = call.function([keras.KerasTensor(shape) for shape in batched], **call.link.parameters)
+        if not isinstance(output, keras.KerasTensor):
+            raise TypeError(f"a block's function returns one tensor, not {type(output).__name__}")
+        return tuple(output.shape[1:])
+    shape = _layer_output_shape(layers.get(call.link), batched)
     if any(size is None or size < 1 for size in shape):
         raise ValueError("nothing is left of the image")
     return shape
 
 
-def merge_problem(call: Call, shapes: Mapping[Place, SymbolicShape]) -> str | None:
-    """Say why a merge's sources do not fit together, with each source's node and shape."""
-    sources = [shapes[source] for source in call.sources]
-    if call.link.layer in ELEMENTWISE:
-        fits = _broadcast(sources, channels=call.link.layer == "Multiply")
+def _layer_output_shape(layer: keras.layers.Layer, batched: list[tuple]) -> Shape:
+    try:
+        if len(batched) > 1 and takes_separate_tensors(layer):
+            shape = layer.compute_output_shape(*batched)
+        else:
+            shape = layer.compute_output_shape(batched if len(batched) > 1 else batched[0])
+    except NotImplementedError:
+        shape = build_unallocated(layer, batched).shape
+    return tuple(shape)[1:]
+
+
+def merge_problem(call: LayerCall, sources: list[SymbolicShape]) -> str | None:
+    """Return why a merge's sources do not fit together, with the node and shape of each, or None."""
+    kind = facts_by_name(call.link.layer).merges
+    if kind in ("equal", "broadcast"):
+        fits = all(_fit_elementwise([shape.at[probe] for shape in sources], kind == "broadcast") for probe in (0, 1))
         needs = "equal sizes and channels"
-    elif call.link.layer == "Concatenate" and call.link.parameters.get("axis", -1) in (-1, 3):
-        fits = len({shape.at[0][:-1] for shape in sources}) == 1
+    elif kind == "concatenate" and call.link.parameters.get("axis", -1) in (-1, 3):
+        fits = len({tuple(sizes[:-1] for sizes in shape.at) for shape in sources}) == 1
         needs = "equal sizes"
     else:
         return None
     if fits:
         return None
-    said = ", ".join(f"node {node} is {shape}" for node, shape in zip(call.link.sources, sources, strict=True))
-    return f"{call.link.layer} needs {needs}, but {said}"
+    listed = ", ".join(f"node {node} is {shape}" for node, shape in zip(call.link.sources, sources, strict=True))
+    return f"{call.link.layer} needs {needs}, but {listed}"
 
 
-def _broadcast(sources: list[SymbolicShape], channels: bool) -> bool:
-    """Tell whether shapes are equal, or 1 x 1 x c or just c beside an image; with `channels` one channel goes with many."""
-    sizes = {shape.at[0][:-1] for shape in sources if any(size != 1 for size in shape.at[0][:-1])}
-    counts = {shape.channels for shape in sources} - ({1} if channels else set())
-    return len(sizes) <= 1 and len(counts) <= 1
+def merges_fit(flat: FlatGraph, shapes: Mapping[TensorId, Shape | None]) -> bool:
+    """Return whether the sources of every merge have equal sizes at one size of image: strides that do not divide it round differently."""
+    for call in flat.calls:
+        sources = [shape for source in call.sources if (shape := shapes.get(source)) is not None]
+        if facts_by_name(call.link.layer).merges in ("equal", "broadcast", "concatenate") and call.function is None:
+            sizes = {shape[:-1] for shape in sources if any(size != 1 for size in shape[:-1])}
+            if len(sizes) > 1:
+                return False
+    return True
+
+
+def _fit_elementwise(shapes: list[Shape], is_broadcast: bool) -> bool:
+    """Return whether shapes are equal, or 1 x 1 x c or just c beside an image; broadcast, one channel goes with many."""
+    sizes = {shape[:-1] for shape in shapes if any(size != 1 for size in shape[:-1])}
+    channels = {shape[-1] for shape in shapes} - ({1} if is_broadcast else set())
+    return len(sizes) <= 1 and len(channels) <= 1

@@ -1,4 +1,4 @@
-"""The words of the language: groups, their defaults, and which layers take which of them. No Keras here."""
+"""The words of the language: its groups with their defaults, its keys' older spellings and fixed values. No Keras here."""
 
 from __future__ import annotations
 
@@ -13,51 +13,18 @@ GROUPS: dict[str, tuple[str | None, dict[str, Any]]] = {
     "block": (None, {}),
     "layer": (None, {}),
 }
-#: Keys of a model that had another name.
-OLDER_KEYS = {"colour": "color"}
-OLDER_SPELLING = {"convo": "conv", "aactv": "activation", "btnrm": "norm"}
+#: A group's keys: the links, their layers, their parameters.
+GROUP_KEYS = ("", "_sub", "_par")
+OLDER_GROUPS = {"convo": "conv", "aactv": "activation", "btnrm": "norm"}
+#: Older spelling of a key -> the key.
+OLDER_KEYS = {"colour": "color"} | {f"{older}{part}": f"{group}{part}" for older, group in OLDER_GROUPS.items() for part in GROUP_KEYS}
+#: Parameters that belong to a link instead of its layer.
 LINK_PARAMETERS = ("repeat", "share")
 COLORS = ("rgb", "y")
 PRE_UPSAMPLERS = ("bicubic",)
-#: Names of outputs that judge an image, of a discriminator: whatever their shape, they are none.
+#: Outputs that judge an image (a discriminator's): whatever their shape, they are not images.
 LOGIT_OUTPUTS = ("logits", "probability")
-#: Names of the output of a network that tells how to take noise off an image, and of the inputs beside 'lr' and 'noisy' that tell how much there is.
-PREDICTION_OUTPUTS = ("noise", "velocity")
+#: Output of a diffusion model's network -> its prediction type.
+PREDICTION_OUTPUTS = {"noise": "epsilon", "velocity": "v"}
+#: Inputs of such a network, beside 'lr' and 'noisy', that say how noisy the image is.
 NOISE_LEVELS = ("noise_level", "step")
-
-_KERNEL = {"kernel_size", "strides", "padding", "data_format", "dilation_rate", "activation", "use_bias", "bias_initializer", "bias_regularizer"}
-_KERNEL |= {"bias_constraint", "activity_regularizer"}
-_KERNEL_VALUES = {"kernel_initializer", "kernel_regularizer", "kernel_constraint"}
-_DEPTHWISE = {"depth_multiplier", "depthwise_initializer", "depthwise_regularizer", "depthwise_constraint"}
-_POINTWISE = {"pointwise_initializer", "pointwise_regularizer", "pointwise_constraint"}
-_SCALE = {"axis", "epsilon", "center", "scale"}
-_SCALE |= {f"{which}_{kind}" for which in ("beta", "gamma") for kind in ("initializer", "regularizer", "constraint")}
-#: What a layer takes of its group's defaults, for layers of Keras and their like; every other layer is given them all.
-TAKES: dict[str, set[str]] = {
-    "Conv2D": {"filters", "groups", *_KERNEL, *_KERNEL_VALUES},
-    "SpectralConv2D": {"filters", "groups", *_KERNEL, *_KERNEL_VALUES},
-    "Conv2DTranspose": {"filters", "output_padding", *_KERNEL, *_KERNEL_VALUES},
-    "DepthwiseConv2D": {*_KERNEL, *_DEPTHWISE},
-    "SeparableConv2D": {"filters", *_KERNEL, *_DEPTHWISE, *_POINTWISE},
-    "BatchNormalization": {
-        *_SCALE,
-        "momentum",
-        "moving_mean_initializer",
-        "moving_variance_initializer",
-        "renorm",
-        "renorm_clipping",
-        "renorm_momentum",
-        "synchronized",
-    },
-    "LayerNormalization": set(_SCALE),
-    "GroupNormalization": {*_SCALE, "groups"},
-    **{name: set() for name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")},
-    "Concatenate": {"axis"},
-    "Dot": {"axes", "normalize"},
-    "ReLU": {"max_value", "negative_slope", "threshold"},
-    "PReLU": {"alpha_initializer", "alpha_regularizer", "alpha_constraint", "shared_axes"},
-    "LeakyReLU": {"negative_slope"},
-    "ELU": {"alpha"},
-    "Softmax": {"axis"},
-    "Activation": {"activation"},
-}

@@ -1,6 +1,6 @@
-"""The normal form as immutable records: what every client of the dictionary language reads.
+"""The canonical form of a model as immutable records: what every client of the dictionary language reads.
 
-`schema` makes these from any spelling; nothing else parses a dictionary. No Keras here.
+`parser` makes them from any spelling; nothing else reads a dictionary. No Keras here.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ Node = int | str
 
 @dataclass(frozen=True)
 class Link:
-    """One layer or block from its source nodes to its one target node.
+    """One layer or block from its source nodes to its target node.
 
     Attributes:
         group: 'conv', 'activation', 'norm', 'merge', 'block' or 'layer'.
         sources: the nodes it reads, in order.
-        target: the node it makes.
-        layer: the layer's or block's name.
+        target: the node it produces.
+        layer: the name of the layer or block.
         parameters: the layer's parameters, plain JSON values, defaults filled in.
         repeat: how many copies stand in series; None for a link that is not repeated.
         share: the tag under which links use the same weights; None for weights of its own.
-        where: its address in the user's spelling, for messages: "conv[2] (3 -> 4)".
+        address: where it stands in the user's dictionary, for messages: "conv[2] (3 -> 4)".
     """
 
     group: str
@@ -36,12 +36,22 @@ class Link:
     parameters: Mapping[str, Any]
     repeat: int | None = None
     share: str | None = None
-    where: str = ""
+    address: str = ""
+
+    @property
+    def copies(self) -> list[int | None]:
+        """The numbers of its copies; [None] for a link that is not repeated."""
+        return [None] if self.repeat is None else list(range(self.repeat))
 
 
 @dataclass(frozen=True)
-class Function:
-    """A block that is a Python function of a list of tensors: code, so never read from JSON."""
+class FunctionBlock:
+    """A block that is a Python function of a list of tensors.
+
+    Attributes:
+        name: what links call it.
+        call: the function; None where the dictionary came from JSON and the caller did not pass it.
+    """
 
     name: str
     call: Callable | None = None
@@ -61,20 +71,33 @@ class Graph:
     links: tuple[Link, ...]
     inputs: tuple[tuple[str, Node], ...]
     outputs: tuple[tuple[str, Node], ...]
-    blocks: Mapping[str, Graph | Function] = field(default_factory=dict)
+    blocks: Mapping[str, Graph | FunctionBlock] = field(default_factory=dict)
+
+
+#: The blocks that a link sees: those of its own graph, then those of each graph around it.
+Scopes = tuple[Mapping[str, Graph | FunctionBlock], ...]
+
+
+def find_block(name: str, scopes: Scopes) -> tuple[Graph | FunctionBlock | None, Scopes]:
+    """Look up a block among those defined here and around; return it and the scopes that its own links see."""
+    for depth, scope in enumerate(scopes):
+        if name in scope:
+            block = scope[name]
+            return block, (block.blocks, *scopes[depth:]) if isinstance(block, Graph) else scopes
+    return None, scopes
 
 
 @dataclass(frozen=True)
 class Definition:
-    """One architecture: a graph and what the dictionary says about the whole.
+    """One architecture: a graph and what the dictionary says about the model as a whole.
 
     Attributes:
         name: the model's name.
         graph: its links.
         paper: citation or link.
-        scale: declared output size / input size, or None where the run says it.
+        scale: declared output size / input size, or None where the run decides.
         color: 'rgb', or 'y' for a model of luma alone.
-        pre_upsample: 'bicubic' where node 0 is the enlarged LR image, else None.
+        pre_upsample: 'bicubic' where the model reads the upscaled LR image, else None.
         shapes: shape of an input without the batch, by input name, where it is not an image of any size.
     """
 
@@ -88,22 +111,22 @@ class Definition:
 
     @property
     def channels(self) -> int:
-        """Channels of the images that the model reads and makes."""
+        """Channels of the model's input and output images."""
         return 1 if self.color == "y" else 3
 
     @property
-    def told(self) -> str | None:
-        """What a diffusion model's network tells of a noisy image, from groups.PREDICTION_OUTPUTS; None for every other model."""
+    def prediction_type(self) -> str | None:
+        """What a diffusion model's network predicts, 'epsilon' or 'v'; None for any other model."""
         inputs, outputs = ([name for name, _ in pairs] for pairs in (self.graph.inputs, self.graph.outputs))
-        is_led = any(set(inputs) == {"lr", "noisy", level} for level in NOISE_LEVELS)
-        return outputs[0] if is_led and len(outputs) == 1 and outputs[0] in PREDICTION_OUTPUTS else None
+        is_conditional = any(set(inputs) == {"lr", "noisy", level} for level in NOISE_LEVELS)
+        return PREDICTION_OUTPUTS.get(outputs[0]) if is_conditional and len(outputs) == 1 else None
 
     def input_shape(self, name: str) -> tuple[int | None, ...]:
-        """Return the shape of input `name` without its batch: (height, width, channels) unless the dictionary says otherwise."""
+        """Return the shape of an input without the batch: (height, width, channels) unless the dictionary says otherwise."""
         return self.shapes.get(name, (None, None, self.channels))
 
-    def enlarged_input(self) -> str | None:
-        """Return the name of the input that `pre_upsample` enlarges, or None."""
+    def upscaled_input(self) -> str | None:
+        """Return the name of the input that `pre_upsample` upscales, or None."""
         if self.pre_upsample is None:
             return None
         names = [name for name, _ in self.graph.inputs]
@@ -115,35 +138,34 @@ def link_text(sources: tuple[Node, ...], target: Node) -> str:
     return f"{', '.join(map(str, sources))} -> {target}"
 
 
-def as_json(definition: Definition) -> dict[str, Any]:
-    """Return a definition as the plain dictionary that `schema.parse` reads back to the same definition."""
-    normal: dict[str, Any] = {"name": definition.name}
+def to_dictionary(definition: Definition) -> dict[str, Any]:
+    """Return a definition as the canonical dictionary, plain JSON, which `parser.parse` reads back to the same definition."""
+    canonical: dict[str, Any] = {"name": definition.name}
     for key in ("paper", "scale", "color", "pre_upsample"):
         if getattr(definition, key) is not None:
-            normal[key] = getattr(definition, key)
-    normal["inputs"] = dict(sorted(definition.graph.inputs))
-    normal["outputs"] = dict(sorted(definition.graph.outputs))
+            canonical[key] = getattr(definition, key)
+    canonical["inputs"] = dict(sorted(definition.graph.inputs))
+    canonical["outputs"] = dict(sorted(definition.graph.outputs))
     if definition.shapes:
-        normal["shapes"] = {name: list(shape) for name, shape in sorted(definition.shapes.items())}
-    normal |= _graph_json(definition.graph)
-    return normal
+        canonical["shapes"] = {name: list(shape) for name, shape in sorted(definition.shapes.items())}
+    return canonical | _graph_dictionary(definition.graph)
 
 
-def _graph_json(graph: Graph) -> dict[str, Any]:
-    said: dict[str, Any] = {}
+def _graph_dictionary(graph: Graph) -> dict[str, Any]:
+    dictionary: dict[str, Any] = {}
     if graph.blocks:
-        said["blocks"] = {name: _block_json(block) for name, block in sorted(graph.blocks.items())}
-    said["links"] = [_link_json(link) for link in graph.links]
-    return said
+        dictionary["blocks"] = {name: _block_dictionary(block) for name, block in sorted(graph.blocks.items())}
+    dictionary["links"] = [_link_list(link) for link in graph.links]
+    return dictionary
 
 
-def _block_json(block: Graph | Function) -> dict[str, Any]:
-    if isinstance(block, Function):
+def _block_dictionary(block: Graph | FunctionBlock) -> dict[str, Any]:
+    if isinstance(block, FunctionBlock):
         return {"function": block.name}
-    return {"inputs": [node for _, node in block.inputs], "outputs": block.outputs[0][1], **_graph_json(block)}
+    return {"inputs": [node for _, node in block.inputs], "outputs": block.outputs[0][1], **_graph_dictionary(block)}
 
 
-def _link_json(link: Link) -> list[Any]:
+def _link_list(link: Link) -> list[Any]:
     parameters = dict(sorted(link.parameters.items()))
     if link.repeat is not None:
         parameters["repeat"] = link.repeat

@@ -1,24 +1,27 @@
-"""A model's name or file -> its dictionary; its arguments checked against the function that makes it.
+"""The loader: a model's name or file -> its dictionary; its arguments checked against the function that returns it.
 
-A name is a file `NAME.py` in `model_defs/`: the one in the working directory is looked into first, then the installed architectures.
-A file may hold a function that returns the dictionary, or a plain dictionary; a JSON file holds a dictionary and can't run code.
+A name is a file `NAME.py` in `model_defs/`: the working directory's folder comes first, then the installed architectures. A file holds a
+function that returns the dictionary, or a plain dictionary; a JSON file holds a dictionary and cannot run code.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
 import inspect
 import json
-import re
+import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from visionfw.errors import RequestError, brief, unknown
+from visionfw.graph.language.ir import FunctionBlock
+from visionfw.graph.language.parser import parse
 from visionfw.io.paths import user_path
 
 _INSTALLED = Path(__file__).resolve().parents[2] / "model_defs"
@@ -27,24 +30,25 @@ _CHECKOUT = Path(__file__).resolve().parents[3] / "model_defs"
 
 @dataclass(frozen=True)
 class Source:
-    """A dictionary and where it came from.
+    """A model's dictionary and where it came from.
 
     Attributes:
-        dictionary: the model's dictionary, as spelled.
-        path: the file it stands in.
+        dictionary: the dictionary, as spelled.
+        path: the file that it stands in.
         functions: the Python functions of that file, which its links may name as blocks.
+        note: a line for the user where a name stood for a file of the working directory, whose code was run; else ''.
     """
 
     dictionary: Mapping[str, Any]
     path: Path
     functions: Mapping[str, Callable] = field(default_factory=dict)
+    note: str = ""
 
 
 def folders() -> list[Path]:
-    """Return the folders in which models are looked for by name, first one first."""
-    here = Path.cwd() / "model_defs"
-    found = [folder for folder in (here, _INSTALLED, _CHECKOUT) if folder.is_dir()]
-    return list(dict.fromkeys(folder.resolve() for folder in found))
+    """Return the folders in which models are looked up by name, the first one first."""
+    candidates = [Path.cwd() / "model_defs", _INSTALLED, _CHECKOUT]
+    return list(dict.fromkeys(folder.resolve() for folder in candidates if folder.is_dir()))
 
 
 def names() -> list[str]:
@@ -54,7 +58,7 @@ def names() -> list[str]:
 
 def summary(name: str) -> str:
     """Return the first line of a model's docstring, without running its file."""
-    path = _find(name)
+    path = _find(name)[0]
     try:
         text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     except (OSError, SyntaxError, ValueError) as error:
@@ -69,23 +73,26 @@ def definition(name: str, **arguments: Any) -> dict[str, Any]:
         name: a model's name ("srresnet"), a path to a .py or .json file, or PATH.py:NAME where the file holds several.
         arguments: keyword arguments of the function in the file.
 
+    Returns:
+        The dictionary as spelled. Functions of its file that its links name as blocks stand in its `blocks`.
+
     Raises:
         RequestError: no such model, file or argument; the nearest is named.
     """
     source = load(name, arguments)
+    parsed, _ = parse(source.dictionary, source.functions)
+    blocks = parsed.graph.blocks if parsed is not None else {}
+    functions = {key: block.call for key, block in blocks.items() if isinstance(block, FunctionBlock) and block.call is not None}
     dictionary = dict(source.dictionary)
-    named = dictionary.get("block_sub") or []
-    named = {named} if isinstance(named, str) else {entry for entry in named if isinstance(entry, str)}
-    own = {entry: function for entry, function in source.functions.items() if entry in named}
-    return dictionary | {"blocks": own | dict(dictionary.get("blocks") or {})} if own else dictionary
+    return dictionary | {"blocks": functions | dict(dictionary.get("blocks") or {})} if functions else dictionary
 
 
 def load(name: str, arguments: Mapping[str, Any] | None = None, scale: int | None = None, patch_size: int | None = None) -> Source:
-    """Find and read a model.
+    """Find and read a model; its file is executed once.
 
     Args:
         name: as in `definition`.
-        arguments: its function's arguments.
+        arguments: arguments of its function.
         scale: the run's scale, passed on where the function takes one and the arguments do not give it.
         patch_size: side of the patches that a discriminator judges, passed on likewise.
 
@@ -93,67 +100,96 @@ def load(name: str, arguments: Mapping[str, Any] | None = None, scale: int | Non
         RequestError: no such model, file or argument; the nearest is named.
     """
     given = dict(arguments or {})
-    path, _, entry = _split(name)
+    path, entry, note = _locate(name)
     if path.suffix == ".json":
-        if given:
-            raise RequestError(f"model {name}: a JSON file takes no arguments, but {', '.join(given)} is given")
+        _refuse_arguments(name, given, "a JSON file")
         return Source(_read_json(path), path)
-    module = _run(path)
-    made = _pick(module, path, entry)
-    functions = {name: value for name, value in vars(module).items() if inspect.isfunction(value) and value.__globals__ is vars(module)}
-    if isinstance(made, Mapping):
-        if given:
-            raise RequestError(f"model {name}: {path.name} holds a plain dictionary, which takes no arguments, but {', '.join(given)} is given")
-        return Source(made, path, functions)
-    offered = {key: value for key, value in (("scale", scale), ("patch_size", patch_size)) if value is not None}
-    return Source(_call(made, name, given, offered, path), path, functions)
+    with _imported(path) as module:
+        value = _pick(module, path, entry)
+        functions = {key: item for key, item in vars(module).items() if inspect.isfunction(item) and item.__globals__ is vars(module)}
+        if isinstance(value, Mapping):
+            _refuse_arguments(name, given, f"{path.name} holds a plain dictionary, which")
+            return Source(value, path, functions, note)
+        offered = {key: size for key, size in (("scale", scale), ("patch_size", patch_size)) if size is not None}
+        return Source(_call(value, name, given, offered, path), path, functions, note)
+
+
+def _refuse_arguments(name: str, arguments: Mapping[str, Any], what: str) -> None:
+    if arguments:
+        raise RequestError(f"model {name}: {what} takes no arguments, but {', '.join(arguments)} is given")
+
+
+# --- arguments as text -------------------------------------------------------------------------------------------------
 
 
 def parse_arguments(text: str, flag: str = "model_args") -> dict[str, Any]:
-    """Read `blocks=8,filters=32,name=x` as keyword arguments: Python literals, everything else a string.
+    """Parse `blocks=8,kernels=[9,1,5],name=x` as keyword arguments: Python literals, and bare words as strings. Nothing is evaluated.
+
+    Args:
+        text: the arguments.
+        flag: the flag that they were written for, for messages.
 
     Raises:
-        RequestError: a part is not KEY=VALUE, or a key stands twice.
+        RequestError: a part is not KEY=VALUE, or a key is given twice.
     """
+    call = f"f({text})"
+    node: ast.expr | None = None
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        node = ast.parse(call, mode="eval").body
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.args or any(keyword.arg is None for keyword in node.keywords):
+        raise RequestError(f"--{flag}: {text[:80]!r} is not KEY=VALUE (several are joined by commas: blocks=8,kernels=[9,1,5]; quote other text: name='a b')")
     arguments: dict[str, Any] = {}
-    for part in re.split(r",(?![^\[\(]*[\]\)])", text) if text.strip() else []:
-        key, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or not key.isidentifier():
-            raise RequestError(f"--{flag}: {part.strip()!r} is not KEY=VALUE (several are joined by commas: blocks=8,filters=32)")
+    for keyword in node.keywords:
+        key = str(keyword.arg)
         if key in arguments:
-            raise RequestError(f"--{flag}: {key!r} stands twice")
-        arguments[key] = _literal(value)
+            raise RequestError(f"--{flag}: {key!r} is given twice")
+        arguments[key] = _literal(keyword.value, call)
     return arguments
 
 
-def _literal(text: str) -> Any:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
+def _literal(node: ast.expr, text: str) -> Any:
+    """Return a literal's value; what is no literal as the text that was written."""
+    if isinstance(node, ast.Name) and node.id.lower() in ("true", "false"):
+        return node.id.lower() == "true"
+    if isinstance(node, ast.List | ast.Tuple):
+        entries = [_literal(entry, text) for entry in node.elts]
+        return tuple(entries) if isinstance(node, ast.Tuple) else entries
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+        if isinstance(node, ast.Dict):
+            return {_literal(key, text): _literal(value, text) for key, value in zip(node.keys, node.values, strict=True) if key is not None}
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return ast.get_source_segment(text, node)
 
 
-def _split(name: str) -> tuple[Path, str, str]:
-    """Split a model's name into its file and the entry asked for."""
-    text, colon, entry = name.partition(":")
+# --- files -------------------------------------------------------------------------------------------------------------
+
+
+def _locate(name: str) -> tuple[Path, str, str]:
+    """Return a model's file, the entry of it that is named, and `Source.note`."""
+    text, _, entry = name.partition(":")
     if not text.endswith((".py", ".json")) and "/" not in text:
-        return _find(text), colon, entry
+        path, note = _find(text)
+        return path, entry, note
     path = user_path(text)
     if path.suffix not in (".py", ".json"):
         raise RequestError(f"model {name}: a model's file ends in .py or .json")
     if not path.is_file():
         siblings = [file.name for pattern in ("*.py", "*.json") for file in path.parent.glob(pattern)] if path.parent.is_dir() else []
         raise RequestError(f"model {name}: {unknown('file', path.name, siblings)} (in {path.parent})")
-    return path, colon, entry
+    return path, entry, ""
 
 
-def _find(name: str) -> Path:
-    for folder in folders():
-        if (folder / f"{name}.py").is_file() and not name.startswith("_"):
-            return folder / f"{name}.py"
-    raise RequestError(unknown("model", name, names(), most=40))
+def _find(name: str) -> tuple[Path, str]:
+    """Return the file of a model, and `Source.note`."""
+    files = [folder / f"{name}.py" for folder in folders()]
+    files = [file for file in files if file.is_file() and not name.startswith("_")]
+    if not files:
+        raise RequestError(unknown("model", name, names(), most=40))
+    if files[0].parent in (_INSTALLED, _CHECKOUT):
+        return files[0], ""
+    instead = " instead of the installed model of that name" if len(files) > 1 else ""
+    return files[0], f"model {name}: {files[0]} is used{instead}"
 
 
 def _read_json(path: Path) -> Mapping[str, Any]:
@@ -166,19 +202,30 @@ def _read_json(path: Path) -> Mapping[str, Any]:
     return dictionary
 
 
-def _run(path: Path) -> ModuleType:
-    """Run a model's file as a module of its own."""
+@contextlib.contextmanager
+def _imported(path: Path) -> Iterator[ModuleType]:
+    """Run a model's file as a module of its own, which stands in sys.modules for the length of the `with` block (dataclasses look there)."""
     spec = importlib.util.spec_from_file_location(f"visionfw_model_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise RequestError(f"model {path}: cannot be run as Python")
     module = importlib.util.module_from_spec(spec)
+    previous = sys.modules.get(spec.name)
+    sys.modules[spec.name] = module
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # a user's file may raise anything
-        raise RequestError(f"model {path}{_told(path, error)}") from error
-    return module
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:  # a user's file may raise anything
+            raise RequestError(f"model {path}{_raised_in(path, error)}") from error
+        yield module
+    finally:
+        if previous is None:
+            del sys.modules[spec.name]
+        else:
+            sys.modules[spec.name] = previous
 
 
-def _told(path: Path, error: BaseException) -> str:
-    """Say what a user's file raised, and in which of its lines."""
+def _raised_in(path: Path, error: BaseException) -> str:
+    """Write what a user's file raised, and in which of its lines."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == path.name]
     line = getattr(error, "lineno", None) or (lines[-1] if lines else None)
     reason = error.msg if isinstance(error, SyntaxError) else brief(error)
@@ -186,18 +233,18 @@ def _told(path: Path, error: BaseException) -> str:
 
 
 def _pick(module: ModuleType, path: Path, entry: str) -> Callable | Mapping:
-    """Choose the function or dictionary: the one asked for, the one called like the file, or the only one there is."""
-    own = {name: value for name, value in vars(module).items() if not name.startswith("_")}
-    dictionaries = {name: value for name, value in own.items() if isinstance(value, dict) and "name" in value}
-    makers = {name: value for name, value in own.items() if inspect.isfunction(value) and value.__module__ == module.__name__}
+    """Choose a file's function or dictionary: the one that is named, the one called like the file, or the only one."""
+    public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    dictionaries = {name: value for name, value in public.items() if isinstance(value, dict) and "name" in value}
+    functions = {name: value for name, value in public.items() if inspect.isfunction(value) and value.__module__ == module.__name__}
     if entry:
-        if entry not in dictionaries and entry not in makers:
-            raise RequestError(f"model {path}: {unknown('dictionary or function', entry, [*dictionaries, *makers])}")
-        return dictionaries.get(entry) or makers[entry]
-    for candidates in (makers, dictionaries):
-        if path.stem in candidates:
-            return candidates[path.stem]
-    choices = dictionaries or makers
+        if entry not in dictionaries and entry not in functions:
+            raise RequestError(f"model {path}: {unknown('dictionary or function', entry, [*dictionaries, *functions])}")
+        return dictionaries.get(entry) or functions[entry]
+    by_file_name = functions.get(path.stem) or dictionaries.get(path.stem)
+    if by_file_name is not None:
+        return by_file_name
+    choices: dict[str, Any] = dictionaries or functions
     if len(choices) == 1:
         return next(iter(choices.values()))
     if not choices:
@@ -205,23 +252,32 @@ def _pick(module: ModuleType, path: Path, entry: str) -> Callable | Mapping:
     raise RequestError(f"model {path}: holds several ({', '.join(sorted(choices))}); name one as {path}:{min(choices)}")
 
 
-def _call(make: Callable, name: str, given: dict[str, Any], offered: Mapping[str, int], path: Path) -> Mapping[str, Any]:
-    taken = inspect.signature(make).parameters
-    for key in given:
-        if key not in taken:
-            raise RequestError(f"model {name}: {unknown('argument', key, taken)}")
+def _call(function: Callable, name: str, arguments: dict[str, Any], offered: Mapping[str, int], path: Path) -> Mapping[str, Any]:
+    """Return the dictionary of a model's function.
+
+    Args:
+        function: the function.
+        name: the model's name, for messages.
+        arguments: what the user gives.
+        offered: what the run knows, for parameters that the function has and the user leaves out.
+        path: the function's file.
+    """
+    parameters = inspect.signature(function).parameters
+    for key in arguments:
+        if key not in parameters:
+            raise RequestError(f"model {name}: {unknown('argument', key, parameters)}")
     for key, value in offered.items():
-        if key in taken and given.setdefault(key, value) != value:
-            raise RequestError(f"model {name}: its arguments say {key}={given[key]}, the run {value}")
-    free = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    missing = [key for key, argument in taken.items() if argument.default is argument.empty and argument.kind not in free and key not in given]
+        if key in parameters and arguments.setdefault(key, value) != value:
+            raise RequestError(f"model {name}: its arguments say {key}={arguments[key]}, the run {value}")
+    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    missing = [key for key, one in parameters.items() if one.default is one.empty and one.kind not in variadic and key not in arguments]
     if missing:
         raise RequestError(f"model {name}: needs {', '.join(missing)}; give it in --model_args")
     try:
-        dictionary = make(**given)
+        dictionary = function(**arguments)
     except (Exception, SystemExit) as error:  # a user's function may raise anything
-        said = f": {brief(error)}" if isinstance(error, ValueError) else _told(path, error)
-        raise RequestError(f"model {name}({', '.join(f'{key}={value!r}' for key, value in given.items())}){said}") from error
+        reason = f": {brief(error)}" if isinstance(error, ValueError) else _raised_in(path, error)
+        raise RequestError(f"model {name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())}){reason}") from error
     if not isinstance(dictionary, Mapping):
-        raise RequestError(f"model {name}: {make.__name__}() returned {type(dictionary).__name__}, not a dictionary")
+        raise RequestError(f"model {name}: {function.__name__}() returned {type(dictionary).__name__}, not a dictionary")
     return dictionary

@@ -1,4 +1,4 @@
-"""The order of a graph's links, and what is wrong with how its nodes hang together. No Keras here."""
+"""The order of a graph's links, and the problems of how its nodes are connected. No Keras here."""
 
 from __future__ import annotations
 
@@ -40,27 +40,23 @@ def sort_links(links: Sequence[Link], inputs: Sequence[Node]) -> tuple[Link, ...
 
 
 def unconsumed(links: Sequence[Link]) -> list[Node]:
-    """Return the nodes that are made and that nothing reads, in node order."""
+    """Return the nodes that a link produces and nothing reads, in node order."""
     read = {source for link in links for source in link.sources}
     return sorted({link.target for link in links} - read, key=node_key)
 
 
 def find_problems(links: Sequence[Link], inputs: Sequence[Node], outputs: Sequence[Node]) -> list[str]:
-    """Say what is wrong with the nodes: none or two producers, never consumed, a cycle, numbers and names that look alike."""
+    """Return the problems of the nodes: no producer or two, never consumed, a cycle, a number and a name that look alike."""
     producers: dict[Node, list[Link]] = {}
     for link in links:
         producers.setdefault(link.target, []).append(link)
     problems = _same_text({*producers, *inputs, *(source for link in links for source in link.sources)})
     problems += _wrong_producers(producers, inputs)
     problems += _without_producer(links, producers, inputs)
-    problems += [f"outputs: node {_said(node)} is not made by any link" for node in outputs if node not in producers and node not in inputs]
+    problems += [f"outputs: node {node!r} is not made by any link" for node in outputs if node not in producers and node not in inputs]
     problems += _never_consumed(links, producers, inputs, outputs)
     problems += _cycles(links, inputs)
     return problems or _no_output(links, outputs)
-
-
-def _said(node: Node) -> str:
-    return repr(node)
 
 
 def _same_text(nodes: set[Node]) -> list[str]:
@@ -70,12 +66,12 @@ def _same_text(nodes: set[Node]) -> list[str]:
 
 def _wrong_producers(producers: dict[Node, list[Link]], inputs: Sequence[Node]) -> list[str]:
     problems = []
-    for node, made_by in producers.items():
-        where = " and ".join(link.where for link in made_by)
+    for node, producing in producers.items():
+        addresses = " and ".join(link.address for link in producing)
         if node in inputs:
-            problems.append(f"node {_said(node)} is an input, but {where} makes it; give the link another target")
-        elif len(made_by) > 1:
-            problems.append(f"node {_said(node)} has {len(made_by)} producers: {where}; a node has one")
+            problems.append(f"node {node!r} is an input, but {addresses} makes it; give the link another target")
+        elif len(producing) > 1:
+            problems.append(f"node {node!r} has {len(producing)} producers: {addresses}; a node has one")
     return problems
 
 
@@ -86,18 +82,18 @@ def _without_producer(links: Sequence[Link], producers: dict[Node, list[Link]], 
     for node, link in sorted(missing.items(), key=lambda item: node_key(item[0])):
         near = nearest(node, [other for other in known if isinstance(other, str)]) if isinstance(node, str) else None
         hint = f"; did you mean {near!r}?" if near else ""
-        problems.append(f"{link.where}: no link makes node {_said(node)}{hint}")
+        problems.append(f"{link.address}: no link makes node {node!r}{hint}")
     return problems
 
 
 def _never_consumed(links: Sequence[Link], producers: dict[Node, list[Link]], inputs: Sequence[Node], outputs: Sequence[Node]) -> list[str]:
     read = {source for link in links for source in link.sources}
-    problems = [f"input node {_said(node)} is never consumed" for node in inputs if node not in read and node not in outputs]
+    problems = [f"input node {node!r} is never consumed" for node in inputs if node not in read and node not in outputs]
     loose = [node for node in unconsumed(links) if node not in outputs]
     if outputs:
-        problems += [f"{producers[node][0].where}: node {_said(node)} is never consumed and is no output" for node in loose]
+        problems += [f"{producers[node][0].address}: node {node!r} is never consumed and is no output" for node in loose]
     elif len(loose) > 1:
-        listed = ", ".join(_said(node) for node in loose)
+        listed = ", ".join(repr(node) for node in loose)
         problems.append(f"nodes {listed} are never consumed, so the output is not clear; name it with 'outputs'")
     return problems
 
@@ -111,13 +107,14 @@ def _cycles(links: Sequence[Link], inputs: Sequence[Node]) -> list[str]:
     stuck = {link.target: link for link in links if id(link) not in sorted_links}
     if not stuck:
         return []
-    node, seen = next(iter(stuck)), []
+    node, seen = next(iter(stuck)), list[Node]()
     while node not in seen:
         seen.append(node)
-        node = next((source for source in stuck[node].sources if source in stuck), None)
-        if node is None:
+        before = [source for source in stuck[node].sources if source in stuck]
+        if not before:
             return []
+        node = before[0]
     loop = [*seen[seen.index(node) :], node]
     path = " -> ".join(str(step) for step in reversed(loop))
-    where = ", ".join(stuck[step].where for step in reversed(loop[:-1]))
-    return [f"the links form a cycle {path}: {where}"]
+    addresses = ", ".join(stuck[step].address for step in reversed(loop[:-1]))
+    return [f"the links form a cycle {path}: {addresses}"]

@@ -1,4 +1,4 @@
-"""Single values of a dictionary: nodes, counts, parameters. Whatever is read is plain JSON afterwards. No Keras here."""
+"""Parse single values of a dictionary: nodes, counts, parameters. Everything that is parsed is plain JSON afterwards. No Keras here."""
 
 from __future__ import annotations
 
@@ -16,26 +16,30 @@ class ValueProblem(ValueError):
     """A value that the language does not have; its message continues a sentence that names the place."""
 
 
-def kind_of(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """Write a wrong value with its type, briefly, for messages."""
     return f"{type(value).__name__} {value!r}"[:60]
 
 
-def read_node(value: Any) -> Node:
-    """Return a node: an int, or a string of letters, digits, '_' and '-' (it becomes part of a layer's name)."""
+def parse_node(value: Any) -> Node:
+    """Return a node: an int, or a string of letters, digits, '_' and '-' (it becomes part of a layer's name).
+
+    Raises:
+        ValueProblem: it is neither.
+    """
     if isinstance(value, str):
         if _NODE_NAME.fullmatch(value):
             return value
         raise ValueProblem(f"the name {value!r} may hold only letters, digits, '_' and '-'")
-    number = item(value)
+    number = to_python_scalar(value)
     if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
         return number
     raise ValueProblem(f"a node is a number from 0 or a name, not {value!r}")
 
 
-def read_count(value: Any, name: str) -> int:
-    """Return a whole number of at least 1."""
-    number = item(value)
+def parse_count(value: Any, name: str) -> int:
+    """Return a whole number of at least 1. Raises ValueProblem for anything else, naming it by its key `name`."""
+    number = to_python_scalar(value)
     if isinstance(number, float) and number.is_integer():
         number = int(number)
     if isinstance(number, int) and not isinstance(number, bool) and number >= 1:
@@ -43,12 +47,15 @@ def read_count(value: Any, name: str) -> int:
     raise ValueProblem(f"'{name}' must be a whole number of at least 1, not {value!r}")
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Return a parameter's value as plain JSON: tuples as lists, NumPy's numbers as Python's, 'same' for "'same'".
 
     Keras' initializers, regularizers and the like become {"class_name": .., "config": ..}; Keras' functions their names.
+
+    Raises:
+        ValueProblem: it is an object of another kind, or a number that is not finite.
     """
-    value = item(value)
+    value = to_python_scalar(value)
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
@@ -56,32 +63,36 @@ def plain(value: Any) -> Any:
             raise ValueProblem(f"must be a finite number, not {value}")
         return value
     if isinstance(value, str):
-        return _unquoted(value)
+        return _without_quotes(value)
     if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
+        return [to_plain(entry) for entry in value]
     if isinstance(value, Mapping):
-        return {_key(key): plain(entry) for key, entry in value.items()}
+        return {_parse_key(key): to_plain(entry) for key, entry in value.items()}
+    return _object_to_plain(value)
+
+
+def _object_to_plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
-        return plain(value.tolist())
+        return to_plain(value.tolist())
     if hasattr(value, "get_config") and not isinstance(value, type):
-        return {"class_name": type(value).__name__, "config": plain(value.get_config())}
+        return {"class_name": type(value).__name__, "config": to_plain(value.get_config())}
     if callable(value) and str(getattr(value, "__module__", "")).split(".")[0] == "keras":
         return value.__name__
     raise ValueProblem(f"must be plain data, not {type(value).__name__} {value!r}"[:120])
 
 
-def item(value: Any) -> Any:
-    """Turn NumPy's scalars into Python's."""
+def to_python_scalar(value: Any) -> Any:
+    """Return NumPy's scalars as Python's; anything else as it is."""
     return value.item() if hasattr(value, "item") and getattr(value, "shape", None) == () else value
 
 
-def _unquoted(text: str) -> str:
+def _without_quotes(text: str) -> str:
     while len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1]
     return text
 
 
-def _key(key: Any) -> str:
+def _parse_key(key: Any) -> str:
     if not isinstance(key, str):
         raise ValueProblem(f"has a key that is not a string: {key!r}")
     return key

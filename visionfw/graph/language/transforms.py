@@ -1,4 +1,4 @@
-"""Definitions that a run changes before they are compiled: other first weights, input normalization. What they return is recorded."""
+"""Changes that a run makes to a definition before it is compiled: initializers, input standardization. The result is what it records."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from visionfw.graph.language.ir import Definition, Graph, Link, Node
-
-_KERNELS = {"Conv2D": "kernel_initializer", "SpectralConv2D": "kernel_initializer", "Conv2DTranspose": "kernel_initializer", "Dense": "kernel_initializer"}
-_KERNELS |= {"DepthwiseConv2D": "depthwise_initializer"}
+from visionfw.layers.facts import facts_by_name
 
 
 def initialized(definition: Definition, initializer: str | Mapping[str, Any]) -> Definition:
-    """Return a definition whose kernels start from an initializer, unless a link says its own.
+    """Return a definition whose kernels start from an initializer, except where a link names its own.
 
     Args:
         definition: the model's.
@@ -21,37 +19,37 @@ def initialized(definition: Definition, initializer: str | Mapping[str, Any]) ->
     """
 
     def change(link: Link) -> Link:
-        key = _KERNELS.get(link.layer)
-        return link if key is None or key in link.parameters else replace(link, parameters={**link.parameters, key: initializer})
+        key = facts_by_name(link.layer).kernel_initializer
+        return link if not key or key in link.parameters else replace(link, parameters={**link.parameters, key: initializer})
 
-    return replace(definition, graph=_changed(definition.graph, change))
+    return replace(definition, graph=_map_links(definition.graph, change))
 
 
-def _changed(graph: Graph, change: Callable[[Link], Link]) -> Graph:
-    blocks = {name: _changed(block, change) if isinstance(block, Graph) else block for name, block in graph.blocks.items()}
+def _map_links(graph: Graph, change: Callable[[Link], Link]) -> Graph:
+    blocks = {name: _map_links(block, change) if isinstance(block, Graph) else block for name, block in graph.blocks.items()}
     return replace(graph, links=tuple(map(change, graph.links)), blocks=blocks)
 
 
 def standardized(definition: Definition, mean: Sequence[float], deviation: Sequence[float]) -> Definition:
-    """Return a definition that computes with (image - mean) / deviation, and turns its output back.
+    """Return a definition that computes with (image - mean) / deviation and maps its output back.
 
     Args:
-        definition: of a model of one input and an output named 'sr'.
+        definition: of a model with one input and an output named 'sr'.
         mean, deviation: of each channel, in the image's range of 0..1.
     """
-    entry = definition.graph.inputs[0][1]
+    source = definition.graph.inputs[0][1]
     end = dict(definition.graph.outputs)["sr"]
     taken = {node for link in definition.graph.links for node in (*link.sources, link.target)}
-    inside, back = (_free(name, taken) for name in ("normalized", "turned_back"))
-    links = [replace(link, sources=tuple(inside if node == entry else node for node in link.sources)) for link in definition.graph.links]
-    before = {"scale": [1 / value for value in deviation], "offset": [-value / spread for value, spread in zip(mean, deviation, strict=True)]}
-    first = Link("layer", (entry,), inside, "Rescaling", before, where="--standardize_input")
-    last = Link("layer", (end,), back, "Rescaling", {"scale": list(deviation), "offset": list(mean)}, where="--standardize_input")
+    inside, back = (_free_name(name, taken) for name in ("normalized", "turned_back"))
+    links = [replace(link, sources=tuple(inside if node == source else node for node in link.sources)) for link in definition.graph.links]
+    forward = {"scale": [1 / value for value in deviation], "offset": [-value / spread for value, spread in zip(mean, deviation, strict=True)]}
+    first = Link("layer", (source,), inside, "Rescaling", forward, address="--standardize_input")
+    last = Link("layer", (end,), back, "Rescaling", {"scale": list(deviation), "offset": list(mean)}, address="--standardize_input")
     outputs = tuple((name, back if name == "sr" else node) for name, node in definition.graph.outputs)
     return replace(definition, graph=replace(definition.graph, links=(first, *links, last), outputs=outputs))
 
 
-def _free(name: str, taken: set[Node]) -> str:
+def _free_name(name: str, taken: set[Node]) -> str:
     while name in taken:
         name += "_"
     return name

@@ -1,0 +1,63 @@
+"""What the framework asks about a layer: of the layer's class first, of the table of Keras' own layers otherwise. No Keras here.
+
+A layer class outside Keras may carry these methods, all of them optional:
+
+    receptive_window(axis) -> Window                  what an output pixel reads along image axis 0 or 1; the whole image without it
+    multiply_adds(input_shape, output_shape) -> int   multiply-adds of one image, shapes with the batch (None); 0 without it
+    alignment() -> int                                at multiples of how many pixels tiles must begin (windows of attention)
+
+A class derived from one of Keras' layers has its multiply-adds and its order of weights, but not its window: it may read more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from visionfw.layers import LAYERS
+from visionfw.layers.keras_layers import ALIASES, KERAS_LAYERS, OPERATION_WINDOWS, LayerFacts, Shape
+from visionfw.layers.windows import POINTWISE, WHOLE_IMAGE, Window
+
+_UNKNOWN = LayerFacts()
+
+
+def facts_by_name(name: str) -> LayerFacts:
+    """Return what is known about the layer that a dictionary calls `name`."""
+    name = (LAYERS.get(name).like or name) if name in LAYERS else name
+    return KERAS_LAYERS.get(ALIASES.get(name, name), _UNKNOWN)
+
+
+def facts_of(layer: Any) -> LayerFacts:
+    """Return what is known about a layer from the nearest of its classes that is Keras' own."""
+    names = (kind.__name__ for kind in type(layer).__mro__ if _is_keras_own(kind))
+    return next((KERAS_LAYERS[name] for name in names if name in KERAS_LAYERS), _UNKNOWN)
+
+
+def receptive_window(layer: Any, sources: tuple[tuple[int | None, ...], ...], axis: int) -> Window:
+    """Return what an output sample of a layer, or of an operation of keras.ops, reads along an image axis.
+
+    Args:
+        layer: a built layer or operation.
+        sources: the shapes of its sources without the batch; None for a size that is not known.
+        axis: 0 for rows, 1 for columns.
+    """
+    if hasattr(layer, "receptive_window"):
+        return layer.receptive_window(axis)
+    if not sources or len(sources[0]) != 3 or sources[0][axis] == 1:
+        return POINTWISE
+    kind = type(layer)
+    if not _is_keras_own(kind):
+        return WHOLE_IMAGE
+    if kind.__name__ in KERAS_LAYERS and ".ops." not in kind.__module__:
+        return KERAS_LAYERS[kind.__name__].window(layer, axis)
+    return OPERATION_WINDOWS.get(kind.__name__, _UNKNOWN.window)(layer, axis)
+
+
+def multiply_adds(layer: Any, sources: tuple[Shape, ...], output: Shape) -> int:
+    """Return the multiply-adds of one call of a built layer: shapes without the batch."""
+    if hasattr(layer, "multiply_adds"):
+        return layer.multiply_adds((None, *(sources[0] if sources else ())), (None, *output))
+    return facts_of(layer).multiply_adds(layer, sources, output)
+
+
+def _is_keras_own(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] == "keras"
