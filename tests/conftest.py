@@ -35,6 +35,17 @@ def benchmark_data() -> Path:
     return folder
 
 
+@pytest.fixture
+def restored():
+    """Return a function that takes a registry: what the test adds to it is removed at the end of the test."""
+    members = []
+    yield lambda registry: members.append((registry, set(registry)))
+    for registry, names in members:
+        for name in set(registry) - names:
+            with registry.temporary(registry.get(name)):  # removes it at its end
+                pass
+
+
 class Ended(NamedTuple):
     """How a command ended: its exit status, and what it printed."""
 

@@ -10,6 +10,11 @@ from visionfw.errors import RequestError
 from visionfw.registry import Spec
 
 
+@pytest.fixture(autouse=True)
+def restored_augmentations(restored):
+    restored(AUGMENTATIONS)
+
+
 @pytest.fixture(scope="module")
 def pairs():
     source = open_patches("embedded/test", scale=2, patch_size=16)

@@ -17,6 +17,7 @@ import visionfw as vf
 from visionfw.data.cache import clear, open_sets, store_folder
 from visionfw.data.datasets import find_sets, rescaled
 from visionfw.errors import VisionfwError
+from visionfw.imaging.degradations import DEGRADATION_STEPS
 from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import read_image, write_image
 from visionfw.imaging.resize import imresize
@@ -97,8 +98,9 @@ def test_other_files_other_times_or_another_degradation_are_another_store(images
     assert len(folders) == 5
 
 
-def test_other_code_is_another_store(images, tmp_path, monkeypatch):
+def test_other_code_is_another_store(images, tmp_path, monkeypatch, restored):
     """Of the degradation's steps, and of what reads images."""
+    restored(DEGRADATION_STEPS)
 
     def soften(image):
         return image // 2 * 2

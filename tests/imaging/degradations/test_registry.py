@@ -12,6 +12,11 @@ from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.registry import Spec
 
 
+@pytest.fixture(autouse=True)
+def restored_steps(restored):
+    restored(DEGRADATION_STEPS)
+
+
 def test_a_text_becomes_steps_with_all_their_options():
     spec = parse_degradation("blur:sigma=0.5..2 + bicubic+ jpeg:40")
     assert spec.steps == (Spec("blur", {"sigma": (0.5, 2.0), "size": 0, "channels": "all"}), Spec("bicubic", {}), Spec("jpeg", {"quality": 40}))
