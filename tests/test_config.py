@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from visionfw.config import EvaluateRequest, TrainRequest, read_layer_rates
+from visionfw.config import EvaluateRequest, TrainRequest
 from visionfw.errors import RequestError
 
 
@@ -49,14 +49,6 @@ def test_an_evaluation_needs_one_subject():
             EvaluateRequest(**wrong)
     EvaluateRequest(run="x")
     EvaluateRequest(model="edsr", weights="x.weights.h5")
-
-
-def test_rates_of_layers_are_read():
-    assert read_layer_rates("conv_tail=0.1, head*=2") == (("conv_tail", 0.1), ("head*", 2.0))
-    assert read_layer_rates("") == ()
-    for wrong in ("conv_tail", "conv_tail=fast", "=0.1"):
-        with pytest.raises(RequestError, match="is not PATTERN=FACTOR"):
-            read_layer_rates(wrong)
 
 
 def test_a_request_survives_its_record():

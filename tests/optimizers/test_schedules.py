@@ -1,92 +1,66 @@
-"""Learning rates and optimizers by name."""
+"""Learning rates over a run by their formulas."""
 
 import math
 
-import keras
-import numpy as np
 import pytest
 
-from visionfw import config
-from visionfw.errors import RequestError
-from visionfw.optimizers.schedules import learning_rate, optimizer, rate_factors
+from visionfw.optimizers import SCHEDULES
+from visionfw.optimizers.schedules import build_learning_rate
+
+BUILT_IN = ("constant", "cosine", "cosine_restarts", "linear", "step")
+
+
+def rate_at(rate, step):
+    return float(rate(step)) if callable(rate) else rate
 
 
 @pytest.mark.parametrize(
-    ("name", "at", "expected"),
+    ("text", "step", "expected"),
     [
         ("constant", 50, 0.1),
         ("cosine", 0, 0.1),
         ("cosine", 50, 0.05),
         ("cosine", 100, 0),
+        ("cosine:final=0.2", 100, 0.02),
+        ("cosine:0.2", 50, 0.06),
         ("step", 49, 0.1),
         ("step", 60, 0.05),
         ("step", 70, 0.025),
         ("step", 99, 0.0125),
+        ("step:first=0.3,drops=1,factor=0.1", 30, 0.1),
+        ("step:first=0.3,drops=1,factor=0.1", 31, 0.01),
+        ("step:drops=2", 75, 0.05),
+        ("step:drops=2", 76, 0.025),
         ("linear", 25, 0.075),
         ("linear", 100, 0),
+        ("linear:final=0.5", 50, 0.075),
         ("cosine_restarts", 0, 0.1),
         ("cosine_restarts", 24, 0.1 * 0.5 * (1 + math.cos(math.pi * 24 / 25))),
         ("cosine_restarts", 25, 0.05),
         ("cosine_restarts", 75, 0.0125),
+        ("cosine_restarts:cycles=2,factor=1", 50, 0.1),
     ],
 )
-def test_a_schedule_over_a_hundred_steps(name, at, expected):
-    rate = learning_rate(name, 0.1, 100)
-    assert float(rate(at) if callable(rate) else rate) == pytest.approx(expected, abs=1e-6)
+def test_a_schedule_over_a_hundred_steps(text, step, expected):
+    assert rate_at(build_learning_rate(SCHEDULES.parse(text), 0.1, 100), step) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", config.SCHEDULES)
-def test_every_configured_schedule_exists(name):
-    assert (name == "constant") == (learning_rate(name, 0.1, 100) == 0.1)
+@pytest.mark.parametrize("steps", [1, 2, 7, 100, 6000])
+def test_the_step_schedule_drops_at_a_half_two_thirds_and_five_sixths(steps):
+    rate = build_learning_rate(SCHEDULES.parse("step"), 1.0, steps)
+    assert list(rate.boundaries) == [steps // 2, steps * 2 // 3, steps * 5 // 6]
 
 
-@pytest.mark.parametrize("name", config.OPTIMIZERS)
-def test_every_configured_optimizer_exists(name):
-    made = optimizer(name, 0.1, 0.5)
-    assert type(made).__name__.lower() == name
-    assert made.global_clipnorm == 0.5
-    assert optimizer(name, 0.1, 0).global_clipnorm is None
-    assert optimizer(name, 0.1, 0, 0.25).clipvalue == 0.25
-
-
-@pytest.mark.parametrize("name", config.SCHEDULES)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_a_warm_up_rises_in_a_straight_line_and_hands_over(name):
-    rate = learning_rate(name, 0.1, 120, warmup=20)
+    spec = SCHEDULES.parse(name)
+    rate = build_learning_rate(spec, 0.1, 120, warmup=20)
     assert [float(rate(step)) for step in (0, 9, 19)] == pytest.approx([0.1 / 21, 1 / 21, 2 / 21])
-    plain = learning_rate(name, 0.1, 100)
+    plain = build_learning_rate(spec, 0.1, 100)
     for step in (0, 40, 99):
-        assert float(rate(20 + step)) == pytest.approx(float(plain(step)) if callable(plain) else plain, abs=1e-7)
+        assert float(rate(20 + step)) == pytest.approx(rate_at(plain, step), abs=1e-7)
 
 
-def test_layers_can_have_rates_of_their_own():
-    """One step of plain gradient descent without momentum's memory: the change is the rate times the gradient."""
-    inputs = keras.Input((4,))
-    model = keras.Model(inputs, keras.layers.Dense(1, name="tail")(keras.layers.Dense(3, name="head")(inputs)))
-    factors = rate_factors(model, (("h*", 0.5), ("tail", 0.0)))
-    assert set(factors.values()) == {0.5, 0.0}
-    data = np.random.default_rng(0).random((8, 4), np.float32), np.ones((8, 1), np.float32)
-    start, changes = model.get_weights(), {}
-    for name, used in (("plain", None), ("own", factors)):
-        model.set_weights(start)
-        model.compile(optimizer("sgd", 0.1, 0, factors=used), loss="mse")
-        model.train_on_batch(*data)
-        changes[name] = [new - old for new, old in zip(model.get_weights(), start, strict=True)]
-    for plain, own, factor in zip(changes["plain"], changes["own"], (0.5, 0.5, 0, 0), strict=True):
-        np.testing.assert_allclose(own, plain * factor, atol=1e-6)
-
-
-def test_a_pattern_that_fits_no_layer_is_told():
-    inputs = keras.Input((4,))
-    model = keras.Model(inputs, keras.layers.Dense(1, name="conv_tail")(inputs))
-    with pytest.raises(RequestError, match="--layer_rates: no layer 'conv_tale'; did you mean 'conv_tail'"):
-        rate_factors(model, (("conv_tale", 0.5),))
-
-
-@pytest.mark.parametrize("name", config.OPTIMIZERS)
-def test_every_optimizer_takes_factors(name):
-    inputs = keras.Input((4,))
-    model = keras.Model(inputs, keras.layers.Dense(1, name="tail")(inputs))
-    model.compile(optimizer(name, 0.1, 0.5, factors=rate_factors(model, (("tail", 0.0),))), loss="mse")
-    before = model.get_weights()
-    model.train_on_batch(np.ones((2, 4), np.float32), np.ones((2, 1), np.float32))
-    np.testing.assert_array_equal(before[1], model.get_weights()[1])
+def test_a_warm_up_longer_than_the_run_is_still_a_schedule():
+    rate = build_learning_rate(SCHEDULES.parse("cosine"), 0.1, 10, warmup=20)
+    assert float(rate(9)) == pytest.approx(0.1 * 10 / 21)

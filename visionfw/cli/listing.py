@@ -8,11 +8,12 @@ from visionfw import config
 from visionfw.data.augmentation import AUGMENTATIONS
 from visionfw.data.datasets import EMBEDDED, find_sets, list_sets
 from visionfw.data.datasets.standard import STANDARD_DATASETS, StandardDataset, count_mismatch, find_standard
-from visionfw.diffusion.noise_schedule import SCHEDULES
+from visionfw.diffusion.noise_schedule import SCHEDULES as NOISE_SCHEDULES
 from visionfw.errors import RequestError, unknown
 from visionfw.graph.language import loader as models
 from visionfw.imaging.degradations import DEGRADATION_STEPS
 from visionfw.losses import LOSSES
+from visionfw.optimizers import OPTIMIZERS, SCHEDULES
 from visionfw.samplers import SAMPLERS
 
 
@@ -25,9 +26,9 @@ def listing(kind: str, root: str | None) -> str:
         "augmentations": lambda: _section("augmentations", AUGMENTATIONS.summaries()),
         "losses": lambda: _section("losses", LOSSES.summaries()),
         "adversarial": lambda: _section("adversarial", config.ADVERSARIAL),
-        "noise_schedules": lambda: _section("noise_schedules", SCHEDULES),
-        "optimizers": lambda: _section("optimizers", config.OPTIMIZERS),
-        "schedules": lambda: _section("schedules", config.SCHEDULES),
+        "noise_schedules": lambda: _section("noise_schedules", NOISE_SCHEDULES),
+        "optimizers": lambda: _section("optimizers", OPTIMIZERS.summaries()),
+        "schedules": lambda: _section("schedules", SCHEDULES.summaries()),
         "samplers": lambda: _section("samplers", SAMPLERS.summaries()),
         "metrics": lambda: _section("metrics", config.METRICS),
         "precisions": lambda: _section("precisions", config.PRECISIONS),

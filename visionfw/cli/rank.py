@@ -10,6 +10,7 @@ from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
 from visionfw.errors import RequestError
 from visionfw.graph.language.loader import parse_arguments
+from visionfw.optimizers import parse_layer_lr
 
 _DEFAULT = config.RankRequest
 #: train.py's flags that a ranking says otherwise.
@@ -88,7 +89,7 @@ def request_of(values: dict, given: Collection[str]) -> config.RankRequest:
     values = {key: value for key, value in values.items() if value is not None or key not in ("model", "sampler")}
     for name in ("model_args", "discriminator_args"):
         values[name] = tuple(parse_arguments(values[name], name).items())
-    values["layer_rates"] = config.read_layer_rates(values["layer_rates"])
+    values["layer_rates"] = parse_layer_lr(values["layer_rates"], "layer_rates")
     names = {"train_sets": tuple(_parts(own.pop("train_sets"), ",")), "models": tuple(_parts(models, ",")), "samplers": tuple(_parts(samplers, ";"))}
     is_clear = sum(len(several) > 1 for several in names.values()) == 1  # else RankRequest says what is wrong
     kinds = {name: train.kind_of(values | {"model": name}) for name in names["models"]} if is_clear else {}

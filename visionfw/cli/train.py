@@ -17,6 +17,7 @@ from visionfw.graph.language.initializers import INITIALIZERS
 from visionfw.graph.language.loader import parse_arguments
 from visionfw.graph.language.parser import parse
 from visionfw.losses import LOSSES
+from visionfw.optimizers import OPTIMIZERS, SCHEDULES, parse_layer_lr
 from visionfw.runs import directory as runs
 from visionfw.samplers import SAMPLERS
 
@@ -71,10 +72,10 @@ def _training_flags() -> list[tuple]:
         ("number", "most_images", _DEFAULT.most_images, "so many of the training images at most; 0 for all"),
         ("number", "most_patches", _DEFAULT.most_patches, "so many of their patches at most; 0 for all"),
         ("text", "loss", _DEFAULT.loss, f"terms joined by '+', with weights (l1+0.1*ssim): {', '.join(LOSSES)}"),
-        ("text", "optimizer", _DEFAULT.optimizer, ", ".join(config.OPTIMIZERS)),
+        ("text", "optimizer", _DEFAULT.optimizer, ", ".join(OPTIMIZERS)),
         ("real", "learning_rate", _DEFAULT.learning_rate, "at the start"),
         ("text", "layer_rates", "", "factors on the learning rate of some layers, by pattern: conv_tail=0.1,head*=0.5"),
-        ("text", "schedule", _DEFAULT.schedule, ", ".join(config.SCHEDULES)),
+        ("text", "schedule", _DEFAULT.schedule, ", ".join(SCHEDULES)),
         ("number", "warmup", _DEFAULT.warmup, "steps over which the learning rate rises from 0"),
         ("real", "clip_norm", _DEFAULT.clip_norm, "largest norm of the whole gradient; 0 for no limit"),
         ("real", "clip_value", _DEFAULT.clip_value, "largest absolute value in the gradient; 0 for no limit"),
@@ -97,7 +98,7 @@ def _training_flags() -> list[tuple]:
         ("text", "content_loss", "", "in adversarial training what --loss is otherwise: vgg, l1, mse, or any terms of --loss; --loss unless given"),
         ("text", "discriminator", _DEFAULT.discriminator, "its name in model_defs/, or a .py or .json file"),
         ("text", "discriminator_args", "", "arguments of its function: filters=32"),
-        ("text", "discriminator_optimizer", _DEFAULT.discriminator_optimizer, ", ".join(config.OPTIMIZERS)),
+        ("text", "discriminator_optimizer", _DEFAULT.discriminator_optimizer, ", ".join(OPTIMIZERS)),
         ("real", "discriminator_rate", _DEFAULT.discriminator_rate, "its learning rate; 0 for the generator's"),
         ("text", "feature_weights", "", "weights of the loss vgg: vgg19=FILE"),
         ("switch", "allow_download", "Keras may download the weights that --feature_weights does not name"),
@@ -115,7 +116,7 @@ def run(command: str, arguments: Sequence[str]) -> None:
         return
     for name in ("model_args", "discriminator_args"):
         values[name] = tuple(parse_arguments(values[name], name).items())
-    values["layer_rates"] = config.read_layer_rates(values["layer_rates"])
+    values["layer_rates"] = parse_layer_lr(values["layer_rates"], "layer_rates")
     if values["init_from"] is not None and "model" in flags.given and not resume:
         raise RequestError("--init_from brings its run's model along; give it or --model")
     if {"loss", "content_loss"} <= flags.given:

@@ -6,7 +6,7 @@ from visionfw.config.evaluation import CHANNELS, METRICS, REPORTS, SAMPLING, TRA
 from visionfw.config.preparing import DIVIDE_METHODS, DivideRequest, PrepareRequest
 from visionfw.config.ranking import ENGINES, EQUALIZE, RankRequest
 from visionfw.config.recipes import with_recipe
-from visionfw.config.training import ON_BAD, ON_NAN, ON_SMALL, OPTIMIZERS, SCHEDULES, TrainRequest, read_layer_rates
+from visionfw.config.training import ON_BAD, ON_NAN, ON_SMALL, TrainRequest
 
 __all__ = [
     "ADVERSARIAL",
@@ -18,11 +18,9 @@ __all__ = [
     "ON_BAD",
     "ON_NAN",
     "ON_SMALL",
-    "OPTIMIZERS",
     "PRECISIONS",
     "REPORTS",
     "SAMPLING",
-    "SCHEDULES",
     "TRAINED",
     "DivideRequest",
     "EvaluateRequest",
@@ -30,7 +28,6 @@ __all__ = [
     "RankRequest",
     "TrainRequest",
     "read_interpolation",
-    "read_layer_rates",
     "read_rescale",
     "with_recipe",
 ]

@@ -9,6 +9,7 @@ from visionfw.config.checks import problems_of
 from visionfw.errors import unknown
 from visionfw.losses import LOSSES, parse_loss
 from visionfw.metrics.feature_weights import read_feature_weights
+from visionfw.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
     from visionfw.config.training import TrainRequest
@@ -22,7 +23,7 @@ ADVERSARIAL = {
 _OWN = ("adversarial_weight", "content_loss", "discriminator", "discriminator_args", "discriminator_optimizer", "discriminator_rate")
 
 
-def problems(request: TrainRequest, optimizers) -> list[str]:
+def problems(request: TrainRequest) -> list[str]:
     """Say what is wrong with the adversarial part of a request, and with what a training begins from."""
     found = problems_of(read_feature_weights, request.feature_weights)
     if request.content_loss:
@@ -40,8 +41,7 @@ def problems(request: TrainRequest, optimizers) -> list[str]:
         return found + [f"--{name} belongs to --adversarial" for name in _OWN if getattr(request, name) != type(request).__dataclass_fields__[name].default]
     if request.adversarial not in ADVERSARIAL:
         found.append(f"--adversarial: {unknown('adversarial loss', request.adversarial, ADVERSARIAL)}")
-    if request.discriminator_optimizer not in optimizers:
-        found.append(f"--discriminator_optimizer: {unknown('optimizer', request.discriminator_optimizer, optimizers)}")
+    found += problems_of(lambda text: OPTIMIZERS.parse(text, "discriminator_optimizer"), request.discriminator_optimizer)
     for name in ("adversarial_weight", "discriminator_rate"):
         if not 0 <= getattr(request, name) < math.inf:
             found.append(f"--{name} must be a number of at least 0, not {getattr(request, name)}")

@@ -13,22 +13,9 @@ from visionfw.diffusion.noise_schedule import TARGETS, read_noise_schedule
 from visionfw.errors import RequestError
 from visionfw.graph.language.initializers import read_initializer
 from visionfw.losses import parse_loss
+from visionfw.optimizers import OPTIMIZERS, SCHEDULES
 from visionfw.samplers import SAMPLERS
 
-OPTIMIZERS = {
-    "adam": "Adam",
-    "adamw": "Adam with decoupled weight decay",
-    "muon": "Muon for all kernels but the first, Adam for the rest",
-    "sgd": "stochastic gradient descent with momentum 0.9",
-    "rmsprop": "RMSprop",
-}
-SCHEDULES = {
-    "constant": "the learning rate as given",
-    "cosine": "half a cosine from the learning rate down to 0",
-    "cosine_restarts": "the same four times over, each from half the rate before",
-    "linear": "a straight line from the learning rate down to 0",
-    "step": "halved at 1/2, 2/3, 5/6 of the steps",
-}
 ON_BAD = {"stop": "say which images cannot be used, and stop", "skip": "go on without them"}
 ON_SMALL = {"skip": "leave images smaller than a patch out", "frame": "frame them with Gaussian RGB noise up to a patch"}
 ON_NAN = {"stop": "say where the loss stopped being finite, and stop", "rollback": "go back to the last checkpoint, at half the learning rate"}
@@ -59,7 +46,8 @@ class TrainRequest:
         stride: LR pixels between neighboring patches; None for a quarter of the patch.
         most_images, most_patches: so many of the training images and of their patches at most, drawn at random but alike for every seed; 0 for all.
         loss: as `losses.parse_loss` reads it.
-        optimizer, schedule, precision: names from the tables of this module.
+        optimizer, schedule: as `optimizers.OPTIMIZERS` and `SCHEDULES` read them.
+        precision: a name from `checks.PRECISIONS`.
         initializer: of kernels whose dictionary says none, as `read_initializer` reads it; '' for the layers' own.
         normalize: compute with pixels less the training images' mean, over their deviation.
         on_nan: what to do where the loss is not finite or explodes: a name from ON_NAN.
@@ -151,11 +139,11 @@ class TrainRequest:
             + problems_of(read_rescale, self.rescale)
             + problems_of(read_initializer, self.initializer)
             + problems_of(read_noise_schedule, self.noise_schedule)
+            + problems_of(lambda text: OPTIMIZERS.parse(text, "optimizer"), self.optimizer)
+            + problems_of(lambda text: SCHEDULES.parse(text, "schedule"), self.schedule)
             + choices(
                 self,
                 {
-                    "optimizer": OPTIMIZERS,
-                    "schedule": SCHEDULES,
                     "precision": PRECISIONS,
                     "on_bad": ON_BAD,
                     "on_small": ON_SMALL,
@@ -198,7 +186,7 @@ class TrainRequest:
             problems.append(f"{' and '.join(given)} {'both' if len(given) == 2 else 'all'} say how long to train; give one")
         if self.minutes is not None and not 0 < self.minutes < math.inf:
             problems.append(f"--minutes must be a number above 0, not {self.minutes}")
-        problems += adversarial.problems(self, OPTIMIZERS)
+        problems += adversarial.problems(self)
         refuse(problems)
 
     @property
@@ -224,20 +212,6 @@ class TrainRequest:
             return cls(**(dict(record) | pairs))
         except (TypeError, KeyError, AttributeError) as error:
             raise RequestError(f"--resume: the run was recorded by another version of visionfw: {error}") from error
-
-
-def read_layer_rates(text: str) -> tuple[tuple[str, float], ...]:
-    """Read factors on the learning rate of layers: 'conv_tail=0.1,head*=0.5'. Raises RequestError."""
-    found = []
-    for part in filter(None, (entry.strip() for entry in text.split(","))):
-        pattern, equals, factor = part.rpartition("=")
-        try:
-            found.append((pattern.strip(), float(factor)))
-        except ValueError:
-            equals = ""
-        if not equals or not pattern.strip():
-            raise RequestError(f"--layer_rates: {part!r} is not PATTERN=FACTOR (several are joined by commas: conv_tail=0.1,head*=0.5)")
-    return tuple(found)
 
 
 def _as_given(value: Any) -> Any:

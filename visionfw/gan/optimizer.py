@@ -40,9 +40,9 @@ class GanOptimizer(keras.optimizers.Optimizer):
         return super().variables + self.generator.variables + self.discriminator.variables
 
     @property
-    def refused(self):
+    def nonfinite_steps(self):
         """Steps whose gradient was not finite, of the network that had more of them."""
-        return ops.maximum(self.generator.refused, self.discriminator.refused)
+        return ops.maximum(self.generator.nonfinite_steps, self.discriminator.nonfinite_steps)
 
     @property
     def learning_rate(self):

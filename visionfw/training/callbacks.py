@@ -140,7 +140,7 @@ class Validation(keras.callbacks.Callback):
     def _refuse_explosion(self, loss: float) -> None:
         """Stop where a round's loss is many times the lowest so far, before such weights are kept as anything."""
         standing = self.standing
-        refused = int(keras.ops.convert_to_numpy(self.model.optimizer.refused))
+        refused = int(keras.ops.convert_to_numpy(self.model.optimizer.nonfinite_steps))
         if refused:
             raise Exploded(f"the gradient is not finite in {refused} of the steps up to step {standing.step}; {self._kept()}")
         if loss > (_EXPLOSION if self.round_steps >= _STEPS_ENOUGH else 10 * _EXPLOSION) * standing.lowest_loss:

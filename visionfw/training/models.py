@@ -33,8 +33,10 @@ from visionfw.layers.uint8_images import uint8_inputs, uint8_targets
 from visionfw.losses import Loss, LossContext, parse_loss
 from visionfw.metrics.feature_weights import read_feature_weights
 from visionfw.metrics.tensors import psnr_per_image
-from visionfw.optimizers.muon import matrices_of
-from visionfw.optimizers.schedules import learning_rate, optimizer, rate_factors
+from visionfw.optimizers import OPTIMIZERS, SCHEDULES
+from visionfw.optimizers.build import build_optimizer
+from visionfw.optimizers.layer_lr import layer_lr_multipliers
+from visionfw.optimizers.schedules import build_learning_rate
 from visionfw.runs.checkpoints import load_weights, precision
 from visionfw.samplers import create, score_of
 from visionfw.training.parallel import Parallel, start
@@ -110,8 +112,9 @@ def _compile(plan: Plan, rate_factor: float, parallel: Parallel) -> TrainingMode
         with precision(plan.policy):
             judge = build_discriminator(plan.discriminator)
         learner = Adversarial(learner, judge, request.adversarial, request.adversarial_weight, color, request.seed)
-        optimizing = GanOptimizer(optimizing, _discriminator_optimizer(plan, judge, rate_factor), judge.trainable_variables)
+        optimizing = GanOptimizer(optimizing, _discriminator_optimizer(plan, rate_factor), judge.trainable_variables)
     metrics = _metrics(plan, loss, uint8_targets(psnr_per_image, color))
+    optimizing.build(learner.trainable_variables)  # built inside the first step, it would have that step traced twice
     learner.compile(optimizing, loss=loss, metrics=metrics, jit_compile=jit_compile())
     with parallel.alone():
         twin = model if plan.policy == "float32" and not request.ema and parallel.distribution is None else float32_twin(plan)
@@ -162,16 +165,25 @@ def upscaler(plan: Plan, model: keras.Model) -> Callable:
 
 def _optimizer(plan: Plan, model: keras.Model, rate_factor: float) -> keras.optimizers.Optimizer:
     request = plan.request
-    rate = learning_rate(request.schedule, request.learning_rate * rate_factor, plan.steps, request.warmup)
-    factors = rate_factors(model, request.layer_rates)
-    return optimizer(request.optimizer, rate, request.clip_norm, request.clip_value, request.ema, factors, matrices_of(model))
+    return build_optimizer(
+        OPTIMIZERS.parse(request.optimizer),
+        build_learning_rate(SCHEDULES.parse(request.schedule), request.learning_rate * rate_factor, plan.steps, request.warmup),
+        clip_norm=request.clip_norm,
+        clip_value=request.clip_value,
+        ema=request.ema,
+        layer_lr=layer_lr_multipliers(model, request.layer_rates, "layer_rates"),
+    )
 
 
-def _discriminator_optimizer(plan: Plan, judge: keras.Model, rate_factor: float) -> keras.optimizers.Optimizer:
+def _discriminator_optimizer(plan: Plan, rate_factor: float) -> keras.optimizers.Optimizer:
     request = plan.request
     start = request.discriminator_rate or request.learning_rate
-    rate = learning_rate(request.schedule, start * rate_factor, plan.steps, request.warmup)
-    return optimizer(request.discriminator_optimizer, rate, request.clip_norm, request.clip_value, matrices=matrices_of(judge))
+    return build_optimizer(
+        OPTIMIZERS.parse(request.discriminator_optimizer),
+        build_learning_rate(SCHEDULES.parse(request.schedule), start * rate_factor, plan.steps, request.warmup),
+        clip_norm=request.clip_norm,
+        clip_value=request.clip_value,
+    )
 
 
 def content_loss(plan: Plan, loss: Loss | None = None) -> Callable:
