@@ -72,14 +72,14 @@ SCHEDULES: Registry[Entry] = Registry(
         Entry(
             name="cosine_restarts",
             target="visionfw.optimizers.schedules:cosine_restarts",
-            help="several such cosines one after the other, each from a part of the rate before",
+            help="several half cosines in a row, each starting at a fraction of the previous start",
             options={"cycles": number(4, minimum=1, whole=True), "factor": number(0.5, "start of a cycle / start of the one before", above=0, maximum=1)},
         ),
         Entry(name="linear", target="visionfw.optimizers.schedules:linear", help="a straight line from the learning rate down to 0", options={"final": _FINAL}),
         Entry(
             name="step",
             target="visionfw.optimizers.schedules:step",
-            help="multiplied by a factor at several steps, evenly spaced from the first one to the end: 1/2, 2/3 and 5/6 of the run",
+            help="multiplied by a factor at evenly spaced steps, by default at 1/2, 2/3 and 5/6 of the run",
             options={
                 "first": number(0.5, "the first drop, as a part of the run", above=0, maximum=1),
                 "drops": number(3, minimum=1, whole=True),
