@@ -78,10 +78,10 @@ def test_batches_can_be_entered_at_any_number(source, start, augment):
 
 
 def test_the_patches_are_those_of_the_round(batches, source):
-    made = batches(augment="none")
-    ids = made.ids_of_round(1)
+    own = batches(augment="none")
+    ids = own.ids_of_round(1)
     assert ids.shape == (5, 4)
-    lr, hr = made.read(7, 2)
+    lr, hr = own.read(7, 2)
     for place in range(2):
         for patches, expected in zip((lr[place], hr[place]), source.read(ids[2 + place]), strict=True):
             np.testing.assert_array_equal(patches, expected)
@@ -94,10 +94,10 @@ def test_every_patch_of_a_round_comes_once(batches, source):
 
 
 def test_a_round_that_is_no_longer_kept_is_refused(batches):
-    made = batches()
-    made.read(200)
+    own = batches()
+    own.read(200)
     with pytest.raises(ValueError, match="round 0 is no longer kept; the last one that was drawn is round 40"):
-        made.read(0)
+        own.read(0)
 
 
 def test_a_round_of_a_learning_sampler_is_drawn_once_it_is_released(source):

@@ -27,12 +27,12 @@ def test_there_are_more_than_thirty_kinds(folder):
 
 
 @pytest.mark.parametrize("name", sorted(BROKEN))
-def test_a_broken_file_is_told_in_one_line(folder, name):
-    with pytest.raises(ImageError) as told:
+def test_a_broken_file_is_reported_in_one_line(folder, name):
+    with pytest.raises(ImageError) as caught:
         read_image(folder / name)
-    assert str(told.value).startswith(str(folder / name))
-    assert "\n" not in told.value.reason
-    assert len(told.value.reason) < 200
+    assert str(caught.value).startswith(str(folder / name))
+    assert "\n" not in caught.value.reason
+    assert len(caught.value.reason) < 200
 
 
 @pytest.mark.parametrize("name", sorted(ODD))
@@ -46,8 +46,8 @@ def test_an_odd_file_is_read_as_its_header_promises(folder, name, tmp_path):
 
 def test_the_survey_names_every_broken_file(folder):
     result = survey(find_sets(str(folder)), (), 4, 12)
-    told = {Path(finding.file).name for finding in result.findings if finding.kind == "unreadable"}
-    assert told == BROKEN
+    unreadable = {Path(finding.file).name for finding in result.findings if finding.kind == "unreadable"}
+    assert unreadable == BROKEN
     assert result.errors
     words = " ".join(finding.text for finding in result.findings if finding.kind == "mixed formats")
     for word in ("gray", "alpha", "16 bits", "palette", "CMYK", "black and white", "2 frames, of which the first is used", "EXIF orientation"):
@@ -65,7 +65,7 @@ def test_the_cache_leaves_out_what_is_broken(folder, tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read every file")
-def test_a_file_that_may_not_be_read_is_told(folder, tmp_path):
+def test_a_file_that_may_not_be_read_is_reported(folder, tmp_path):
     (tmp_path / "x.png").write_bytes((folder / "good0.png").read_bytes())
     (tmp_path / "x.png").chmod(0)
     with pytest.raises(ImageError, match="may not be read"):

@@ -34,13 +34,13 @@ def test_hr_patches_can_be_an_input(batches):
 
 def test_a_keras_dataset_is_the_rest_of_a_round_and_then_whole_rounds(batches):
     expected = batches().read(0, 10)
-    made = batches()
-    rounds = as_rounds(made, start=2, share=slice(1, 3))
+    source = batches()
+    rounds = as_rounds(source, start=2, share=slice(1, 3))
     assert len(rounds) == 3
     for place in range(3):
         for patches, whole in zip(rounds[place], expected, strict=True):
             np.testing.assert_array_equal(patches, whole[2 + place, 1:3])
-    made.release_round(1)
-    rounds = as_rounds(made, start=5)
+    source.release_round(1)
+    rounds = as_rounds(source, start=5)
     assert len(rounds) == 5
     np.testing.assert_array_equal(rounds[0][0], expected[0][5])

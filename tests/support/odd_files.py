@@ -59,8 +59,8 @@ ODD = {
     "animated.png",
     "animated.webp",
     "pages.tif",
-    "turned.jpg",
-    "turned.png",
+    "rotated.jpg",
+    "rotated.png",
     "jpeg_inside.png",
     "gif_inside.png",
     "Ünïcödé 名前.png",
@@ -158,10 +158,10 @@ def _write_odd(folder: Path, good: Image.Image) -> None:
         frames[0].save(folder / name, save_all=True, append_images=frames[1:])
     exif = Image.Exif()
     exif[0x0112] = 6
-    good.save(folder / "turned.jpg", exif=exif)
+    good.save(folder / "rotated.jpg", exif=exif)
     note = PngImagePlugin.PngInfo()
     note.add_text("Comment", "x" * 1000)
-    good.save(folder / "turned.png", exif=exif, pnginfo=note)
+    good.save(folder / "rotated.png", exif=exif, pnginfo=note)
     good.save(folder / "jpeg_inside.png", "JPEG")
     good.save(folder / "gif_inside.png", "GIF")
     for name in ("Ünïcödé 名前.png", "line\nbreak %s {x}.png", "LOUD.PNG", "copy.png", os.fsdecode(b"not_utf8_\xff\xfe.png"), "same_stem.png", "same_stem.jpg"):

@@ -1,4 +1,4 @@
-"""Training batches: a sampler draws patch numbers a round at a time, the patches are read and augmented; uint8 all the way."""
+"""Training batches: a sampler draws patch numbers a round at a time, and the patches are read and augmented, as uint8."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from visionfw.data.patches import PatchSource
 
 _ALIGNMENT = 64  # bytes
 _CHUNK_BYTES = 2**24
-#: Batches that are made before they are trained on, at most; rounds are remembered for as long.
+#: Most batches that are made ahead of the training step; rounds are kept for as long.
 _MAX_AHEAD = 64
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -162,7 +162,7 @@ class BatchSource:
         return lr, hr
 
     def iterate(self, start: int | None = None) -> Iterator[Batch]:
-        """Yield batches, lr and hr, from a number on; from the first round's first unless given."""
+        """Yield batches, lr and hr, from a number on; None for the first batch of the first round."""
         start = self.first_round * self.round_steps if start is None else start
         for chunk in count_up(self.chunks.chunk_of(start)):
             batches = [number for number in self.chunks.batches(chunk) if number >= start]

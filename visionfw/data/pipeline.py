@@ -36,7 +36,8 @@ def as_dataset(batches: BatchSource, start: int | None = None, hr_is_input: bool
 
     def make(chunk: Any) -> Any:
         tensors = tf.numpy_function(read, [chunk], (tf.uint8, tf.uint8), stateful=False)
-        return _fit_arguments(*(tf.ensure_shape(tensor, shape) for tensor, shape in zip(tensors, shapes, strict=True)), hr_is_input)
+        lr, hr = (tf.ensure_shape(tensor, shape) for tensor, shape in zip(tensors, shapes, strict=True))
+        return _fit_arguments(lr, hr, hr_is_input)
 
     chunks = tf.data.Dataset.counter(first).map(make, num_parallel_calls=1, deterministic=True)
     return chunks.unbatch().skip(start - batches.chunks.batches(first)[0]).prefetch(_PREFETCHED)
@@ -64,7 +65,8 @@ def as_rounds(batches: BatchSource, start: int, share: slice = slice(None), hr_i
                 first = batches.released * batches.round_steps
                 numbers = range(first + (skipped if batches.released == first_round else 0), first + batches.round_steps)
                 self.batches = _read_ahead(batches.read(number) for number in numbers)
-            return _fit_arguments(*(patches[0, share] for patches in next(self.batches)), hr_is_input)
+            lr, hr = next(self.batches)
+            return _fit_arguments(lr[0, share], hr[0, share], hr_is_input)
 
     return Rounds()
 

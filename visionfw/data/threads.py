@@ -1,4 +1,4 @@
-"""Work on many items in threads: image decoding and NumPy let go of Python's lock."""
+"""Work on many items in threads: image decoding and NumPy release Python's lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image files <-> uint8 arrays, and what a file's header says."""
+"""Image files to and from uint8 arrays, and the facts in a file's header."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from visionfw.errors import VisionfwError, brief
 from visionfw.imaging.sixteen_bits import is_planar_tiff, read_channels, rotate
@@ -31,7 +31,7 @@ MAX_SIDES = {"JPEG": 65500, "WEBP": 16383}
 
 _ORIENTATION = 0x0112  # EXIF
 _BITS_PER_SAMPLE = 258  # TIFF
-#: Errors that say nothing about the file: it may be readable the next time.
+#: Errors that do not come from the file: it may be readable the next time.
 _TRANSIENT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.EINTR}
 
 
@@ -49,7 +49,7 @@ class ImageError(VisionfwError):
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its image without being decoded.
+    """The facts about an image that its file holds outside the pixels.
 
     Attributes:
         height, width: of the upright image, after the EXIF orientation is applied.
@@ -88,7 +88,7 @@ def decoding(path: str | Path) -> Iterator[None]:
 
     Raises:
         ImageError: the file is missing, may not be read, is no image, truncated, damaged, or too large to be decoded safely.
-        VisionfwError: the memory or the system's file handles are used up, which says nothing about the file.
+        VisionfwError: the memory or the system's file handles are used up, which is not the file's fault.
     """
     try:
         yield
@@ -166,7 +166,7 @@ def gray_levels(image: Image.Image) -> np.ndarray:
 
 
 def read_header(path: str | Path) -> Header:
-    """Read what a file says of its image, without decoding it. Raises ImageError."""
+    """Read a file's header, without decoding the image. Raises ImageError."""
     with open_file(path) as opened, decoding(path):
         return header_of(opened)
 
@@ -199,8 +199,9 @@ def orientation_of(opened: Image.Image) -> int:
 
 def bits_of(opened: Image.Image) -> int:
     """Return the bits of a channel in a file that is not decoded yet, which Pillow's mode does not give for colors of 16 bits."""
-    layout = str(opened.tile[0].args) if opened.tile else ""
-    tiff_bits = opened.tag_v2.get(_BITS_PER_SAMPLE, ()) if opened.format == "TIFF" else ()
+    tiles = getattr(opened, "tile", None)
+    layout = str(tiles[0].args) if tiles else ""
+    tiff_bits = opened.tag_v2.get(_BITS_PER_SAMPLE, ()) if isinstance(opened, TiffImagePlugin.TiffImageFile) else ()
     if opened.mode.startswith("I;16") or ";16" in layout or 16 in tiff_bits:
         return 16
     return {"1": 1, "I": 32, "F": 32}.get(opened.mode, 8)

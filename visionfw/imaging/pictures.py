@@ -1,4 +1,4 @@
-"""Image files of any mode, read with all they hold and written in the mode that they came in."""
+"""Image files of any mode, read with alpha, bit depth and metadata, and written in the same mode."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FORMATS_OF_16_BITS = ("PNG", "TIFF")
 
 @dataclass(frozen=True)
 class Picture:
-    """An image with all that its file says of it.
+    """An image with its alpha, mode and metadata.
 
     Attributes:
         pixels: (height, width) gray or (height, width, 3) RGB, uint8 or uint16; upright.

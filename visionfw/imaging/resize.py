@@ -1,4 +1,4 @@
-"""MATLAB's imresize with the bicubic kernel: what the field's low-resolution images are made with."""
+"""MATLAB's imresize with the bicubic kernel, which makes the field's low-resolution images."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 _PLANAR_CONFIGURATION, _SEPARATE = 284, 2  # TIFF
 
@@ -37,7 +37,7 @@ def read_channels(path: str | Path, opened: Image.Image) -> np.ndarray:
 
 def is_planar_tiff(opened: Image.Image) -> bool:
     """Tell whether a TIFF stores every channel apart. Pillow decodes such files of 16 bits to wrong pixels where they are not compressed."""
-    return opened.format == "TIFF" and opened.tag_v2.get(_PLANAR_CONFIGURATION) == _SEPARATE  # type: ignore[attr-defined]
+    return isinstance(opened, TiffImagePlugin.TiffImageFile) and opened.tag_v2.get(_PLANAR_CONFIGURATION) == _SEPARATE
 
 
 def rotate(image: np.ndarray, orientation: int) -> np.ndarray:

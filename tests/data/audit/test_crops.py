@@ -1,4 +1,4 @@
-"""Crops of images are found where they lie, and nothing else is."""
+"""Crops of images are located, and nothing else is taken for one."""
 
 import numpy as np
 import pytest
@@ -11,10 +11,10 @@ from visionfw.imaging.files import write_image
 def test_the_correlation_is_numpys_at_every_place():
     random = np.random.default_rng(0)
     whole, part = random.normal(size=(13, 17)), random.normal(size=(5, 6))
-    found = correlations(part, whole)
-    assert found.shape == (9, 12)
+    similarity = correlations(part, whole)
+    assert similarity.shape == (9, 12)
     for row, column in ((0, 0), (3, 7), (8, 11)):
-        assert found[row, column] == pytest.approx(np.corrcoef(part.ravel(), whole[row : row + 5, column : column + 6].ravel())[0, 1])
+        assert similarity[row, column] == pytest.approx(np.corrcoef(part.ravel(), whole[row : row + 5, column : column + 6].ravel())[0, 1])
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
@@ -24,9 +24,9 @@ def test_a_crop_is_found_at_its_place(tmp_path, photograph, suffix):
         write_image(tmp_path / f"{name}{suffix}", photograph[row : row + height, column : column + width])
     write_image(tmp_path / "whole.png", photograph)
     parts = sorted(tmp_path.glob(f"[abc]{suffix}"))
-    found = list(find_crops(parts, [tmp_path / "whole.png"]))
-    assert [(crop.part, crop.row, crop.column) for crop in found] == [(number, *place[:2]) for number, place in enumerate(places.values())]
-    assert min(crop.similarity for crop in found) > 0.97
+    crops = list(find_crops(parts, [tmp_path / "whole.png"]))
+    assert [(crop.part, crop.row, crop.column) for crop in crops] == [(number, *place[:2]) for number, place in enumerate(places.values())]
+    assert min(crop.similarity for crop in crops) > 0.97
 
 
 def test_other_photographs_are_no_crops(tmp_path, photograph):

@@ -1,4 +1,4 @@
-"""Training images that are in a test set are found, whichever way they got there."""
+"""Training images that show a test image, in whichever way."""
 
 import pytest
 
@@ -18,8 +18,8 @@ def test_the_same_picture_a_crop_and_what_it_is_cut_from(tmp_path, photograph):
     write_image(tmp_path / "train" / "other.png", photograph[160:260, 20:140])
     (tmp_path / "train" / "broken.png").write_bytes(b"no image")
     (test,) = find_sets(str(tmp_path / "test"))
-    found = {leak.train.name: (leak.test.name, leak.relation.split(" (")[0]) for leak in find_leaks(find_sets(str(tmp_path / "train")), test)}
-    assert found == {
+    leaks = {leak.train.name: (leak.test.name, leak.relation.split(" (")[0]) for leak in find_leaks(find_sets(str(tmp_path / "train")), test)}
+    assert leaks == {
         "flipped.jpg": ("a.png", "the same picture"),
         "part.png": ("b.png", "cut from it at row 10, column 10"),
         "whole.png": ("b.png", "it is cut from it at row 10, column 20"),

@@ -291,7 +291,7 @@ def test_clearing_removes_whole_and_half_stores(images, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 
-#: Opens a set; the process kills itself in place of its KILL_AT-th write, and prints how many it made where it lives on.
+#: Opens a set; the process kills itself in place of its KILL_AT-th write, and prints the number of its writes where it survives.
 OPENING_UNTIL_A_KILL = """
 import os, signal, sys
 folder, cache, kill_at = sys.argv[1:]

@@ -17,7 +17,7 @@ from visionfw.errors import RequestError
 
 
 def store_of(sizes, scale=2):
-    """Make a store whose every pixel tells image, row and column."""
+    """Make a store whose every pixel holds its image, row and column."""
     lr, hr = [], []
     for number, (height, width) in enumerate(sizes):
         for factor, side in ((1, lr), (scale, hr)):
@@ -77,7 +77,7 @@ def test_numbers_outside_are_refused():
             source.read(np.array([wrong]))
 
 
-def test_a_patch_larger_than_every_image_is_told():
+def test_a_patch_larger_than_every_image_is_refused():
     with pytest.raises(RequestError, match=r"patch_size 20: no LR image is that large \(the largest are 9 high or 30 wide\)"):
         PatchSource(store_of([(9, 30), (8, 8)]), 20)
 

@@ -21,8 +21,8 @@ from visionfw.numerics import summed_area_table, window_sums
 _REDUCTION = 8
 _MIN_SIDE = 32  # pixels: less shows too little to be recognized
 _MIN_CONTRAST = 1.0  # gray levels
-_CANDIDATE = 0.80  # correlation at an eighth of the size from which on the full size is compared
-MIN_SIMILARITY = 0.97  # correlation at full size
+_CANDIDATE = 0.80  # least correlation at an eighth of the size for a comparison at full size
+MIN_SIMILARITY = 0.97  # least correlation at full size of a crop
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from visionfw.data.augmentation.flips import COUNT, flip_and_rotate
 
 #: Side of the thumbnails that are compared.
 _SIDE = 32
-#: Correlation of two thumbnails from which on they show the same picture. tests/data/audit/test_near_duplicates.py measures how far
-#: apart the same and different photographs of BSD100 and BSDS500 lie.
+#: Least correlation of two thumbnails of the same picture. tests/data/audit/test_near_duplicates.py measures how far apart the same and
+#: different photographs of BSD100 and BSDS500 lie.
 MIN_SIMILARITY = 0.98
 #: Thumbnails with less contrast than this (gray levels) show nothing that could be compared.
 _MIN_CONTRAST = 2.0
@@ -40,7 +40,7 @@ def find_matches(first: np.ndarray, second: np.ndarray, min_similarity: float = 
 
     Args:
         first, second: (n, 32 x 32) and (m, 32 x 32) signatures.
-        min_similarity: correlation from which on two images show the same picture.
+        min_similarity: least correlation of two images of the same picture.
     """
     for start in range(0, len(first), _BLOCK):
         block = first[start : start + _BLOCK]

@@ -62,7 +62,8 @@ def _quiet(logger: logging.Logger) -> Iterator[None]:
 class _ResumableDownload:
     """A downloader for pooch that continues where an earlier one ended.
 
-    What is received is kept in `part`, and in `validator` what tells whether the server's file is still the same the next time.
+    What is received is kept in `part`. `validator` holds the server's ETag or modification time: the file is continued only if that is the
+    same the next time.
 
     Args:
         folder: of both files.
@@ -121,7 +122,7 @@ class _ResumableDownload:
                     self.progress(received, total)
 
     def _keep_validator(self, answer: Any) -> None:
-        """Keep the answer's ETag or time; a weak one does not tell whether bytes are the same."""
+        """Keep the answer's ETag or modification time; a weak ETag does not promise equal bytes."""
         validator = answer.headers["ETag"] or answer.headers["Last-Modified"]
         self.validator.unlink(missing_ok=True)
         if validator and not validator.startswith("W/"):

@@ -1,4 +1,4 @@
-"""Standard sets from their public addresses: only when asked for, resumable, whole or not there."""
+"""Standard sets from their public addresses: downloaded by `prepare.py fetch` alone, resumable, whole or not there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from visionfw.data.build.download import download
 from visionfw.data.datasets import data_root
@@ -134,22 +134,22 @@ def _copy_image(name: str, content: contextlib.AbstractContextManager[IO[bytes]]
 def _members(file: Path) -> Iterator[tuple[str, contextlib.AbstractContextManager[IO[bytes]]]]:
     """Yield the name and the opened content of each file in an archive; nothing is ever written where a member's name points."""
     if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as opened:
-            for entry in opened.infolist():
-                if not entry.is_dir():
-                    yield entry.filename, opened.open(entry)
+        with zipfile.ZipFile(file) as archive:
+            yield from ((entry.filename, archive.open(entry)) for entry in archive.infolist() if not entry.is_dir())
         return
     with tarfile.open(file) as opened:
-        for entry in opened:
-            if entry.isfile():
-                yield entry.name, opened.extractfile(entry)
+        for member in opened:
+            content = opened.extractfile(member) if member.isfile() else None
+            if content is not None:
+                yield member.name, content
         _refuse_damaged_end(opened)
 
 
 def _refuse_damaged_end(opened: tarfile.TarFile) -> None:
     """Read an archive to its end: tarfile takes a damaged header for the end, and leaves gzip's checksum unread."""
-    opened.fileobj.seek(opened.offset)
-    if opened.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
+    file: Any = opened.fileobj
+    file.seek(opened.offset)
+    if file.read(tarfile.BLOCKSIZE).strip(b"\0"):
         raise tarfile.ReadError("a header is damaged")
-    while opened.fileobj.read(2**20):
+    while file.read(2**20):
         pass

@@ -31,7 +31,7 @@ def clear(folder: Path, stores: Sequence[Path] | None = None) -> list[Path]:
 
     Args:
         folder: of the cache.
-        stores: which; all that the cache holds unless given.
+        stores: the ones to remove; None for all.
 
     Returns:
         What was removed.
@@ -61,7 +61,7 @@ def open_sets(
 
     Args:
         sets: what to read.
-        degradation: how LR images are made, where a set brings none.
+        degradation: makes the LR images of sets without their own.
         folder: of the cache.
         on_bad: 'stop' or 'skip': what to do where images cannot be used.
         min_side: images that are used at their own size are padded with noise up to this many HR pixels a side; 0 for no padding.
@@ -107,7 +107,7 @@ def store_folder(images: ImageSet, degradation: Degradation, folder: Path, min_s
 
 
 def _identity(path: Path | None) -> str:
-    """Return what tells a file from another one, or from itself after a change."""
+    """Return what identifies a file and its content: the path, size, time, and whether it may be read."""
     if path is None:
         return "-"
     try:

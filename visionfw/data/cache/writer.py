@@ -84,8 +84,8 @@ def fill(images: ImageSet, options: DecodeOptions, folder: Path, progress: Progr
 
     Args:
         images: the set.
-        options: how.
-        folder: made where it is not there; what an earlier call has decoded into it is kept.
+        options: what to decode them to.
+        folder: created if necessary; what an earlier call has decoded into it is kept.
         progress: called with (images done, images in all).
 
     Raises:

@@ -1,6 +1,6 @@
 """Image sets by name or folder.
 
-`image_set` is what a set holds, `layouts` how sets lie in folders, `standard` what is known of the field's standard sets.
+`image_set` defines a set, `layouts` reads it from its folders, `standard` lists the field's standard sets.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def find_sets(names: str, root: str | None = None, scale: int = 4) -> list[Image
         scale: HR size / LR size of the LR images that belong to the sets.
 
     Raises:
-        RequestError: no such set (the nearest is named), it holds no images, or its LR images cannot be told apart.
+        RequestError: no such set (the nearest is named), it holds no images, or the pairing of its LR images is ambiguous.
     """
     parts = [part.strip() for part in names.split(",") if part.strip()]
     if not parts:

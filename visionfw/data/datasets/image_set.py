@@ -40,10 +40,10 @@ class ImageSet:
         """Return each HR file with its LR file, or with None where LR images are to be made.
 
         Args:
-            degradation: the one that is asked for; LR files that were made by another one are not used. Any will do unless given.
+            degradation: how LR images are to be made; LR files that were made in another way are not used. None for any.
 
         Raises:
-            RequestError: bicubic is asked for, and the set's own LR images were made by another degradation.
+            RequestError: they are to be made by bicubic, and the set's own LR images were made by another degradation.
         """
         return list(zip(self.hr, self.lr_files(degradation) or [None] * len(self.hr), strict=True))
 
@@ -92,12 +92,13 @@ def limit_images(sets: Sequence[ImageSet], count: int, seed: int = 0) -> list[Im
     for number, images in enumerate(sets):
         kept = [places[index][1] for index in drawn if places[index][0] == number]
         if kept:
-            limited.append(replace(images, hr=_pick(images.hr, kept), lr=_pick(images.lr, kept), degraded=_pick(images.degraded, kept)))
+            lr, degraded = (files and _pick(files, kept) for files in (images.lr, images.degraded))
+            limited.append(replace(images, hr=_pick(images.hr, kept), lr=lr, degraded=degraded))
     return limited
 
 
-def _pick(files: tuple[Path, ...] | None, places: Sequence[int]) -> tuple[Path, ...] | None:
-    return files and tuple(files[place] for place in places)
+def _pick(files: tuple[Path, ...], places: Sequence[int]) -> tuple[Path, ...]:
+    return tuple(files[place] for place in places)
 
 
 def rescaled(sets: Sequence[ImageSet], factors: Sequence[float]) -> list[ImageSet]:

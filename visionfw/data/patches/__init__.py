@@ -123,6 +123,7 @@ def open_patches(
     scale: int = 4,
     patch_size: int = 24,
     stride: int | None = None,
+    *,
     degradation: str = "bicubic",
     seed: int = 0,
     on_bad: str = "stop",

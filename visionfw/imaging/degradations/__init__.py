@@ -1,10 +1,10 @@
-"""How LR images are made from HR images: steps joined by '+', each NAME or NAME:OPTION=VALUE,...
+"""Degradations, which make LR images of HR images: steps joined by '+', each NAME or NAME:OPTION=VALUE,...
 
 `bicubic`, `blur:sigma=1.6+bicubic`, `blur:sigma=0.5..2+bicubic+noise:sigma=10+jpeg:quality=70`. A range such as 0.5..2 is drawn anew
 for each image. At scale 1 the steps make training sets for denoising or for removing JPEG artifacts.
 
 A new step is one entry here; `vf.register_degradation` adds one from outside. What the steps compute stands in `steps` and
-`second_order`, how they are applied to an image in `pipeline`.
+`second_order`; `pipeline` applies them to an image.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from visionfw.errors import RequestError
 from visionfw.imaging.degradations.options import number_or_range, options_of
-from visionfw.registry import Entry, Registry, Spec, choice, number
+from visionfw.registry import Entry, Option, Registry, Spec, choice, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +46,8 @@ def _step(name: str, help: str, target: str = "", **facts: Any) -> StepEntry:
     return StepEntry(name=name, target=f"visionfw.imaging.degradations.{target or f'steps:{name}'}", help=help, **facts)
 
 
-def _noise_channels() -> Any:
-    return choice("color", "gray", help="each channel apart, or all alike")
+def _noise_channels() -> Option:
+    return choice("color", "gray", help="independent in each channel, or the same in all")
 
 
 DEGRADATION_STEPS: Registry[StepEntry] = Registry(
@@ -169,7 +169,7 @@ def _written_out(spec: Spec) -> tuple[Spec, ...]:
 def _named_chain(name: str, text: str, help: str, **facts: Any) -> StepEntry:
     """Return the entry of a chain: its options are those of its steps, with the values in the text as defaults."""
     chain = parse_degradation(text).steps
-    options = {}
+    options: dict[str, Option] = {}
     for step in reversed(chain):
         kinds = DEGRADATION_STEPS.get(step.name).options
         options = {key: replace(kinds[key], default=value) for key, value in step.options.items()} | {

@@ -40,11 +40,11 @@ def number_or_range(default: float, help: str = "", *, minimum: float = -math.in
 
 def draw(options: Mapping[str, Any], random: np.random.Generator) -> dict[str, Any]:
     """Return option values with a number drawn for each range; ranges of whole numbers include both ends."""
-    return {key: _draw_number(*value, random) if isinstance(value, tuple) else value for key, value in options.items()}
+    return {key: _draw_number(value[0], value[1], random) if isinstance(value, tuple) else value for key, value in options.items()}
 
 
 def _draw_number(low: float, high: float, random: np.random.Generator) -> float:
-    return int(random.integers(low, high + 1)) if isinstance(low, int) else float(random.uniform(low, high))
+    return int(random.integers(low, int(high) + 1)) if isinstance(low, int) else float(random.uniform(low, high))
 
 
 def options_of(function: Callable) -> dict[str, Option]:

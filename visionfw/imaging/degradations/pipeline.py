@@ -90,8 +90,8 @@ def _apply_step(step: Spec, image: np.ndarray, scale: int, random: np.random.Gen
     factor = scale if entry.shrinks else 1
     expected = (image.shape[0] // factor, image.shape[1] // factor, 3)
     if not isinstance(degraded, np.ndarray) or degraded.shape != expected or degraded.dtype != np.uint8:
-        found = f"{degraded.shape} {degraded.dtype}" if isinstance(degraded, np.ndarray) else type(degraded).__name__
-        raise RequestError(f"degradation step {step.name}: must return a uint8 image of shape {expected}, not {found}")
+        returned = f"{degraded.shape} {degraded.dtype}" if isinstance(degraded, np.ndarray) else type(degraded).__name__
+        raise RequestError(f"degradation step {step.name}: must return a uint8 image of shape {expected}, not {returned}")
     return degraded
 
 
