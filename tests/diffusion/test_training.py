@@ -20,7 +20,7 @@ from visionfw.errors import RequestError
 from visionfw.evaluation.loaded_model import load_for_evaluation, upscaler_for
 from visionfw.io.files import write_json
 from visionfw.runs.checkpoints import load_run
-from visionfw.runs.resume import TrainingState, load, save
+from visionfw.runs.resume import TrainingState, load_checkpoint, save_checkpoint
 from visionfw.training.fit import train
 from visionfw.training.models import compile_for_training
 from visionfw.training.setup import prepare
@@ -118,8 +118,8 @@ def test_a_checkpoint_holds_what_noise_comes_next(small, tmp_path):
     learner, other = (compile_for_training(plan).learner for _ in range(2))
     learner.optimizer.build(learner.trainable_variables)
     learner({"lr": lr, "hr": hr})
-    save(tmp_path / "checkpoint.npz", learner, TrainingState(step=1))
-    assert load(tmp_path / "checkpoint.npz", other).step == 1
+    save_checkpoint(tmp_path / "checkpoint.npz", learner, TrainingState(step=1))
+    assert load_checkpoint(tmp_path / "checkpoint.npz", other).step == 1
     ours, theirs = (np.asarray(one({"lr": lr, "hr": hr})["asked"]) for one in (learner, other))
     np.testing.assert_array_equal(ours, theirs)
 

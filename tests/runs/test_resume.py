@@ -105,9 +105,9 @@ def test_other_images_are_refused(run, image_folder):
         train(other, silent, resume=True)
 
 
-def test_a_damaged_checkpoint_is_told(run):
+def test_a_damaged_checkpoint_is_reported(run):
     run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:3000])
-    with pytest.raises(VisionfwError, match=r"checkpoint\.npz: cannot be gone on from"):
+    with pytest.raises(VisionfwError, match=r"checkpoint\.npz: cannot be resumed from"):
         train(replace(REQUEST, run_dir=str(run.folder)), silent, resume=True)
 
 

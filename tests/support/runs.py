@@ -67,14 +67,21 @@ class _PressCtrlC(keras.callbacks.Callback):
 
 
 @contextmanager
+def first_callback(callback):
+    """Call a Keras callback before all others in every `fit`, for the length of a `with` block; it may change the logs that they get."""
+    fit = keras.Model.fit
+
+    def fit_with_callback(self, *arguments, callbacks=(), **options):
+        return fit(self, *arguments, callbacks=[callback, *callbacks], **options)
+
+    with mock.patch.object(keras.Model, "fit", fit_with_callback):
+        yield
+
+
+@contextmanager
 def ctrl_c_after(step):
     """Send this process SIGINT at the end of the step-th training step, for the length of a `with` block."""
-    press, fit = _PressCtrlC(step), keras.Model.fit
-
-    def fit_and_press(self, *arguments, callbacks=(), **options):
-        return fit(self, *arguments, callbacks=[press, *callbacks], **options)
-
-    with mock.patch.object(keras.Model, "fit", fit_and_press):
+    with first_callback(_PressCtrlC(step)):
         yield
 
 

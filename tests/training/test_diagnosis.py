@@ -3,13 +3,14 @@
 import json
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
+from runs import first_callback
 
 import visionfw as vf
 from visionfw.config import TrainRequest
-from visionfw.training import callbacks
 from visionfw.training.diagnosis import Exploded, where_not_finite
 from visionfw.training.fit import train
 from visionfw.training.models import compile_for_training
@@ -47,40 +48,48 @@ def test_the_first_layer_is_the_first_on_the_way():
     assert where_not_finite(made, plan, lr, hr) == "not finite: loss term l1, mse; first layer with an output that is not finite: conv_body"
 
 
-def failing(monkeypatch, step, times):
-    """Make the loss of a step not finite, as often as `times`."""
-    on_end, left = callbacks.Validation.on_train_batch_end, [times]
+class FailingStep(keras.callbacks.Callback):
+    """Makes the loss of a step not finite, as often as `times`; each fit starts a round of six steps, and goes on in the next."""
 
-    def fail(self, batch, logs=None):
-        if self.standing.step == step - 1 and left[0]:
-            left[0] -= 1
-            logs = logs | {"loss": np.nan}
-        on_end(self, batch, logs)
+    def __init__(self, step, times):
+        super().__init__()
+        self.step, self.times, self.epoch = step, times, 0
 
-    monkeypatch.setattr(callbacks.Validation, "on_train_batch_end", fail)
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs):
+        if 6 * self.epoch + batch + 1 == self.step and self.times:
+            self.times -= 1
+            logs["loss"] = np.nan
 
 
-@pytest.mark.parametrize("step", [9])
-def test_rollback_goes_on_from_the_last_good_state_at_a_lower_rate(tmp_path, monkeypatch, step):
-    failing(monkeypatch, step, 2)
+class ExplodingRounds(keras.callbacks.Callback):
+    """Makes the mean loss of every round five hundred times that of the round before."""
+
+    def on_epoch_end(self, epoch, logs):
+        logs["loss"] *= 500**epoch
+
+
+def test_rollback_goes_on_from_the_last_good_state_at_a_lower_rate(tmp_path):
     said = []
-    run = train(replace(REQUEST, learning_rate=0.01, on_nan="rollback", run_dir=str(tmp_path / "run")), said.append)
+    with first_callback(FailingStep(9, 2)):
+        run = train(replace(REQUEST, sampler="uniform", learning_rate=0.01, on_nan="rollback", run_dir=str(tmp_path / "run")), said.append)
     back = [line for line in said if "back to step" in line]
     assert len(back) == 2
-    assert f"back to step {0 if step == 3 else 6}, learning rate x 0.25 (rollback 2 of 3)" in back[1]
+    assert "back to step 6, learning rate x 0.25 (rollback 2 of 3)" in back[1]
     assert run.read()["state"] == "done"
 
 
-def test_rollback_gives_up(tmp_path, monkeypatch):
-    failing(monkeypatch, 3, 99)
-    with pytest.raises(Exploded, match="the loss is not finite at step 3"):
-        train(replace(REQUEST, on_nan="rollback", most_rollbacks=1, run_dir=str(tmp_path / "run")), quiet)
+def test_rollback_gives_up(tmp_path):
+    request = replace(REQUEST, sampler="uniform", on_nan="rollback", most_rollbacks=1, run_dir=str(tmp_path / "run"))
+    with first_callback(FailingStep(3, 99)), pytest.raises(Exploded, match="the loss is not finite at step 3"):
+        train(request, quiet)
     assert json.loads((tmp_path / "run" / "run.json").read_text())["state"] == "failed"
 
 
-def test_an_exploding_loss_is_stopped_before_it_is_kept(tmp_path, monkeypatch):
-    on_end = callbacks.Validation.on_epoch_end
-    monkeypatch.setattr(callbacks.Validation, "on_epoch_end", lambda self, epoch, logs=None: on_end(self, epoch, logs | {"loss": logs["loss"] * 500**epoch}))
-    with pytest.raises(Exploded, match=r"the loss exploded: .* in the round up to step 12, .* before; the best weights, of step 6, are kept"):
-        train(replace(REQUEST, learning_rate=1e-4, run_dir=str(tmp_path / "run")), quiet)
+def test_an_exploding_loss_is_stopped_before_it_is_kept(tmp_path):
+    sentence = r"the loss exploded: .* in the round up to step 12, .* before; the best weights, of step 6, are kept; try a lower --learning_rate"
+    with first_callback(ExplodingRounds()), pytest.raises(Exploded, match=sentence):
+        train(replace(REQUEST, sampler="uniform", learning_rate=1e-4, run_dir=str(tmp_path / "run")), quiet)
     assert vf.load(tmp_path / "run").get_weights()

@@ -223,17 +223,6 @@ def test_the_average_is_its_formula(tmp_path, ema):
         np.testing.assert_allclose(made, expected, atol=1e-6)
 
 
-def test_a_log_is_told_how_far_the_run_has_come(monkeypatch):
-    from visionfw.training import callbacks
-
-    told = []
-    monkeypatch.setattr(callbacks, "ProgressReporter", lambda what: lambda done, of: told.append((what, done, of)))
-    progress = callbacks.LogProgress(10, 7, ("loss",))
-    for batch in range(3):
-        progress.on_train_batch_end(batch, {"loss": 1.0})
-    assert told == [("training, step", 8, 10), ("training, step", 9, 10), ("training, step", 10, 10)]
-
-
 @pytest.mark.slow
 def test_minutes_are_as_many_steps_as_fit_and_the_run_is_that_of_those_steps(tmp_path, monkeypatch):
     """A pace of 0.1 s a step and 0.5 s a validation fits 0.2 minutes with ten validations in 70 steps; what was tried leaves no trace."""

@@ -14,10 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from visionfw.backend import backend_name
-from visionfw.backend.capabilities import uses_tf_data, writes_tensorboard
+from visionfw.backend.capabilities import uses_tf_data
 from visionfw.backend.memory import is_out_of_memory
 from visionfw.config import TrainRequest
 from visionfw.data.batches import BatchSource
@@ -26,12 +24,14 @@ from visionfw.graph.analysis.cost import compute_cost
 from visionfw.graph.language.ir import to_dictionary
 from visionfw.io.files import remove_partial_files, write_json, write_text
 from visionfw.io.paths import user_path
+from visionfw.io.progress import ProgressReporter
 from visionfw.runs import directory as runs
 from visionfw.runs.checkpoints import save_weights
 from visionfw.runs.directory import Run
-from visionfw.runs.resume import TrainingState, load
+from visionfw.runs.resume import TrainingState, load_checkpoint
 from visionfw.samplers import SAMPLERS, score_of
-from visionfw.training.callbacks import LogProgress, Progress, Validation, stopping_at_signals
+from visionfw.training.callbacks import training_callbacks
+from visionfw.training.callbacks.stopping import stop_at_signals
 from visionfw.training.diagnosis import Exploded
 from visionfw.training.memory import advice
 from visionfw.training.models import TrainingModels, as_batches, compile_for_training, feed, float32_twin, patch_statistic
@@ -40,8 +40,6 @@ from visionfw.training.sampling import SamplingHistory
 from visionfw.training.scores import SamplerFeedback
 from visionfw.training.setup import Log, Plan, prepare
 from visionfw.training.timing import steps_within
-
-Shown = type[Progress] | type[LogProgress]
 
 
 def train(request: TrainRequest, log: Log = print, resume: bool = False) -> Run:
@@ -67,12 +65,12 @@ def train(request: TrainRequest, log: Log = print, resume: bool = False) -> Run:
     steps = None if request.minutes is None else own.read()["steps"] if own else steps_within(request, log)
     plan = prepare(request, log, own, steps)
     made, run, standing = _continued(plan, log) if resume else _begun(plan)
-    shown = None if log is not print else Progress if sys.stdout.isatty() else LogProgress
-    log = Progress.log if shown is Progress else log
+    progress = ProgressReporter("training, step") if log is print else None
+    log = progress.log if progress else log
     log(f"{plan.checked.definition.name} x{request.scale} in {plan.policy}: {plan.steps} steps of {plan.request.batch_size} patches into {run.folder}")
     run.update(state="started")
     try:
-        made, standing = _learn_to_the_end(plan, made, run, standing, log, shown)
+        made, standing = _learn_to_the_end(plan, made, run, standing, log, progress)
     except BaseException as error:
         told = VisionfwError(advice(plan)) if is_out_of_memory(error) else error
         _note_end(run, told)
@@ -83,9 +81,11 @@ def train(request: TrainRequest, log: Log = print, resume: bool = False) -> Run:
     made.twin.load_weights(run.best)
     illustrate(plan, run, made.twin, log)
     best = standing.best
+    if best is None:
+        raise VisionfwError(f"run {run.folder}: ended without a validation")
     kept = "last" if made.keeps_last else "best"
-    gain = f"{best['val_gain']:+.3f} over {plan.cases[0].protocol.baseline}"
-    log(f"{kept} validation {best['val_psnr']:.3f} dB, {gain}, at step {best['step']}; run: {run.folder}")
+    gain = f"{best.val_gain:+.3f} over {plan.cases[0].protocol.baseline}"
+    log(f"{kept} validation {best.val_psnr:.3f} dB, {gain}, at step {best.step}; run: {run.folder}")
     return run
 
 
@@ -106,18 +106,18 @@ def _continued(plan: Plan, log: Log) -> tuple[TrainingModels, Run, TrainingState
         remove_partial_files(run.folder)
         write_models(plan, made, run)
     if run.checkpoint.exists():
-        standing = load(run.checkpoint, made.learner)
+        standing = load_checkpoint(run.checkpoint, made.learner)
     log(f"going on from step {standing.step} of {plan.steps}")
     return made, run if runs.is_writer() else _copied(run, plan), standing
 
 
 def _learn_to_the_end(
-    plan: Plan, made: TrainingModels, run: Run, standing: TrainingState, log: Log, shown: Shown | None
+    plan: Plan, made: TrainingModels, run: Run, standing: TrainingState, log: Log, progress: ProgressReporter | None
 ) -> tuple[TrainingModels, TrainingState]:
     """Learn, going back where the loss explodes and that is asked for; return what has learned, and where it stands."""
     while True:
         try:
-            _learn(plan, made, run, standing, log, shown)
+            _learn(plan, made, run, standing, log, progress)
             return made, standing
         except Exploded as error:
             if plan.request.on_nan != "rollback" or _rollbacks(run) >= plan.request.most_rollbacks:
@@ -151,33 +151,32 @@ def _roll_back(plan: Plan, run: Run, why: Exploded, log: Log) -> tuple[TrainingM
     rollbacks = _rollbacks(run) + 1
     run.update(rollbacks=rollbacks)
     made = compile_for_training(plan, 0.5**rollbacks)
-    standing = load(run.checkpoint, made.learner) if run.checkpoint.exists() else TrainingState()
+    standing = load_checkpoint(run.checkpoint, made.learner) if run.checkpoint.exists() else TrainingState()
     log(f"{why}; back to step {standing.step}, learning rate x {0.5**rollbacks:g} (rollback {rollbacks} of {plan.request.most_rollbacks})")
     return made, standing
 
 
-def _learn(plan: Plan, made: TrainingModels, run: Run, standing: TrainingState, log: Log, shown: Shown | None) -> None:
+def _learn(plan: Plan, made: TrainingModels, run: Run, standing: TrainingState, log: Log, progress: ProgressReporter | None) -> None:
     """Fit from where the run stands to its end: what is left of an interrupted round first, then whole rounds."""
     while standing.step < plan.steps:
         round_number, in_round = divmod(standing.step, plan.round_steps)
         batches = feed(plan, round_number, standing.sampler)
         feedback = _sampler_feedback(plan, made, batches, standing)
-        validation = Validation(made, plan, run, batches, standing, log)
-        with stopping_at_signals(validation), contextlib.closing(batches), made.parallel.active():
+        with stop_at_signals() as stop, contextlib.closing(batches), made.parallel.active():
             made.learner.fit(
                 as_batches(batches, standing.step, made.parallel, made.takes_both),
                 initial_epoch=round_number,
                 epochs=round_number + 1 if in_round else plan.rounds,
                 steps_per_epoch=plan.round_steps - in_round if uses_tf_data() else None,
-                callbacks=[*([shown(plan.steps, standing.step, made.figures)] if shown else []), feedback, validation, *_tensorboard(run)],
+                callbacks=training_callbacks(plan, made, run, batches, standing, feedback=feedback, stop=stop, log=log, progress=progress),
                 verbose=0,
                 shuffle=False,
             )
-        if validation.is_stopping and standing.step < plan.steps:
+        if stop.is_requested and standing.step < plan.steps:
             log(f"stopped at step {standing.step}; --resume --run_dir={run.folder} goes on from there")
             raise KeyboardInterrupt
         if standing.step < plan.steps:
-            load(run.checkpoint, made.learner)  # Keras ends a fit by putting the moving average into the weights
+            load_checkpoint(run.checkpoint, made.learner)  # Keras ends a fit by putting the moving average into the weights
 
 
 def _sampler_feedback(plan: Plan, models: TrainingModels, batches: BatchSource, state: TrainingState) -> SamplerFeedback:
@@ -244,10 +243,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _tensorboard(run: Run) -> list[keras.callbacks.Callback]:
-    """Return TensorBoard's callback where the backend can write its files."""
-    if not writes_tensorboard():
-        return []
-    return [keras.callbacks.TensorBoard(str(run.tensorboard), write_graph=False)]

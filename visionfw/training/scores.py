@@ -50,7 +50,7 @@ class SamplerFeedback(keras.callbacks.Callback):
 
     Args:
         batches: the training batches, whose sampler is updated.
-        state: where the run stands; its `scores` keep the recorded values of an interrupted round.
+        state: where the run stands; its `partial_round` keeps the recorded values of an interrupted round.
         metric: records the values of a round's patches; None for a sampler that does not learn.
         score: turns those values into scores; None for a sampler that does not learn.
         statistic: returns a statistic of all patches by its name, (n,).
@@ -71,10 +71,10 @@ class SamplerFeedback(keras.callbacks.Callback):
         self.batches, self.state, self.metric, self.score, self.statistic, self.history = batches, state, metric, score, statistic, history
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        values = None if self.metric is None else np.concatenate([self.state.scores, self.metric.values()])
+        values = None if self.metric is None else np.concatenate([self.state.partial_round.patch_values, self.metric.values()])
         is_whole_round = self.state.step % self.batches.round_steps == 0
         if values is not None:
-            self.state.scores = np.zeros(0, np.float32) if is_whole_round else values
+            self.state.partial_round.patch_values = np.zeros(0, np.float32) if is_whole_round else values
         if is_whole_round and (self.score is not None or self.history is not None):
             self._end_round(epoch, values)
         self.batches.release_round(epoch + 1)
