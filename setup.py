@@ -19,7 +19,7 @@ setup(
         "filelock>=3.12",  # locks on Linux, macOS and Windows; pure Python, 2 MB, no dependencies
         "h5py>=3.10",  # Keras needs it too
         "imagecodecs>=2023.1.23",  # LZW in TIFF files of 16 bits, for tifffile; 26 MB, no dependencies but NumPy
-        "keras>=3.10",
+        "keras>=3.14",
         "numpy>=1.26",
         "pillow>=10.3",
         "platformdirs>=4.0",  # the user's cache folder on each system; pure Python, 0.5 MB, no dependencies

@@ -1,5 +1,6 @@
 """What a user is told: a row a mistake, and the row holds the sentence."""
 
+import ast
 import json
 
 import pytest
@@ -67,6 +68,18 @@ MISTAKES = [
         "an object as value",
         {"conv_par": [{"filters": object}, None, None]},
         "Net: conv[0] (0 -> 1): parameter 'filters' must be plain data, not type <class 'object'>",
+    ),
+    ("both colors", {"color": "rgb", "colour": "y"}, "Net: 'colour' is the older spelling of 'color', and both are given; keep one"),
+    ("no list of links", {"conv": 3}, "Net: 'conv' must be a list of links (source, ..., target), not int 3"),
+    (
+        "padding by pixels",
+        {"conv_par": [{"padding": 1}, {"filters": 12}, {"filters": 3}]},
+        "Net: conv[0] (0 -> 1): Conv2D: 'padding' must be 'same' or 'valid', not 1; ZeroPadding2D, ReplicatePadding and ReflectPadding pad by pixels",
+    ),
+    (
+        "a layer for training images",
+        {"layer_sub": ["RandomFlip"]},
+        "Net: layer[0] (3 -> 4): layer 'RandomFlip' cannot stand in a dictionary: it changes training images, which --augment and --degradation do",
     ),
     ("both spellings", {"convo": [(0, 1)]}, "Net: 'convo' is the older spelling of 'conv', and both are given; keep one"),
     (
@@ -184,18 +197,45 @@ def test_json_that_could_run_code_is_refused(parameters):
         vf.build(d)
 
 
-def features_by_size(tensors, target="x"):
-    raise AssertionError("JSON reached a function of this module")
+def wipe(tensors, path="/"):
+    raise AssertionError("a dictionary reached a function of this module by its name")
 
 
-def test_json_does_not_reach_the_functions_of_the_calling_module():
-    for text in (
-        '{"name": "x", "block": [[0, 1]], "block_sub": "features_by_size"}',
-        '{"name": "x", "block": [[0, 1]], "block_sub": "b", "blocks": {"b": {"function": "features_by_size"}}}',
-    ):
-        for client in (vf.check, vf.build, vf.describe, vf.cost):
-            with pytest.raises(vf.ModelDefinitionError):
-                client(json.loads(text))
+@pytest.mark.parametrize("client", [vf.check, vf.build, vf.describe, vf.cost])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{'name': 'x', 'block': [[0, 1]], 'block_sub': 'wipe'}",
+        "{'name': 'x', 'block': [(0, 1)], 'block_sub': 'wipe', 'block_par': {'path': '/home'}}",
+        "{'name': 'x', 'links': [('block', (0,), 1, 'wipe', {})]}",
+        "{'name': 'x', 'block': [(0, 1)], 'block_sub': 'b', 'blocks': {'b': {'function': 'wipe'}}}",
+    ],
+)
+def test_a_strangers_text_reaches_no_function(client, text):
+    with pytest.raises(vf.ModelDefinitionError):
+        client(ast.literal_eval(text))
+
+
+def test_a_function_reaches_a_dictionary_by_an_argument_only():
+    def doubled(tensors, factor=2):
+        return tensors[0] * factor
+
+    d = {"name": "Net", "block": [(0, 1)], "block_sub": "doubled"}
+    with pytest.raises(vf.ModelDefinitionError) as caught:
+        vf.check(d)
+    assert caught.value.problems == [
+        "Net: block[0] (0 -> 1): no block 'doubled'; there is none to choose from; a block that is a Python function is passed as functions={name: function}"
+    ]
+    functions = {"doubled": doubled, "unused": print}
+    vf.check(d, functions=functions)
+    assert "doubled" in vf.describe(d, functions=functions)
+    assert vf.cost(d, functions=functions).params == 0
+    canonical = vf.canonicalize(d, functions)
+    assert canonical["blocks"] == {"doubled": {"function": "doubled"}}
+    assert vf.diff(d, canonical, functions) == ""
+    vf.check(canonical, functions=functions)
+    with pytest.raises(vf.ModelDefinitionError, match="no block 'doublde'; did you mean 'doubled'"):
+        vf.check(d | {"block_sub": "doublde"}, functions=functions)
 
 
 @pytest.mark.parametrize(

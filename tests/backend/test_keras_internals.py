@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from visionfw.backend.keras_internals import backend_optimizer_class, producer, rename_operation, variable_index
+from visionfw.backend.keras_internals import backend_optimizer_class, producer, rename_operation, variable_index, without_allocation
 
 
 def test_the_producer_of_a_tensor_is_the_call_that_made_it():
@@ -43,3 +43,15 @@ def test_the_index_of_a_variable_is_its_place_in_build():
 def test_the_backend_class_of_an_optimizer_is_what_calling_it_makes():
     for kind in (keras.optimizers.Adam, keras.optimizers.SGD):
         assert backend_optimizer_class(kind) is type(kind())
+
+
+def test_layers_are_built_without_values_and_later_ones_with_them():
+    with without_allocation():
+        unallocated = keras.layers.Dense(10**6)
+        unallocated.build((None, 10**6))
+    allocated = keras.layers.Dense(2)
+    allocated.build((None, 3))
+    with keras.StatelessScope():
+        pass  # Keras would initialize here what it still has on its list
+    assert [weight.shape for weight in unallocated.weights] == [(10**6, 10**6), (10**6,)]
+    assert [value.shape for value in allocated.get_weights()] == [(3, 2), (2,)]

@@ -1,9 +1,16 @@
 """The fast layers are Keras' own: equal values, gradients, statistics and weights."""
 
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
 import keras
 import numpy as np
 import pytest
 
+import visionfw as vf
 from visionfw.layers.fast import BatchNormalization, GroupNormalization, PReLU
 
 tf = pytest.importorskip("tensorflow")
@@ -83,22 +90,45 @@ def test_prelu_is_keras_own(shape, parameters, dtype):
         np.testing.assert_allclose(made, expected, atol=2e-5 if dtype == "float32" else 0.25, rtol=1e-4 if dtype == "float32" else 0.05)
 
 
-def test_they_stand_under_keras_names_and_take_keras_weights(tmp_path):
-    import visionfw as vf
+DICTIONARY = {
+    "name": "N",
+    "conv": [(0, 1)],
+    "conv_par": {"filters": 4},
+    "norm": [(1, 2), (2, 3)],
+    "norm_sub": ["BatchNormalization", "GroupNormalization"],
+    "norm_par": [None, {"groups": 2}],
+    "activation": [(3, 4)],
+    "activation_sub": "PReLU",
+    "activation_par": {"shared_axes": [1, 2]},
+    "outputs": {"logits": 4},
+}
 
-    dictionary = {
-        "name": "N",
-        "conv": [(0, 1)],
-        "norm": [(1, 2)],
-        "activation": [(2, 3)],
-        "activation_sub": "PReLU",
-        "activation_par": {"shared_axes": [1, 2]},
-        "merge": [(0, 3, 4)],
-    }
-    dictionary["conv_par"] = {"filters": 3}
-    model = vf.build(dictionary, scale=1)
-    assert [type(layer) for layer in model.layers if layer.weights and layer.name != "conv_1"] == [BatchNormalization, PReLU]
+
+def test_they_stand_under_keras_names_and_are_saved_as_keras_own(tmp_path):
+    model = vf.build(DICTIONARY)
+    assert [type(layer) for layer in model.layers[2:]] == [BatchNormalization, GroupNormalization, PReLU]
     model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        layers = json.loads(archive.read("config.json"))["config"]["layers"]
+    assert {layer["module"] for layer in layers} == {"keras.layers"}
+    theirs, ours = keras.saving.load_model(tmp_path / "model.keras"), vf.load(tmp_path / "model.keras")
+    assert [type(layer) for layer in theirs.layers[2:]] == [keras.layers.BatchNormalization, keras.layers.GroupNormalization, keras.layers.PReLU]
     x = values((1, 6, 6, 3))
-    np.testing.assert_allclose(again(x), model(x), atol=1e-6)
+    np.testing.assert_allclose(theirs(x), model(x), atol=1e-6)
+    np.testing.assert_array_equal(ours(x), model(x))
+
+
+@pytest.mark.slow
+def test_a_saved_srresnet_loads_in_keras_without_visionfw(tmp_path):
+    """At scale 1, where it has no pixel shuffle, which Keras lacks."""
+    model = vf.build(vf.definition("srresnet", scale=1, blocks=2, filters=8))
+    for number, weight in enumerate(model.weights):
+        weight.assign(np.abs(values(weight.shape, number)))
+    model.save(tmp_path / "model.keras")
+    x = values((1, 8, 9, 3))
+    np.save(tmp_path / "x.npy", x)
+    code = "import sys; sys.modules['visionfw'] = None\n"
+    code += "import keras, numpy as np; model = keras.saving.load_model('model.keras'); np.save('y.npy', model.predict_on_batch(np.load('x.npy')))"
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model.predict_on_batch(x), rtol=1e-5)

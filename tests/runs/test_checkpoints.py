@@ -1,6 +1,8 @@
 """Weights and models in files."""
 
+import json
 import warnings
+import zipfile
 
 import keras
 import numpy as np
@@ -93,7 +95,7 @@ def test_a_part_that_keras_skips_with_a_warning_is_an_error(tmp_path, monkeypatc
         vf.load_weights(model, tmp_path / "x.weights.h5")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"class_name": "Nothing"}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"class_name": "Functional"}'])
 def test_a_damaged_architecture_is_reported(tmp_path, content):
     run, _ = write_run(tmp_path / "run", vf.definition("edsr", **SMALL))
     run.architecture.write_text(content)
@@ -114,3 +116,30 @@ def test_what_is_no_model_file_is_told(tmp_path):
         vf.load(tmp_path / "x.keras")
     with pytest.raises(RequestError, match="no file"):
         vf.load(tmp_path / "y.keras")
+
+
+def write_harmful(path):
+    """Write a saved model whose layer would run code; return its JSON."""
+    layer = {"class_name": "Lambda", "module": "keras.layers", "registered_name": None, "config": {"function": {"class_name": "__lambda__", "config": {}}}}
+    text = json.dumps({"class_name": "Functional", "module": "keras", "registered_name": None, "config": {"layers": [layer]}})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", text)
+    return text
+
+
+def test_saved_models_with_layers_that_no_dictionary_may_name_are_not_deserialized(tmp_path, monkeypatch):
+    run, _ = write_run(tmp_path / "run", vf.definition("edsr", **SMALL))
+    run.architecture.write_text(write_harmful(tmp_path / "x.keras"))
+    monkeypatch.setattr(keras.saving, "deserialize_keras_object", None)
+    for file in (run.folder, tmp_path / "x.keras"):
+        with pytest.raises(RequestError, match=r"is not loaded: layer 'Lambda' of module 'keras\.layers' is not allowed: it holds code"):
+            vf.load(file)
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"name": "EDSR", "links": 3}', '{"name": "EDSR", "links": [["conv", [0], 1, "Konv2D", {}]]}'])
+def test_a_damaged_dictionary_is_one_line(tmp_path, content):
+    run, _ = write_run(tmp_path / "run", vf.definition("edsr", **SMALL))
+    run.model.write_text(content)
+    with pytest.raises(vf.VisionfwError, match=r"model\.json: (is damaged|cannot be read)") as error:
+        vf.load(run.folder)
+    assert "\n" not in str(error.value)

@@ -20,6 +20,7 @@ ONE = np.ones(1)
         (["layers/conv2d/vars/0", "layers/conv2d/vars/1"], {"layers/conv2d": ["0", "1"]}),
         (["bn/gamma", "bn/beta", "bn/moving_mean", "bn/moving_variance"], {"bn": ["weight", "bias", "mean", "variance"]}),
         (["conv1_f", "conv1_b", "bn1_mult", "bn1_bias", "bn1_moments"], {"conv1": ["weight", "bias"], "bn1": ["weight", "bias", "moments"]}),
+        (["attn.qkv.weight", "attn.relative_position_bias_table"], {"attn.qkv": ["weight"]}),
         (["arr_0", "arr_1", "learning_rate"], {}),
     ],
 )

@@ -17,13 +17,12 @@ from visionfw.graph.build import compile_model
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.language import loader as models
 from visionfw.graph.language.ir import Definition
-from visionfw.graph.language.parser import parse
 from visionfw.imaging.degradations import parse_degradation
 from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.inference.upscaler import Upscaler
 from visionfw.io.paths import user_path
 from visionfw.runs import directory as runs
-from visionfw.runs.checkpoints import load_run, load_weights, precision
+from visionfw.runs.checkpoints import examine_run, load_run, load_weights, precision
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,8 @@ def _of_weights(request: EvaluateRequest) -> LoadedModel:
     names = _read_names(request.weight_names)
     with precision(request.precision):
         model = compile_model(checked)
-    remarks = [f"weights {request.weights}: {remark}" for remark in load_weights(model, request.weights, names)]
+    remarks = [source.note] if source.note else []
+    remarks += [f"weights {request.weights}: {remark}" for remark in load_weights(model, request.weights, names)]
     how = _degradation(request, "bicubic", 0, definition.scale)
     weights = user_path(request.weights).name
     refining = _refining(definition, vars(request))
@@ -86,14 +86,13 @@ def _of_weights(request: EvaluateRequest) -> LoadedModel:
 
 
 def _of_run(run: runs.Run, request: EvaluateRequest) -> LoadedModel:
-    definition, problems = parse(run.read_model())
-    if problems or definition.scale is None:
-        raise VisionfwError(f"{run.model}: is damaged: {problems[0] if problems else 'it says no scale'}")
+    definition, checked = examine_run(run)
+    if definition.scale is None:
+        raise VisionfwError(f"{run.model}: is damaged: it says no scale")
     if request.scale not in (None, definition.scale):
         raise RequestError(f"--scale={request.scale}: run {run.folder} is of scale {definition.scale}")
-    model = load_run(run, request.precision)
+    model = load_run(run, request.precision, checked)
     between = "" if request.interpolate is None else _move(model, definition, run, *read_interpolation(request.interpolate))
-    checked = None if run.architecture.exists() else examine(run.read_model())
     asked = run.read().get("request", {})
     how = _degradation(request, asked.get("degradation", "bicubic"), asked.get("degradation_seed", 0), definition.scale)
     weights = ("averaged" if asked.get("ema") else "raw") + between

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 from keras import ops
 
@@ -15,7 +17,7 @@ from visionfw.graph.language.defaults import LOGIT_OUTPUTS
 _LEAST = 1e-6
 
 
-def read_discriminator(request: TrainRequest, generator: Checked) -> Checked | None:
+def read_discriminator(request: TrainRequest, generator: Checked, log: Callable[[str], None]) -> Checked | None:
     """Read and check a request's discriminator; None for a plain training.
 
     Raises:
@@ -25,6 +27,8 @@ def read_discriminator(request: TrainRequest, generator: Checked) -> Checked | N
         return None
     side, channels = request.patch_size * request.scale, generator.definition.channels
     source = models.load(request.discriminator, dict(request.discriminator_args), patch_size=side)
+    if source.note:
+        log(source.note)
     checked = examine(source.dictionary, None, source.functions)
     definition = checked.definition
     problems = []

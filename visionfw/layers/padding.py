@@ -81,3 +81,7 @@ class ReflectPadding(_Padding):
         period = ops.maximum(2 * (size - 1), 1)
         positions = ops.mod(positions, period)
         return ops.minimum(ops.where(positions < size, positions, period - positions), size - 1)
+
+    def receptive_window(self, axis: int) -> Window:
+        before, after = self.padding[axis]
+        return Window(1, Fraction(1), -float(before + 2 * after), float(before))  # the last sample outside is one from inside the far edge

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from visionfw.backend.precision import choose_precision
-from visionfw.errors import RequestError, VisionfwError, brief
+from visionfw.errors import ModelDefinitionError, RequestError, VisionfwError, brief
 from visionfw.graph.build import compile_model
-from visionfw.graph.checking.check import examine
+from visionfw.graph.checking.check import Checked, examine
+from visionfw.graph.checking.layer_catalog import saved_model_problems
+from visionfw.graph.language.ir import Definition
+from visionfw.graph.language.parser import parse
 from visionfw.io.files import atomic_path, reporting_write_errors
 from visionfw.io.paths import user_path
 from visionfw.layers import custom_objects
@@ -116,12 +122,34 @@ def precision(name: str) -> Iterator[str]:
         keras.config.set_dtype_policy(before)
 
 
-def load_run(run: runs.Run, precision_name: str = "float32") -> keras.Model:
+def examine_run(run: runs.Run) -> tuple[Definition, Checked | None]:
+    """Parse and check a run's model.json, once for everything that is done with the run.
+
+    Returns:
+        The definition, and what the check found out; None where its blocks were Python functions, which a run keeps compiled only.
+
+    Raises:
+        VisionfwError: model.json is damaged.
+    """
+    definition, problems = parse(run.read_model())
+    if definition is None or problems:
+        raise VisionfwError(f"{run.model}: is damaged: {problems[0]}")
+    if run.architecture.exists():
+        return definition, None
+    try:
+        checked = examine(definition)
+    except ModelDefinitionError as error:
+        raise VisionfwError(f"{run.model}: is damaged: {error.problems[0]}") from error
+    return checked.definition, checked
+
+
+def load_run(run: runs.Run, precision_name: str = "float32", checked: Checked | None = None) -> keras.Model:
     """Load a run's model with the weights of its best validation. Runs no code: a model of Python functions was stored compiled.
 
     Args:
         run: the run.
         precision_name: the precision that the model computes in, see `precision`.
+        checked: what `examine_run` returned, where that was called already.
 
     Raises:
         VisionfwError: the run has no weights, or a file is damaged.
@@ -130,14 +158,19 @@ def load_run(run: runs.Run, precision_name: str = "float32") -> keras.Model:
         last = f"; its last weights are in {run.last}" if run.last.is_file() else ""
         raise VisionfwError(f"run {run.folder}: was never validated, so it has no best weights{last}")
     with precision(precision_name):
-        model = _load_architecture(run.architecture) if run.architecture.exists() else compile_model(examine(run.read_model()))
+        checked = checked or examine_run(run)[1]
+        model = _load_architecture(run.architecture) if checked is None else compile_model(checked)
     load_weights(model, run.best)
     return model
 
 
 def _load_architecture(path: Path) -> keras.Model:
     try:
-        model = keras.models.model_from_json(path.read_text(encoding="utf-8"), custom_objects=custom_objects())
+        text = path.read_text(encoding="utf-8")
+        _refuse_unknown_classes(path, json.loads(text))
+        model = keras.models.model_from_json(text, custom_objects=custom_objects())
+    except RequestError:
+        raise
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
         raise VisionfwError(f"{path}: is damaged: {brief(error)}") from error
     if not isinstance(model, keras.Model):
@@ -149,6 +182,18 @@ def _load_keras(path: Path) -> keras.Model:
     if not path.is_file():
         raise RequestError(f"no file {path}")
     try:
+        with zipfile.ZipFile(path) as archive:
+            _refuse_unknown_classes(path, json.loads(archive.read("config.json")))
         return keras.saving.load_model(path, custom_objects=custom_objects(), compile=False)
-    except (ValueError, OSError, KeyError, TypeError) as error:
+    except RequestError:
+        raise
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise VisionfwError(f"{path}: cannot be loaded: {brief(error)}") from error
+
+
+def _refuse_unknown_classes(path: Path, config: Any) -> None:
+    """Raise RequestError where a saved model holds a class that must not be deserialized."""
+    problems = saved_model_problems(config)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise RequestError(f"{path}: is not loaded: {problems[0]}{more}; a layer class of your own is registered with vf.register_layer first")

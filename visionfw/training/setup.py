@@ -95,10 +95,12 @@ def prepare(request: TrainRequest, log: Log, own: Run | None = None, steps: int 
         steps: of the run, where the request says minutes.
     """
     source, initial = _beginning(request, own)
+    if source.note:
+        log(source.note)
     checked = _read_model(request, source, log)
     request = replace(request, patch_size=request.patch_size or _half_of_what_it_sees(checked))
     _refuse_objective(request, checked.definition)
-    discriminator = read_discriminator(request, checked)
+    discriminator = read_discriminator(request, checked, log)
     if discriminator is not None and initial is None:
         log("adversarial training from first weights: it mostly begins from a run that was trained without (--init_from=RUN)")
     how = Degradation.parse(request.degradation, request.scale, request.degradation_seed)

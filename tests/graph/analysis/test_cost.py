@@ -115,3 +115,23 @@ def test_an_output_pixel_depends_on_just_its_receptive_field():
         rows[row, row] += 1
     pixel = np.asarray(model(rows))[:, 21, 21]
     assert (np.abs(pixel[:21] - pixel[21]).max(axis=1) > 0).sum() == vf.cost(d).receptive_field
+
+
+def test_strides_that_do_not_divide_the_image_are_counted_at_the_nearest_size_that_they_do():
+    """1280 / 3 is no whole number of pixels, half of 427 neither: a branch that is pooled and enlarged again would be one column short."""
+    d = {
+        "name": "pooled",
+        "scale": 3,
+        "conv": [(0, "head"), ("joined", "body"), ("body", "tail")],
+        "conv_par": [{"filters": 8}, {"filters": 8}, {"filters": 27}],
+        "layer": [("head", "small"), ("small", "large"), ("tail", "sr")],
+        "layer_sub": ["AveragePooling2D", "UpSampling2D", "PixelShuffle"],
+        "layer_par": [{"pool_size": 4}, {"size": 4}, {"size": 3}],
+        "merge": [("head", "large", "joined")],
+        "merge_sub": "Concatenate",
+    }
+    cost = vf.cost(d)
+    pixels = 1280 * 720 / 9
+    assert cost.multiply_adds == pytest.approx(pixels * 9 * (3 * 8 + 16 * 8 + 8 * 27), rel=1e-6)
+    assert cost == vf.cost(d, output=(720, 1280))
+    assert "pooled" in vf.describe(d)

@@ -149,7 +149,8 @@ def _may_be_read(config: Mapping[str, Any]) -> bool:
     if not isinstance(name, str):
         return False
     if str(module or "keras").partition(".")[0] != "keras" or registered not in (None, name):  # a registered class, which Keras takes first
-        return str(registered or name).rpartition(">")[2] in LAYERS
+        known = str(registered or name).rpartition(">")[2]
+        return known in LAYERS and registered in (None, known, keras.saving.get_registered_name(LAYERS.load(known)))
     if ".ops." in str(module):  # operations of blocks that were Python functions; those that hold functions hold objects that are refused
         return True
     plain = name in _MODEL_CLASSES or name in _TENSOR_CLASSES or name in _plain_objects()
