@@ -1,30 +1,30 @@
-"""Is a difference real? Paired differences over images and seeds, intervals, tests, ranks."""
+"""Whether a difference is significant: paired differences over images and seeds, confidence intervals, tests, ranks."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import kendalltau, rankdata, wilcoxon
-from scipy.stats import t as student
+from scipy.stats import t as student_t
 
-_DRAWS = 2000
-_COVERED = 0.95
-_FEWEST_PAIRS = 6  # a signed-rank test of fewer pairs cannot reach 5%
+_CONFIDENCE = 0.95
+_MIN_PAIRS = 6  # the signed-rank test of fewer pairs cannot reach 5%
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What lies between two names on one test set (or on all).
+    """The difference between two names on one test set, or on all of them.
 
     Attributes:
         better, worse: the names.
         gain: mean difference in dB, at least 0.
-        low, high: its 95% interval; over images alone where there is one seed.
-        p_value: of Wilcoxon's signed-rank test over images, each the mean of its seeds; None where there are too few, or several sets.
-        seeds: of each name.
+        low, high: its 95% confidence interval in dB; for one seed it covers the choice of test images alone.
+        p_value: of Wilcoxon's signed-rank test over the images; None if there are too few of them, or several test sets.
+        seeds: number of seeds of each name.
     """
 
     better: str
@@ -36,80 +36,89 @@ class Difference:
     seeds: int
 
     @property
-    def is_real(self) -> bool:
-        """There are seeds to tell chance by, the interval leaves 0 out, and so does the test where there is one."""
-        return self.seeds > 1 and self.low > 0 and (self.p_value is None or self.p_value < 1 - _COVERED)
+    def is_significant(self) -> bool:
+        """Whether there are several seeds, the interval excludes 0, and the test, if there is one, rejects equality at 5%."""
+        return self.seeds > 1 and self.low > 0 and (self.p_value is None or self.p_value < 1 - _CONFIDENCE)
 
     def sentence(self) -> str:
         """Return the finding in words."""
-        tested = "" if self.p_value is None else f", p = {self.p_value:.2g}"
-        told = f"{self.gain:+.3f} dB, {self.low:+.3f} to {self.high:+.3f}{tested}"
-        if self.is_real:
-            return f"{self.better} > {self.worse} ({told})"
-        why = "not distinguishable at this budget" if self.seeds > 1 else "not distinguishable by one seed"
-        return f"{self.better} and {self.worse} are {why} ({told})"
+        p_value = "" if self.p_value is None else f", p = {self.p_value:.2g}"
+        numbers = f"{self.gain:+.3f} dB, {self.low:+.3f} to {self.high:+.3f}{p_value}"
+        if self.is_significant:
+            return f"{self.better} > {self.worse} ({numbers})"
+        reason = "not distinguishable at this budget" if self.seeds > 1 else "not distinguishable by one seed"
+        return f"{self.better} and {self.worse} are {reason} ({numbers})"
 
 
-def difference(first: str, second: str, a: Sequence[np.ndarray], b: Sequence[np.ndarray], seed: int = 0) -> Difference:
+def compare(first: str, second: str, first_gains: Sequence[np.ndarray], second_gains: Sequence[np.ndarray]) -> Difference:
     """Compare two names.
 
-    The interval adds up two kinds of chance: which images were tested, by a bootstrap over them, drawn alike for both names; and which
-    seeds were drawn, by the spread of each name's runs. Its width is Student's, with Welch's degrees of freedom: three seeds say little.
+    Three independent sources of variation add up in the variance of the difference: the choice of test images (the variance of the
+    paired differences, means over seeds, divided by the number of images) and the seeds of either name (the variance of its mean gain over
+    seeds, divided by their number). The interval is Student's, with Satterthwaite's degrees of freedom for such a sum: without variation
+    over images it is Welch's interval, with a single seed the paired t interval.
 
     Args:
-        first, second: their names.
-        a, b: for every test set (seeds, images) PSNR gain in dB, of the same images; sets count alike.
-        seed: of the bootstrap.
+        first, second: the names.
+        first_gains, second_gains: for every test set the gains in dB, (seeds, images), of the same images; test sets have equal weights.
     """
-    means = [np.mean([values.mean(axis=1) for values in sets], axis=0) for sets in (a, b)]  # (seeds,) each
+    means = [np.mean([values.mean(axis=1) for values in gains], axis=0) for gains in (first_gains, second_gains)]  # (seeds,) each
     if means[0].mean() < means[1].mean():
-        first, second, a, b, means = second, first, b, a, means[::-1]
-    pairs = [x.mean(axis=0) - y.mean(axis=0) for x, y in zip(a, b, strict=True)]
-    random = np.random.default_rng(seed)
-    parts = [(_spread_of_mean(values, random) / len(pairs) ** 2, len(values) - 1) for values in pairs]
-    parts += [(values.var(ddof=1) / len(values), len(values) - 1) for values in means if len(values) > 1]
-    variance = sum(part for part, _ in parts)
-    freedom = variance**2 / max(sum(part**2 / max(count, 1) for part, count in parts), 1e-30) if variance else 1.0
-    gain, width = float(means[0].mean() - means[1].mean()), float(student.ppf((1 + _COVERED) / 2, max(freedom, 1.0)) * np.sqrt(variance))
-    return Difference(first, second, gain, gain - width, gain + width, _signed_rank(pairs), len(means[0]))
+        return compare(second, first, second_gains, first_gains)
+    pairs = [a.mean(axis=0) - b.mean(axis=0) for a, b in zip(first_gains, second_gains, strict=True)]  # (images,) each
+    parts = [_variance_of_mean(values, weight=1 / len(pairs)) for values in pairs] + [_variance_of_mean(values) for values in means]
+    gain, margin = float(means[0].mean() - means[1].mean()), _margin(parts)
+    return Difference(first, second, gain, gain - margin, gain + margin, _signed_rank_p(pairs), len(means[0]))
 
 
-def _spread_of_mean(values: np.ndarray, random: np.random.Generator) -> float:
-    """Return the variance of a mean over images, by a bootstrap, with the factor that small numbers of images lack."""
+def _variance_of_mean(values: np.ndarray, weight: float = 1.0) -> tuple[float, int]:
+    """Return the variance of a weighted mean, and its degrees of freedom; (0, 0) for a single value, which tells nothing."""
     if len(values) < 2:
+        return 0.0, 0
+    return weight**2 * float(values.var(ddof=1)) / len(values), len(values) - 1
+
+
+def _margin(parts: Sequence[tuple[float, int]]) -> float:
+    """Return half the width of the interval for a sum of independent means, given their variances and degrees of freedom.
+
+    Reference: Satterthwaite, An Approximate Distribution of Estimates of Variance Components, Biometrics Bulletin 1946.
+    """
+    varying = [(variance, freedom) for variance, freedom in parts if variance > 0]
+    if not varying:
         return 0.0
-    draws = values[random.integers(0, len(values), (_DRAWS, len(values)))].mean(axis=1)
-    return float(draws.var() * len(values) / (len(values) - 1))
+    variance = sum(part for part, _ in varying)
+    freedom = variance**2 / sum(part**2 / count for part, count in varying)
+    return float(student_t.ppf((1 + _CONFIDENCE) / 2, freedom)) * math.sqrt(variance)
 
 
-def _signed_rank(pairs: Sequence[np.ndarray]) -> float | None:
-    if len(pairs) > 1 or len(pairs[0]) < _FEWEST_PAIRS:
+def _signed_rank_p(pairs: Sequence[np.ndarray]) -> float | None:
+    """Return the p-value of Wilcoxon's signed-rank test over the images of a single test set."""
+    if len(pairs) > 1 or len(pairs[0]) < _MIN_PAIRS:
         return None
     return float(wilcoxon(pairs[0]).pvalue) if np.any(pairs[0]) else 1.0
 
 
-def differences(names: Sequence[str], gains: Sequence[Sequence[np.ndarray]], seed: int = 0) -> list[Difference]:
+def compare_all(names: Sequence[str], gains: Sequence[Sequence[np.ndarray]]) -> list[Difference]:
     """Compare every two names, best first.
 
     Args:
         names: what is ranked.
-        gains: of each name, for every test set (seeds, images) PSNR gain in dB.
-        seed: of the bootstrap.
+        gains: for each name and every test set the gains in dB, (seeds, images).
     """
-    order = sorted(range(len(names)), key=lambda place: -np.mean([values.mean() for values in gains[place]]))
-    return [difference(names[a], names[b], gains[a], gains[b], seed) for a, b in itertools.combinations(order, 2)]
+    order = sorted(range(len(names)), key=lambda index: -float(np.mean([values.mean() for values in gains[index]])))
+    return [compare(names[a], names[b], gains[a], gains[b]) for a, b in itertools.combinations(order, 2)]
 
 
 def ranks(means: np.ndarray) -> np.ndarray:
-    """Return ranks along the last axis, 1 for the largest; equal ones share the mean of theirs."""
+    """Return ranks along the last axis, 1 for the largest value; equal values share the mean of their ranks."""
     return rankdata(-np.asarray(means), axis=-1)
 
 
-def stability(means: np.ndarray) -> float:
-    """Return how alike the seeds rank: the mean of Kendall's tau over every two of them, -1 to 1; 1 for a single seed.
+def rank_agreement(means: np.ndarray) -> float:
+    """Return how far the seeds agree on the ranking: the mean of Kendall's tau over every two of them, -1 to 1; 1 for a single seed.
 
     Args:
-        means: (seeds, names) mean gain.
+        means: (seeds, names) mean gains.
     """
     taus = [kendalltau(a, b).statistic for a, b in itertools.combinations(means, 2)]
     return float(np.nanmean(taus)) if taus and not np.all(np.isnan(taus)) else 1.0
