@@ -189,7 +189,7 @@ def test_names_say_which_is_which(tmp_path):
         vf.load_weights(model, tmp_path / "x.pth", wrong)
     said = str(error.value)
     assert "names: no layer with weights 'conv_haed'; did you mean 'conv_head'?" in said
-    assert "names: nothing for layer conv_head" in said
+    assert "names: nothing for 1 layer: conv_head" in said
     assert "did you mean 'tail'?" in said
     for kept, now in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, now)
@@ -323,3 +323,25 @@ def test_what_stands_around_the_weights_is_warned_of(tmp_path):
     told = "\n".join(vf.load_weights(model, tmp_path / "x.pth"))
     assert "sub_mean takes off a mean of 114: these weights are for pixels of 0..255" in told
     assert "conv_2: 'same' crops this transposed convolution unevenly" in told
+
+
+def test_a_depthwise_kernel_that_belongs_elsewhere_is_one_line(tmp_path):
+    """Its file has the layers in another order, so a kernel of several inputs meets a depthwise convolution."""
+    d = {"name": "two", "scale": 1, "conv": [(0, 1), (1, 2)], "conv_sub": ["DepthwiseConv2D", "Conv2D"], "conv_par": [None, {"filters": 3}]}
+    model = vf.build(d)
+    given = {"a.weight": normal(3, 3, 3, 3), "a.bias": normal(3), "b.weight": normal(3, 2, 3, 3), "b.bias": normal(3)}
+    write_zip(tmp_path / "x.pth", as_tensors(given))
+    with pytest.raises(RequestError, match=r"conv_1 from a: its kernel has shape \(3, 3, 3, 1\), the file's \(OIHW\) \(3, 3, 3, 3\)"):
+        vf.load_weights(model, tmp_path / "x.pth", {"conv_1": "a", "conv_2": "b"})
+
+
+def test_an_incomplete_map_is_a_few_lines(tmp_path):
+    links = [(number, number + 1) for number in range(300)]
+    model = vf.build({"name": "deep", "scale": 1, "conv": links, "conv_par": {"filters": 3, "kernel_size": 1}})
+    write_zip(tmp_path / "x.pth", as_tensors({"a.weight": normal(3, 3, 1, 1), "a.bias": normal(3)}))
+    for names in ({"conv_1": "a"}, {f"conv_{number}": f"b.{number}" for number in range(1, 301)}):
+        with pytest.raises(RequestError) as error:
+            vf.load_weights(model, tmp_path / "x.pth", names)
+        assert len(str(error.value).splitlines()) < 10
+    with pytest.raises(RequestError, match="names: nothing for 299 layers: conv_2, conv_3, conv_4, conv_5, conv_6"):
+        vf.load_weights(model, tmp_path / "x.pth", {"conv_1": "a"})

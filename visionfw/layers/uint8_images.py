@@ -1,4 +1,4 @@
-"""What stands between uint8 patches and a model in [0, 1]: it runs on the device, so that bytes are all that travels there."""
+"""Uint8 patches as the input of a model in [0, 1]: the conversion runs on the device, so that only bytes are transferred."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from visionfw.numerics import LUMA_COEFFICIENTS, LUMA_OFFSET
+from visionfw.numerics import LUMA_COEFFICIENTS, LUMA_OFFSET, Tensor
 
 
-def uint8_to_float(patches, color: str):
-    """Turn levels into what a model reads.
+def uint8_to_float(patches: Tensor, color: str) -> Tensor:
+    """Convert uint8 RGB to the images that a model reads.
 
     Args:
-        patches: (batch, height, width, 3) levels 0..255, uint8 or float.
+        patches: (batch, height, width, 3) in 0..255, uint8 or float.
         color: 'rgb', or 'y' for luma alone.
 
     Returns:
@@ -34,18 +34,18 @@ class Uint8ToFloat(keras.layers.Layer):
         super().__init__(dtype="float32", name="uint8_to_float")
         self.color = color
 
-    def call(self, patches):
+    def call(self, patches: Tensor) -> Tensor:
         return uint8_to_float(patches, self.color)
 
-    def compute_output_spec(self, patches):
+    def compute_output_spec(self, patches: Tensor) -> keras.KerasTensor:
         return keras.KerasTensor((*patches.shape[:-1], 3 if self.color == "rgb" else 1), "float32")
 
 
 class InParts(keras.layers.Layer):
-    """A model that is put on a batch part by part: the parts do not wait for each other.
+    """A model that is applied to a batch part by part: the parts run beside each other.
 
     Args:
-        model: one that treats every image by itself.
+        model: a model whose outputs depend on their own image alone.
         parts: a divisor of the batch size.
     """
 
@@ -53,26 +53,26 @@ class InParts(keras.layers.Layer):
         super().__init__(name="in_parts")
         self.model, self.parts = model, parts
 
-    def call(self, x, training=None):
+    def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         size = ops.shape(x)[0] // self.parts
         return ops.concatenate([self.model(x[part * size : (part + 1) * size], training=training) for part in range(self.parts)], axis=0)
 
-    def compute_output_spec(self, x, training=None):
+    def compute_output_spec(self, x: Tensor, training: bool | None = None) -> Tensor:
         return self.model.compute_output_spec(x)
 
 
 def uint8_inputs(model: keras.Model, color: str, parts: int = 1) -> keras.Model:
-    """Return a model that reads uint8 RGB patches and shares all weights with `model`; it takes batches in so many parts."""
+    """Return a model that reads uint8 RGB patches and shares all weights with `model`; it computes a batch in so many parts."""
     patches = keras.Input((None, None, 3), dtype="uint8", name="patches")
     image = Uint8ToFloat(color)(patches)
     return keras.Model(patches, model(image) if parts == 1 else InParts(model, parts)(image), name=model.name)
 
 
-def uint8_targets(figure: Callable, color: str) -> Callable:
+def uint8_targets(function: Callable, color: str) -> Callable:
     """Return a loss or metric that compares with uint8 RGB patches instead of images in [0, 1]."""
 
-    def compared(reference, made):
-        return figure(uint8_to_float(reference, color), made)
+    def on_floats(reference: Tensor, output: Tensor) -> Tensor:
+        return function(uint8_to_float(reference, color), output)
 
-    compared.__name__ = figure.__name__
-    return compared
+    on_floats.__name__ = function.__name__
+    return on_floats

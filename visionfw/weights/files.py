@@ -1,4 +1,4 @@
-"""Weight files of any kind -> arrays by name."""
+"""Read weight files of any kind into arrays by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,9 @@ class WeightFile:
 
     Attributes:
         path: the file.
-        layout: how its kernels lie: 'pytorch', 'matlab' or 'keras'.
+        layout: the axis order of its kernels: 'pytorch', 'matlab' or 'keras'.
         arrays: key -> values, in the file's order.
-        is_ordered: that order is the network's; else it is the names'.
+        is_ordered: whether that order is the network's; else it is the names'.
     """
 
     path: Path
@@ -46,10 +46,10 @@ class WeightFile:
 
 
 def read_weights(path: Path) -> WeightFile:
-    """Read a weight file of another program; nothing that is pickled in it runs.
+    """Read a weight file of another program. Pickled code in it is never run.
 
     Raises:
-        RequestError: the kind of file is not known, it holds code, or no arrays.
+        RequestError: the file is of an unknown kind, holds code, or no arrays.
         VisionfwError: it cannot be read.
     """
     suffix = path.suffix.lower()
@@ -76,14 +76,14 @@ def _read(path: Path, suffix: str) -> tuple[str, dict[str, np.ndarray], bool]:
     if suffix == ".mat":
         return "matlab", *_read_matlab(path)
     if suffix == ".npz":
-        with np.load(path, allow_pickle=False) as found:
-            return _layout_of(found.files), {key: found[key] for key in found.files}, True
+        with np.load(path, allow_pickle=False) as archive:
+            return _layout_of(archive.files), {key: archive[key] for key in archive.files}, True
     arrays, is_ordered = _read_hdf5(path)
     return _layout_of(arrays), arrays, is_ordered
 
 
 def _layout_of(keys: Iterable[str]) -> str:
-    """Return whose words a file's keys are: arrays are also carried from one program to another as they are."""
+    """Return whose words a file's keys are, PyTorch's or Keras': the suffix does not say."""
     return "pytorch" if any(re.search(r"\.weight$|running_mean$|num_batches_tracked$", key) for key in keys) else "keras"
 
 
@@ -109,15 +109,15 @@ def _read_matlab(path: Path) -> tuple[dict[str, np.ndarray], bool]:
     import scipy.io
 
     try:
-        found = scipy.io.loadmat(path, simplify_cells=False)
+        contents = scipy.io.loadmat(path, simplify_cells=False)
     except NotImplementedError:
         return _read_matlab_73(path)
-    variables = {key: found[key] for key in sorted(found, key=_naturally) if not key.startswith("__")}
+    variables = {key: contents[key] for key in sorted(contents, key=_naturally) if not key.startswith("__")}
     return dict(_flattened(variables)), len(variables) == 1
 
 
 def _flattened(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the arrays inside dictionaries, MATLAB's structures and its cells, each with the way to it."""
+    """Yield the arrays inside dictionaries, MATLAB's structures and its cells, each with its path."""
     if isinstance(value, Mapping):
         for key, entry in value.items():
             yield from _flattened(entry, f"{name}.{key}" if name else str(key))
@@ -137,56 +137,73 @@ def _flattened(value: Any, name: str = "") -> Iterator[tuple[str, np.ndarray]]:
         yield name, value
 
 
+@dataclass
+class _Collected:
+    """The arrays of a file, in its order, while it is read.
+
+    Attributes:
+        arrays: key -> values.
+        is_ordered: whether that order is the network's.
+    """
+
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    is_ordered: bool = True
+
+
 def _read_matlab_73(path: Path) -> tuple[dict[str, np.ndarray], bool]:
     """Read MATLAB's HDF5: axes are reversed there, and cells hold references."""
     import h5py
 
-    arrays: dict[str, np.ndarray] = {}
-    is_ordered = True
+    collected = _Collected()
     with h5py.File(path) as file:
+        _collect_matlab(file, "", file, collected)
+    return collected.arrays, collected.is_ordered
 
-        def visit(entry: Any, name: str) -> None:
-            nonlocal is_ordered
-            if isinstance(entry, h5py.Group):
-                fields = ["".join(letter.decode() for letter in field) for field in entry.attrs.get("MATLAB_fields", ())]
-                keys = [key for key in entry if not key.startswith("#")]
-                is_ordered = is_ordered and (bool(fields) or len(keys) < 2)
-                for key in fields or sorted(keys, key=_naturally):
-                    visit(entry[key], f"{name}.{key}" if name else key)
-            elif entry.dtype == h5py.ref_dtype:
-                targets = entry[()].T.ravel(order="F")
-                for number, target in enumerate(targets):
-                    visit(file[target], f"{name}.{number}" if len(targets) > 1 else name)
-            else:
-                arrays[name] = np.asarray(entry[()]).T
 
-        visit(file, "")
-    return arrays, is_ordered
+def _collect_matlab(entry: Any, name: str, file: Any, collected: _Collected) -> None:
+    """Collect the arrays under an entry of a MATLAB 7.3 file."""
+    import h5py
+
+    if isinstance(entry, h5py.Group):
+        fields = ["".join(letter.decode() for letter in field) for field in entry.attrs.get("MATLAB_fields", ())]
+        keys = [key for key in entry if not key.startswith("#")]
+        collected.is_ordered = collected.is_ordered and (bool(fields) or len(keys) < 2)
+        for key in fields or sorted(keys, key=_naturally):
+            _collect_matlab(entry[key], f"{name}.{key}" if name else key, file, collected)
+    elif entry.dtype == h5py.ref_dtype:
+        targets = entry[()].T.ravel(order="F")
+        for number, target in enumerate(targets):
+            _collect_matlab(file[target], f"{name}.{number}" if len(targets) > 1 else name, file, collected)
+    else:
+        collected.arrays[name] = np.asarray(entry[()]).T
 
 
 def _read_hdf5(path: Path) -> tuple[dict[str, np.ndarray], bool]:
-    """Read every data set of an HDF5 file, in the order its attributes tell (Keras 2) or by name, 2 before 10."""
+    """Read every data set of an HDF5 file, in the order that its attributes give (Keras 2) or by name, 2 before 10."""
     import h5py
 
-    arrays: dict[str, np.ndarray] = {}
-    is_ordered = True
+    collected = _Collected()
     with h5py.File(path) as file:
-        root = file.get("model_weights", file)
+        _collect_hdf5(file.get("model_weights", file), "", collected)
+    return collected.arrays, collected.is_ordered
 
-        def visit(group: Any, name: str) -> None:
-            told = [entry.decode() if isinstance(entry, bytes) else entry for entry in group.attrs.get("layer_names", group.attrs.get("weight_names", ()))]
-            nonlocal is_ordered
-            is_ordered = is_ordered and (bool(told) or len(group) < 2 or all(isinstance(entry, h5py.Dataset) for entry in group.values()))
-            for key in [key for key in told if key in group] or sorted(group, key=_naturally):
-                way = f"{name}/{key}" if name else key
-                if isinstance(group[key], h5py.Group):
-                    visit(group[key], way)
-                else:
-                    arrays[way] = np.asarray(group[key][()])
 
-        visit(root, "")
-    return arrays, is_ordered
+def _collect_hdf5(group: Any, name: str, collected: _Collected) -> None:
+    """Collect the data sets under a group of an HDF5 file."""
+    import h5py
+
+    listed = group.attrs.get("layer_names", group.attrs.get("weight_names", ()))
+    names = [entry.decode() if isinstance(entry, bytes) else entry for entry in listed]
+    has_order = bool(names) or len(group) < 2 or all(isinstance(entry, h5py.Dataset) for entry in group.values())
+    collected.is_ordered = collected.is_ordered and has_order
+    for key in [key for key in names if key in group] or sorted(group, key=_naturally):
+        path = f"{name}/{key}" if name else key
+        if isinstance(group[key], h5py.Group):
+            _collect_hdf5(group[key], path, collected)
+        else:
+            collected.arrays[path] = np.asarray(group[key][()])
 
 
 def _naturally(name: str) -> list[Any]:
+    """Return a sorting key by which 2 comes before 10."""
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]

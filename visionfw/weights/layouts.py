@@ -1,20 +1,23 @@
-"""A foreign module's arrays -> the values of a Keras layer's weights, in its layout."""
+"""A foreign module's arrays -> the values of a Keras layer's weights, in Keras' axis order."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 
 from visionfw.backend.keras_internals import producer
+from visionfw.layers.facts import facts_of
 from visionfw.weights.modules import Module
 
-_NORMALISATIONS = (keras.layers.BatchNormalization, keras.layers.LayerNormalization, keras.layers.GroupNormalization)
+#: Keras' names of weights -> roles, as `modules_of` calls them.
 _ROLES = {"kernel": "weight", "gamma": "weight", "alpha": "weight", "bias": "bias", "beta": "bias", "moving_mean": "mean", "moving_variance": "variance"}
-
-
+#: Weights with one value per channel, whatever axes of length 1 they have.
+_PER_CHANNEL = ("gamma", "beta", "alpha", "moving_mean", "moving_variance")
+#: What a layout's kernels are called in messages.
+_LAYOUT_NAMES = {"pytorch": "(OIHW)", "matlab": "(MATLAB)", "keras": "(HWIO)"}
 TORCH_EPSILON = 1e-5  # of PyTorch's normalizations
 
 
@@ -40,26 +43,29 @@ def converted(layer: keras.layers.Layer, module: Module, layout: str) -> list[np
         module: role -> values.
         layout: 'pytorch' (OIHW), 'matlab' (HWIO, last axes of length 1 dropped; or SRCNN's [in, rows x columns, out]) or 'keras' (HWIO).
 
+    Returns:
+        One array for each of `weights_of(layer)`, of its shape.
+
     Raises:
         Misfit: a weight is missing or left over, or has another shape.
     """
     variables = weights_of(layer)
     if "0" in module:
-        given = [module[key] for key in sorted(module, key=int)]
-        if len(given) != len(variables):
-            raise Misfit(f"it has {len(variables)} weights, the file {len(given)}")
-        return [_fit(layer, variable, values, "keras") for variable, values in zip(variables, given, strict=True)]
-    wanted = {role_of(variable): variable for variable in variables}
-    module = _with_statistics(layer, module) if layout != "pytorch" else _with_epsilon(layer, module)
-    missing = [variable.name for role, variable in wanted.items() if role not in module]
-    left = [role for role in module if role not in wanted]
-    if missing or left:
-        raise Misfit(f"the file has no {missing[0]} for it" if missing else f"the file has a {left[0]} for it, and it has none")
-    return [_fit(layer, variable, module[role], layout) for role, variable in wanted.items()]
+        numbered = [module[key] for key in sorted(module, key=int)]
+        if len(numbered) != len(variables):
+            raise Misfit(f"it has {len(variables)} weights, the file {len(numbered)}")
+        return [_fit(layer, variable, values, "keras") for variable, values in zip(variables, numbered, strict=True)]
+    by_role = {role_of(variable): variable for variable in variables}
+    module = _with_epsilon(layer, module) if layout == "pytorch" else _with_statistics(layer, module)
+    missing = [variable.name for role, variable in by_role.items() if role not in module]
+    unused = [role for role in module if role not in by_role]
+    if missing or unused:
+        raise Misfit(f"the file has no {missing[0]} for it" if missing else f"the file has a {unused[0]} for it, and it has none")
+    return [_fit(layer, variable, module[role], layout) for role, variable in by_role.items()]
 
 
 def _with_statistics(layer: keras.layers.Layer, module: Module) -> Module:
-    """Return a module with MatConvNet's moments, mean and deviation with epsilon inside, as mean and variance."""
+    """Return a module with MatConvNet's moments (mean, and deviation that includes epsilon) as mean and variance."""
     if "moments" not in module or not isinstance(layer, keras.layers.BatchNormalization):
         return module
     mean, deviation = np.asarray(module["moments"], np.float64).reshape(-1, 2).T
@@ -68,7 +74,7 @@ def _with_statistics(layer: keras.layers.Layer, module: Module) -> Module:
 
 
 def _with_epsilon(layer: keras.layers.Layer, module: Module) -> Module:
-    """Return a batch normalization's module with PyTorch's epsilon in place of the layer's, by the factor that it makes."""
+    """Return a batch normalization's module whose gamma accounts for PyTorch's epsilon instead of the layer's."""
     if not isinstance(layer, keras.layers.BatchNormalization) or not {"weight", "variance"} <= set(module):
         return module
     variance = np.asarray(module["variance"], np.float64)
@@ -76,65 +82,93 @@ def _with_epsilon(layer: keras.layers.Layer, module: Module) -> Module:
 
 
 def _fit(layer: keras.layers.Layer, variable: keras.Variable, values: np.ndarray, layout: str) -> np.ndarray:
+    """Return an array of a file in the shape of a weight. Raises Misfit."""
     shape = tuple(variable.shape)
-    if isinstance(layer, keras.layers.PReLU) and values.size == 1:  # one slope for all channels
+    if variable.name == "alpha" and values.size == 1:  # one slope for all channels
         return np.full(shape, values.item())
-    if len([side for side in shape if side != 1]) <= 1 and (len(shape) == 1 or isinstance(layer, (keras.layers.PReLU, *_NORMALISATIONS))):
-        made = values.reshape(shape) if values.size == math.prod(shape) else None
+    fitted: np.ndarray | None
+    if (len(shape) == 1 or variable.name in _PER_CHANNEL) and len([size for size in shape if size != 1]) <= 1:
+        fitted = values.reshape(shape) if values.size == math.prod(shape) else None
     elif layout == "pytorch":
-        made = _from_pytorch(layer, values)
+        fitted = _from_pytorch(layer, values)
     elif layout == "matlab":
-        made = _from_matlab(values, shape)
+        fitted = _from_matlab(values, shape)
     else:
-        made = values
-    if made is None or made.shape != shape:
-        raise Misfit(f"its {variable.name} has shape {shape}, the file's {_kind(layout)} {values.shape}")
-    return made
+        fitted = values
+    if fitted is None or fitted.shape != shape:
+        raise Misfit(f"its {variable.name} has shape {shape}, the file's {_LAYOUT_NAMES[layout]} {values.shape}")
+    return fitted
 
 
-def _kind(layout: str) -> str:
-    return {"pytorch": "(OIHW)", "matlab": "(MATLAB)", "keras": "(HWIO)"}[layout]
+# --- PyTorch -----------------------------------------------------------------------------------------------------------
 
 
 def _from_pytorch(layer: keras.layers.Layer, values: np.ndarray) -> np.ndarray | None:
-    """Turn [out, in, rows, columns] into [rows, columns, in, out]; a transposed convolution's [in, out, ..] into [.., out, in]."""
-    if values.ndim == 2 and isinstance(layer, keras.layers.Conv2D | keras.layers.Conv2DTranspose):
+    """Return a PyTorch kernel in Keras' axis order; None where it cannot be the layer's."""
+    axes = facts_of(layer).kernel_axes or "HWIO"
+    if values.ndim == 2 and axes in ("HWIO", "HWOI"):  # a linear layer that stands for a 1x1 convolution
         values = values[..., None, None]
-    if isinstance(layer, keras.layers.Dense):
-        flat = values.reshape(values.shape[:2]) if values.ndim >= 2 and math.prod(values.shape[2:]) == 1 else None
-        return None if flat is None else _of_flattened(layer, flat).T
-    if values.ndim != 4:
-        return values
-    if isinstance(layer, keras.layers.DepthwiseConv2D):
-        filters, _, rows, columns = values.shape
-        multiplier = layer.depth_multiplier
-        return values.reshape(filters // multiplier, multiplier, rows, columns).transpose(2, 3, 0, 1) if filters % multiplier == 0 else None
+    if axes == "IO" or values.ndim == 4:
+        return _FROM_PYTORCH[axes](layer, values)
+    return values
+
+
+def _linear(layer: keras.layers.Dense, values: np.ndarray) -> np.ndarray | None:
+    """OI, or OI11 -> IO."""
+    if values.ndim < 2 or math.prod(values.shape[2:]) != 1:
+        return None
+    return _behind_flatten(layer, values.reshape(values.shape[:2])).T
+
+
+def _depthwise(layer: keras.layers.DepthwiseConv2D, values: np.ndarray) -> np.ndarray | None:
+    """(I x M)1HW -> HWIM."""
+    filters, single, rows, columns = values.shape
+    multiplier = layer.depth_multiplier
+    if single != 1 or filters % multiplier:
+        return None
+    return values.reshape(filters // multiplier, multiplier, rows, columns).transpose(2, 3, 0, 1)
+
+
+def _reversed_channels(layer: keras.layers.Layer, values: np.ndarray) -> np.ndarray:
+    """OIHW -> HWIO, or a transposed convolution's IOHW -> HWOI."""
     return values.transpose(2, 3, 1, 0)
 
 
-def _of_flattened(layer: keras.layers.Dense, values: np.ndarray) -> np.ndarray:
-    """Put the inputs of a layer behind a Flatten, which PyTorch counts channel by channel, into Keras' order."""
-    tensor = layer.input
-    operation, _ = producer(tensor)
+#: Axes of a kernel in Keras -> how PyTorch's is brought into that order.
+_FROM_PYTORCH: dict[str, Callable[[keras.layers.Layer, np.ndarray], np.ndarray | None]] = {
+    "HWIO": _reversed_channels,
+    "HWOI": _reversed_channels,
+    "HWIM": _depthwise,
+    "IO": _linear,
+}
+
+
+def _behind_flatten(layer: keras.layers.Dense, values: np.ndarray) -> np.ndarray:
+    """Reorder the inputs of a layer behind a Flatten, (out, in): PyTorch flattens channel by channel, Keras pixel by pixel."""
+    operation, _ = producer(layer.input)
     while isinstance(operation, keras.layers.Dropout | keras.layers.Activation):
         operation, _ = producer(operation.input)
-    shape = operation.input.shape[1:] if isinstance(operation, keras.layers.Flatten) else ()
-    if len(shape) != 3 or None in shape or math.prod(shape) != values.shape[1]:
+    shape: tuple[int | None, ...] = tuple(operation.input.shape[1:]) if isinstance(operation, keras.layers.Flatten) else ()
+    sizes = [size for size in shape if size is not None]
+    if len(shape) != 3 or len(sizes) != 3 or math.prod(sizes) != values.shape[1]:
         return values
-    height, width, channels = shape
+    height, width, channels = sizes
     return values.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(values.shape)
 
 
+# --- MATLAB ------------------------------------------------------------------------------------------------------------
+
+
 def _from_matlab(values: np.ndarray, shape: Sequence[int]) -> np.ndarray | None:
-    """Give back the last axes that MATLAB drops where they have length 1, or unroll SRCNN's kernels, column by column."""
+    """Restore the last axes that MATLAB drops where they have length 1, or unroll SRCNN's kernels, column by column."""
     if len(shape) != 4:
         return values.reshape(shape) if values.size == math.prod(shape) else None
-    rows, columns, before, after = shape
+    rows, columns, inputs, outputs = shape
     if values.shape + (1,) * (4 - values.ndim) == tuple(shape):
         return values.reshape(shape)
-    unrolled = {(before, rows * columns, after)}
-    unrolled |= {(rows * columns, after)} if before == 1 else set()
-    unrolled |= {(before, rows * columns)} if after == 1 else set()
+    unrolled: set[tuple[int, ...]] = {(inputs, rows * columns, outputs)}
+    unrolled |= {(rows * columns, outputs)} if inputs == 1 else set()
+    unrolled |= {(inputs, rows * columns)} if outputs == 1 else set()
     if values.shape not in unrolled:
         return None
-    return values.reshape((before, rows, columns, after), order="F").transpose(1, 2, 0, 3)
+    return values.reshape((inputs, rows, columns, outputs), order="F").transpose(1, 2, 0, 3)

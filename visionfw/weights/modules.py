@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -19,40 +19,43 @@ _ROLES = {
     "ignored": ("num_batches_tracked",),
 }
 _ROLE_OF = {word.replace("\\", ""): role for role, words in _ROLES.items() for word in words}
-_WORDS = sorted((word for words in _ROLES.values() for word in words), key=len, reverse=True)
-_ROLE = re.compile(rf"(?:^|(?<=[._/:-]))({'|'.join(_WORDS)})(?=$|[._/:-])", re.IGNORECASE)
+_WORDS = "|".join(sorted((word for words in _ROLES.values() for word in words), key=len, reverse=True))
+#: A word that names the role ends its key, but for numbers ('conv.weight', 'c_w', 'weight.0'), or begins one of its parts ('weights_conv1').
+#: Elsewhere it is a part of a name: 'relative_position_bias_table'.
+_ROLE = re.compile(rf"(?:^|(?<=[._/:-]))({_WORDS})(?=(?:[._/:-]\d+)*$)|(?:^|(?<=[./:]))({_WORDS})(?=[._/:-])", re.IGNORECASE)
 _NUMBERED = re.compile(r"(.*)/vars/(\d+)$")  # Keras 3
 _CELL = re.compile(r"(.*)[._]weights[._]([012])$")  # MatConvNet: {kernel, bias, moments}
 
+#: Role -> values.
 Module = dict[str, np.ndarray]
 
 
 def modules_of(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, Module], list[str]]:
-    """Gather arrays that belong to one layer.
+    """Group arrays that belong to one layer.
 
     Args:
         arrays: key -> values, in the file's order.
 
     Returns:
-        name -> role -> values, in the order of each module's first array. The name is the key without the word that tells the role
+        name -> role -> values, in the order of each module's first array. The name is the key without the word that names the role
         ('body.0.weight' -> 'body.0', 'weights_conv1' -> 'conv1'). Roles: 'weight', 'bias', 'mean', 'variance', 'moments'; or '0', '1' ...
-        where a file only numbers them. Empty where no key tells a role. And the keys that tell none.
+        where a file only numbers them. Empty where no key names a role. And the keys that name none.
     """
     cells = {match.group(1) for key in arrays if (match := _CELL.match(key))}
     has_biases = any(_split(key, ())[1] == "bias" for key in arrays)
-    found: dict[str, Module] = {}
+    modules: dict[str, Module] = {}
     loose = []
     for key, values in arrays.items():
         name, role = _split(key, () if has_biases else cells)
         if role and role != "ignored":
-            found.setdefault(name, {})[role] = values
+            modules.setdefault(name, {})[role] = values
         elif not role:
             loose.append(key)
-    return {name: _whole(module) for name, module in found.items()}, loose
+    return {name: _without_weight_normalization(module) for name, module in modules.items()}, loose
 
 
-def _split(key: str, cells: set[str] | tuple) -> tuple[str, str]:
-    """Split a key into its module's name and the role of the array in it; '' where it tells none."""
+def _split(key: str, cells: Collection[str]) -> tuple[str, str]:
+    """Split a key into its module's name and the role of the array in it; '' where it names none."""
     key = re.sub(r":\d+$", "", key)  # TensorFlow's number of an output
     if numbered := _NUMBERED.match(key):
         return numbered.group(1), numbered.group(2)
@@ -63,10 +66,10 @@ def _split(key: str, cells: set[str] | tuple) -> tuple[str, str]:
         return key, ""
     word = words[-1]
     before, after = key[: word.start()].rstrip("._/:-"), key[word.end() :].lstrip("._/:-")
-    return ".".join(filter(None, (before, after))), _ROLE_OF[word.group(1).lower()]
+    return ".".join(filter(None, (before, after))), _ROLE_OF[word.group().lower()]
 
 
-def _whole(module: Module) -> Module:
+def _without_weight_normalization(module: Module) -> Module:
     """Return a module with weight normalization multiplied out: the direction's unit vectors times their lengths, by output channel."""
     if not {"length", "direction"} <= set(module):
         return module

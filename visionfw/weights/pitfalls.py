@@ -1,4 +1,4 @@
-"""What cannot be read off weights and goes wrong around them: things that a remark can warn of."""
+"""Warnings about settings that weight files do not record: mean shift, epsilon, cropping; and about orders that prove nothing."""
 
 from __future__ import annotations
 
@@ -12,59 +12,79 @@ from visionfw.backend.keras_internals import producer
 from visionfw.weights.layouts import TORCH_EPSILON
 from visionfw.weights.modules import Module
 
+#: Shapes of a 1x1 convolution from RGB to RGB, which adds or subtracts a mean color.
+_MEAN_SHIFTS = ((3, 3, 1, 1), (1, 1, 3, 3))
+#: Largest bias of a mean shift of images in [0, 1].
+_MAX_UNIT_MEAN = 2
 
-def side_by_side(kinds: Sequence[Sequence[keras.layers.Layer]]) -> tuple[str, str] | None:
-    """Return two layers of one kind of which neither comes behind the other: the order of a file cannot tell them apart.
+
+def parallel_layers(kinds: Sequence[Sequence[keras.layers.Layer]]) -> tuple[str, str] | None:
+    """Return the names of two layers of one kind, neither of which comes behind the other: no file's order can tell them apart.
 
     Args:
         kinds: layers of equal shapes, each kind in the model's order.
     """
-    seen: dict[int, frozenset[int]] = {}
-    for alike in kinds:
-        for first, second in pairwise(alike):
-            if id(first) not in _before(second, seen):
+    known: dict[int, frozenset[int]] = {}
+    for layers in kinds:
+        for first, second in pairwise(layers):
+            if id(first) not in _ancestors(second, known):
                 return first.name, second.name
     return None
 
 
-def _before(layer: keras.layers.Layer, seen: dict[int, frozenset[int]]) -> frozenset[int]:
-    """Return the identities of all operations that a layer's input depends on."""
+def _ancestors(layer: keras.layers.Layer, known: dict[int, frozenset[int]]) -> frozenset[int]:
+    """Return the ids of all operations that a layer's input depends on; `known` holds those of other operations."""
     waiting = [layer]
     while waiting:
         operation = waiting[-1]
         sources = [producer(tensor)[0] for tensor in keras.tree.flatten(operation.input)]  # a shared layer counts where it stands first
-        missing = [source for source in sources if id(source) not in seen]
+        missing = [source for source in sources if id(source) not in known]
         if missing:
             waiting += missing
             continue
-        seen[id(operation)] = frozenset().union(*({id(source)} | seen[id(source)] for source in sources))
+        known[id(operation)] = frozenset().union(*({id(source)} | known[id(source)] for source in sources))
         waiting.pop()
-    return seen[id(layer)]
-
-
-def _is_lopsided(layer: keras.layers.Conv2DTranspose) -> bool:
-    return any((kernel - stride) % 2 for kernel, stride in zip(layer.kernel_size, layer.strides, strict=True))
+    return known[id(layer)]
 
 
 def warnings_of(layers: Sequence[keras.layers.Layer], modules: Mapping[str, Module], used: Collection[str], layout: str) -> list[str]:
-    """Say what stands around these weights and may make the model another one than theirs."""
-    found = []
+    """Return what may make the model compute something else than these weights were trained for.
+
+    Args:
+        layers: the model's layers with weights.
+        modules: the file's, by name.
+        used: names of the modules that were loaded.
+        layout: the file's.
+    """
+    remarks = _mean_shift(modules, used)
+    if layout != "keras":
+        remarks += [_uneven_cropping(layer) for layer in layers if isinstance(layer, keras.layers.Conv2DTranspose) and _is_cropped_unevenly(layer)]
+    if layout == "pytorch":
+        norms = [layer for layer in layers if isinstance(layer, keras.layers.LayerNormalization | keras.layers.GroupNormalization)]
+        remarks += [_other_epsilon(layer) for layer in norms if layer.epsilon != TORCH_EPSILON][:1]
+    return remarks
+
+
+def _mean_shift(modules: Mapping[str, Module], used: Collection[str]) -> list[str]:
+    """Return a warning where the file holds a mean shift of images in 0..255."""
     for name, module in modules.items():
         weight, bias = module.get("weight"), module.get("bias")
-        if name not in used and bias is not None and weight is not None and weight.shape in ((3, 3, 1, 1), (1, 1, 3, 3)) and np.abs(bias).max() > 2:
-            mean = f"{name} takes off a mean of {np.abs(bias).max():.0f}"
-            found.append(f"{mean}: these weights are for pixels of 0..255, so put a Rescaling of 255 before and of 1/255 behind")
-            break
-    if layout == "keras":
-        return found
-    for layer in layers:
-        if isinstance(layer, keras.layers.Conv2DTranspose) and layer.padding == "same" and _is_lopsided(layer):
-            found.append(f"{layer.name}: 'same' crops this transposed convolution unevenly, theirs may crop otherwise; 'valid' and a Cropping2D say it exactly")
-    eps = [
-        layer.name
-        for layer in layers
-        if isinstance(layer, keras.layers.LayerNormalization | keras.layers.GroupNormalization) and layer.epsilon != TORCH_EPSILON
-    ]
-    if eps and layout == "pytorch":
-        found.append(f"{eps[0]}: its epsilon is not PyTorch's {TORCH_EPSILON:g}; say it in the dictionary")
-    return found
+        if name in used or weight is None or bias is None or weight.shape not in _MEAN_SHIFTS:
+            continue
+        mean = np.abs(bias).max()
+        if mean > _MAX_UNIT_MEAN:
+            hint = "these weights are for pixels of 0..255, so put a Rescaling of 255 before and of 1/255 behind"
+            return [f"{name} takes off a mean of {mean:.0f}: {hint}"]
+    return []
+
+
+def _is_cropped_unevenly(layer: keras.layers.Conv2DTranspose) -> bool:
+    return layer.padding == "same" and any((kernel - stride) % 2 for kernel, stride in zip(layer.kernel_size, layer.strides, strict=True))
+
+
+def _uneven_cropping(layer: keras.layers.Layer) -> str:
+    return f"{layer.name}: 'same' crops this transposed convolution unevenly, theirs may crop otherwise; 'valid' and a Cropping2D say it exactly"
+
+
+def _other_epsilon(layer: keras.layers.Layer) -> str:
+    return f"{layer.name}: its epsilon is {layer.epsilon:g}, PyTorch's default {TORCH_EPSILON:g}; make sure that the dictionary says that of the original"

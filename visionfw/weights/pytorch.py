@@ -110,23 +110,23 @@ def read_pytorch(path: Path) -> dict[str, np.ndarray]:
         RequestError: the file holds pickled objects, which are not run, or no tensors.
         ValueError, OSError, pickle.UnpicklingError and others: it is damaged.
     """
-    found = _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
-    tensors = _tensors_of(found)
+    contents = _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
+    tensors = _tensors_of(contents)
     if not tensors:
-        keys = ", ".join(map(str, list(found)[:5])) if isinstance(found, dict) else type(found).__name__
+        keys = ", ".join(map(str, list(contents)[:5])) if isinstance(contents, dict) else type(contents).__name__
         raise RequestError(f"it holds no tensors by name (found: {keys})")
     return {key.removeprefix("module."): tensor.array() for key, tensor in tensors.items()}
 
 
-def _tensors_of(found: Any) -> dict[str, _Tensor]:
-    if not isinstance(found, dict):
+def _tensors_of(contents: Any) -> dict[str, _Tensor]:
+    if not isinstance(contents, dict):
         return {}
-    named = [found[key] for key in _NESTED if isinstance(found.get(key), dict)]
-    others = [value for key, value in found.items() if isinstance(value, dict) and key not in _NESTED]
+    named = [contents[key] for key in _NESTED if isinstance(contents.get(key), dict)]
+    others = [value for key, value in contents.items() if isinstance(value, dict) and key not in _NESTED]
     inner = [tensors for tensors in map(_tensors_of, named or others) if tensors]
     if inner and (named or len(inner) == 1):
         return inner[0]
-    return {key: value for key, value in found.items() if isinstance(key, str) and isinstance(value, _Tensor)}
+    return {key: value for key, value in contents.items() if isinstance(key, str) and isinstance(value, _Tensor)}
 
 
 def _read_zip(path: Path) -> Any:
@@ -157,11 +157,11 @@ def _read_legacy(path: Path) -> Any:
             raise RequestError("it is no weight file of PyTorch's")
         for _ in ("protocol", "system"):
             _Unpickler(file, storage).load()
-        found = _Unpickler(file, storage).load()
+        contents = _Unpickler(file, storage).load()
         for key in _Unpickler(file, storage).load():
             count = int.from_bytes(file.read(8), "little")
             if key not in storages:
                 raise ValueError(f"storage {key} belongs to no tensor")
             content = file.read(count * storages[key].values.itemsize)
             storages[key].fill(content)
-    return found
+    return contents
