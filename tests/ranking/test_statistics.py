@@ -114,7 +114,10 @@ def test_equal_names_are_called_different_in_at_most_one_case_of_twenty(seeds, i
 @pytest.mark.parametrize("interaction", [0.0, 0.3])
 def test_the_interval_covers_the_true_difference_in_at_least_nineteen_cases_of_twenty(interaction):
     """The count stays above what a rate of 95% falls short of once in a thousand repetitions."""
-    covered = sum((found.low if found.better == "A" else -found.high) < 0.2 < (found.high if found.better == "A" else -found.low) for found in compared(0.2, 3, interaction))
+    covered = sum(
+        (found.low if found.better == "A" else -found.high) < 0.2 < (found.high if found.better == "A" else -found.low)
+        for found in compared(0.2, 3, interaction)
+    )
     assert covered >= stats.binom.ppf(0.001, PAIRS, 0.95)
 
 

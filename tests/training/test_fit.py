@@ -16,7 +16,6 @@ from visionfw.evaluation.protocol import Protocol
 from visionfw.imaging.files import image_size
 from visionfw.inference.upscaler import Upscaler, super_resolve
 from visionfw.training.fit import train
-from visionfw.training.timing import check_first_step
 
 SMALL = {"model_args": (("blocks", 1), ("filters", 8)), "batch_size": 4, "patch_size": 12, "steps": 30, "validate_every": 10}
 
@@ -129,15 +128,6 @@ def test_epochs_are_passes_over_the_patches(tmp_path, image_folder):
     assert run.read()["steps"] == max(1, run.read()["data"]["patches"] // 8)
 
 
-def test_check_writes_nothing(tmp_path, monkeypatch, root):
-    monkeypatch.chdir(tmp_path)
-    said = []
-    check_first_step(TrainRequest(**SMALL), said.append)
-    assert list(tmp_path.iterdir()) == []
-    assert any("ms a step" in line and "GiB" in line for line in said)
-    assert any("min for 30 steps" in line for line in said)
-
-
 def test_a_run_directory_is_not_overwritten(finished):
     run, _ = finished
     with pytest.raises(RequestError, match="holds a run already"):
@@ -174,26 +164,6 @@ def test_an_exploding_loss_stops_the_run_with_one_line(tmp_path, image_folder):
     assert not (tmp_path / "run" / "best.weights.h5").exists()
 
 
-@pytest.mark.slow
-def test_images_smaller_than_a_patch_are_named(tmp_path, image_folder, photograph):
-    from visionfw.imaging.files import write_image
-
-    write_image(image_folder / "small.png", photograph[:40, :40])
-    said = []
-    check_first_step(TrainRequest(**SMALL, train_data=str(image_folder)), said.append)
-    assert "1 of them smaller than a patch and left out (--on_small=frame frames them): small.png" in said
-    said.clear()
-    check_first_step(TrainRequest(**SMALL, train_data=str(image_folder), on_small="frame"), said.append)
-    assert said[0].startswith("8 images (4 of them smaller ones made of the others), ")
-    assert not any("left out" in line for line in said)
-
-
-def test_checking_does_not_wait_for_scores(tmp_path):
-    said = []
-    check_first_step(TrainRequest(**SMALL, sampler="psnr_gain", round_patches=8), said.append)
-    assert any("ms a step" in line for line in said)
-
-
 def test_averaged_weights_are_what_is_validated_kept_and_evaluated(tmp_path):
     run = train(TrainRequest(**SMALL, ema=0.9, run_dir=str(tmp_path / "run")), lambda line: None)
     record = run.read()
@@ -221,38 +191,3 @@ def test_the_average_is_its_formula(tmp_path, ema):
     learner.optimizer.finalize_variable_values(model.trainable_variables)
     for made, expected in zip(model.get_weights(), average, strict=True):
         np.testing.assert_allclose(made, expected, atol=1e-6)
-
-
-@pytest.mark.slow
-def test_minutes_are_as_many_steps_as_fit_and_the_run_is_that_of_those_steps(tmp_path, monkeypatch):
-    """A pace of 0.1 s a step and 0.5 s a validation fits 0.2 minutes with ten validations in 70 steps; what was tried leaves no trace."""
-    from visionfw.training import timing as trial
-
-    monkeypatch.setattr(trial, "_pace", lambda plan, pace=trial._pace: pace(plan) and trial.StepTiming(0.1, 0.1, 0.5))
-    small, said = SMALL | {"steps": None, "validate_every": 0}, []
-    run = train(TrainRequest(**small, minutes=0.2, run_dir=str(tmp_path / "minutes")), said.append)
-    assert said[1] == "0.2 min at 100 ms a step and 0.5 s a validation: 70 steps"
-    assert run.read()["steps"] == 70
-    same = train(TrainRequest(**small | {"steps": 70}, run_dir=str(tmp_path / "steps")), lambda line: None)
-    for one, other in zip(vf.load(run.folder).get_weights(), vf.load(same.folder).get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.slow
-def test_a_run_of_minutes_goes_on_with_its_steps(tmp_path, monkeypatch):
-    from visionfw.training import fit
-
-    monkeypatch.setattr(fit, "steps_within", lambda request, log: 20)
-    request = TrainRequest(**SMALL | {"steps": None}, minutes=5.0, run_dir=str(tmp_path / "run"))
-    run = train(request, lambda line: None)
-    run.checkpoint.unlink()
-    monkeypatch.setattr(fit, "steps_within", lambda request, log: pytest.fail("a run is timed once"))
-    said = []
-    train(request, said.append, resume=True)
-    assert "going on from step 0 of 20" in said
-
-
-def test_minutes_that_are_too_few_are_told(tmp_path):
-    with pytest.raises(RequestError, match=r"--minutes=0\.0001: too little for EDSR-small here: 10 steps and their validations take about \d+ s"):
-        train(TrainRequest(**SMALL | {"steps": None}, minutes=0.0001, run_dir=str(tmp_path / "run")), lambda line: None)
-    assert not (tmp_path / "run").exists()

@@ -130,10 +130,10 @@ def run(command: str, arguments: Sequence[str]) -> None:
     _look_ahead(request, resume)
     start_backend(request.devices)
     from visionfw.training.fit import train
-    from visionfw.training.timing import check_first_step
+    from visionfw.training.timing import dry_run
 
     if check:
-        check_first_step(request)
+        dry_run(request)
     else:
         train(request, resume=resume)
 

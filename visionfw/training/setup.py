@@ -13,11 +13,12 @@ import numpy as np
 from visionfw.backend.precision import choose_precision
 from visionfw.config import TrainRequest, read_rescale
 from visionfw.data.augmentation import Augmentation, parse_augmentation
-from visionfw.data.cache import open_sets
+from visionfw.data.cache import open_headers, open_sets
 from visionfw.data.color_statistics import mean_and_deviation
 from visionfw.data.datasets import ImageSet, find_sets, limit_images, rescaled
 from visionfw.data.datasets.standard import count_mismatch
 from visionfw.data.patches import PatchSource
+from visionfw.data.patches.noise import NoisePatches
 from visionfw.errors import RequestError, VisionfwError, some
 from visionfw.evaluation.protocol import EvalImage, Protocol
 from visionfw.evaluation.protocol import prepare as prepare_case
@@ -85,7 +86,7 @@ class Plan:
         return -(-self.steps // self.round_steps)
 
 
-def prepare(request: TrainRequest, log: Log, own: Run | None = None, steps: int | None = None) -> Plan:
+def prepare(request: TrainRequest, log: Log, own: Run | None = None, steps: int | None = None, *, decode: bool = True) -> Plan:
     """Read the model, the data and the validation images; nothing is written.
 
     Args:
@@ -93,6 +94,7 @@ def prepare(request: TrainRequest, log: Log, own: Run | None = None, steps: int 
         log: called with each line for the user.
         own: the run itself, where it is gone on with: it holds what it began from.
         steps: of the run, where the request says minutes.
+        decode: decode the training images into the cache; else only their headers are read, nothing is written, and all patches are noise.
     """
     source, initial = _beginning(request, own)
     if source.note:
@@ -112,12 +114,13 @@ def prepare(request: TrainRequest, log: Log, own: Run | None = None, steps: int 
     train_sets = limit_images(train_sets, request.most_images) if request.most_images else train_sets
     protocol = Protocol(checked.definition.color, request.scale, how)
     cases = _validation_cases(val_sets, protocol, request.on_bad, log)
-    patches = _open_patches(request, train_sets, how, log)
+    patches = _open_patches(request, train_sets, how, log, decode)
     request = replace(request, batch_size=request.batch_size or min(_usual_batch(request.patch_size), len(patches)))
     if request.batch_size > len(patches):
         raise RequestError(f"--batch_size={request.batch_size}: there are only {len(patches)} patches")
     if request.standardize_input:
-        mean, deviation = mean_and_deviation(patches.store, checked.definition.color)
+        channels = 1 if checked.definition.color == "y" else 3
+        mean, deviation = mean_and_deviation(patches.store, checked.definition.color) if decode else ([0.5] * channels, [0.25] * channels)
         checked = examine(standardized(checked.definition, mean, deviation), request.scale, source.functions)
         said = ", ".join(f"{value:.4f} ({spread:.4f})" for value, spread in zip(mean, deviation, strict=True))
         log(f"normalized by mean (deviation): {said}")
@@ -218,12 +221,16 @@ def _validation_cases(sets: Sequence[ImageSet], protocol: Protocol, on_bad: str,
     return tuple(cases)
 
 
-def _open_patches(request: TrainRequest, sets: Sequence[ImageSet], how: Degradation, log: Log) -> PatchSource:
+def _open_patches(request: TrainRequest, sets: Sequence[ImageSet], how: Degradation, log: Log, decode: bool) -> PatchSource:
     """Open the training images, at their own size and at others, and say what they are."""
     least = request.patch_size * request.scale if request.on_small == "frame" else 0
     used = [*sets, *rescaled(sets, read_rescale(request.rescale))]
-    store = open_sets(used, how, cache_folder(request.cache_dir), request.on_bad, least, ProgressReporter("decoding images"), log)
-    patches = PatchSource(store, request.patch_size, request.stride)
+    patches: PatchSource
+    if decode:
+        store = open_sets(used, how, cache_folder(request.cache_dir), request.on_bad, least, ProgressReporter("decoding images"), log)
+        patches = PatchSource(store, request.patch_size, request.stride)
+    else:
+        patches = NoisePatches(open_headers(used, how, request.on_bad, least), request.patch_size, request.stride)
     patches = patches.limited(request.most_patches) if request.most_patches else patches
     for line in _told_of_data(sets, patches, how):
         log(line)

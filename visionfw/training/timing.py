@@ -1,4 +1,4 @@
-"""The first steps of a training, to say what the whole would take, or how many fit into a time."""
+"""Estimates of a training's duration, from a timing run of some steps and a validation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import contextlib
 import gc
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 
@@ -19,145 +21,188 @@ from visionfw.errors import RequestError, VisionfwError
 from visionfw.graph.analysis.cost import compute_cost
 from visionfw.graph.analysis.describe import short
 from visionfw.io.paths import user_path
+from visionfw.io.progress import duration_text
+from visionfw.registry import Spec
 from visionfw.runs import directory as runs
 from visionfw.training.memory import advice
 from visionfw.training.models import TrainingModels, as_batches, compile_for_training, feed, upscaler
 from visionfw.training.setup import Log, Plan, prepare, validation_distance
 
-_UNTIMED, _TIMED = 10, 40  # steps
-_ENOUGH = 15.0  # seconds after which fewer will do
-_VALIDATIONS = 10  # of a run, unless it says otherwise
-_LEAST_STEPS = 10
+_WARMUP_STEPS, _TIMED_STEPS = 10, 40
+_MAX_SECONDS = 15.0  # after which fewer steps have to do
+_DEFAULT_VALIDATIONS = 10  # of a run without --validate_every
+_MIN_STEPS = 10  # of a run of --minutes
 
 
 @dataclass(frozen=True)
 class StepTiming:
-    """How fast a training goes.
+    """Measured durations.
 
     Attributes:
-        loss: of the first step.
-        step: seconds of a step.
+        step: seconds of a training step.
         validation: seconds of a validation.
     """
 
-    loss: float
     step: float
     validation: float
 
-    def seconds(self, request: TrainRequest, steps: int) -> float:
-        """Return how long so many steps and their validations take."""
-        return self.step * steps + self.validation * -(-steps // validation_distance(request, steps))
+    def total(self, request: TrainRequest, steps: int) -> float:
+        """Return the seconds that some steps take together with their validations."""
+        return self.step * steps + self.validation * _validations(request, steps)
+
+    def steps_within(self, request: TrainRequest, seconds: float) -> int:
+        """Return how many steps fit into some seconds together with their validations.
+
+        The number is rounded down to two digits: a tenth of it, and the rounds in that, are mostly whole numbers then.
+        """
+        if request.validate_every:
+            steps = int(seconds / (self.step + self.validation / request.validate_every))
+        else:
+            steps = int((seconds - _DEFAULT_VALIDATIONS * self.validation) / self.step)
+        unit = 10 ** max(0, len(str(abs(steps))) - 2)
+        return steps // unit * unit
 
 
-def check_first_step(request: TrainRequest, log: Log = print) -> None:
-    """Do everything up to the first step, run a few, and say how long the whole would take and what memory it takes (--check)."""
+def _validations(request: TrainRequest, steps: int) -> int:
+    return -(-steps // validation_distance(request, steps))
+
+
+def dry_run(request: TrainRequest, log: Log = print) -> None:
+    """Do everything up to the first step and estimate duration and memory, without writing anything anywhere (--dry_run).
+
+    Training images are not decoded: their headers are checked, and the steps are timed on patches of noise. Validation images are read.
+
+    Args:
+        request: the run.
+        log: called with each line for the user.
+
+    Raises:
+        RequestError, VisionfwError: what would keep the run from starting.
+    """
     if request.run_dir is not None:
         runs.refuse_taken(user_path(request.run_dir))
-    plan = prepare(request, log)
+    plan = prepare(request, log, decode=False)
     cost = compute_cost(plan.checked)
-    pace = _pace(plan)
-    steps = plan.steps if request.minutes is None else _fitting(request, plan, pace)
     log(f"model: {plan.checked.definition.name}, {cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, in {plan.policy}")
-    log(f"first step: loss {pace.loss:.5f}; {pace.step * 1000:.0f} ms a step, {pace.validation:.1f} s a validation, memory {_peak_memory()}")
-    validations = -(-steps // validation_distance(request, steps))
-    log(f"expected: {pace.seconds(request, steps) / 60:.1f} min for {steps} steps and {validations} validations; nothing was written")
+    timing = measure(plan)
+    log(f"speed: {timing.step * 1000:.0f} ms per step, {timing.validation:.1f} s per validation; memory {_peak_memory()}")
+    steps = plan.steps if request.minutes is None else _steps_for_minutes(request, plan, timing)
+    validations = _validations(request, steps)
+    estimate = duration_text(timing.total(request, steps))
+    log(f"estimate: {estimate} for {steps} steps and {validations} validations, and the time to decode the images; nothing was written")
 
 
-def expected_seconds(request: TrainRequest) -> float:
-    """Return how long a run's steps and validations would take, by a few of them; nothing is written."""
-    plan = prepare(request, lambda line: None)
-    return _pace(plan).seconds(request, plan.steps)
+def estimate_seconds(request: TrainRequest) -> float:
+    """Return the estimated seconds of a run's steps and validations. Nothing is written, as in `dry_run`."""
+    plan = prepare(request, lambda line: None, decode=False)
+    return measure(plan).total(request, plan.steps)
 
 
 def steps_within(request: TrainRequest, log: Log) -> int:
-    """Return how many steps, with their validations, a few of them promise within the request's minutes. Raises RequestError where not even ten fit."""
+    """Return the number of steps that fit into the request's minutes together with their validations.
+
+    Raises:
+        RequestError: not even ten steps fit.
+    """
     log("timing some steps and a validation")
     plan = prepare(request, lambda line: None)
-    pace = _pace(plan)
-    steps = _fitting(request, plan, pace)
-    log(f"{request.minutes:g} min at {pace.step * 1000:.0f} ms a step and {pace.validation:.1f} s a validation: {steps} steps")
-    gc.collect()  # what was tried is held by cycles, on a device too
+    timing = measure(plan)
+    steps = _steps_for_minutes(request, plan, timing)
+    log(f"{request.minutes:g} min at {timing.step * 1000:.0f} ms per step and {timing.validation:.1f} s per validation: {steps} steps")
+    gc.collect()  # cycles hold the models of the timing run, on a device too
     return steps
 
 
-def _fitting(request: TrainRequest, plan: Plan, pace: StepTiming) -> int:
-    """Return the steps that fit, rounded down to two digits: numbers that a tenth, and rounds, divide evenly where there are many."""
-    seconds = 60.0 * request.minutes
-    if request.validate_every:
-        steps = int(seconds / (pace.step + pace.validation / request.validate_every))
-    else:
-        steps = int((seconds - _VALIDATIONS * pace.validation) / pace.step)
-    if steps < _LEAST_STEPS:
-        least = math.ceil(pace.seconds(request, _LEAST_STEPS))
+def _steps_for_minutes(request: TrainRequest, plan: Plan, timing: StepTiming) -> int:
+    minutes = request.minutes or 0.0
+    steps = timing.steps_within(request, 60.0 * minutes)
+    if steps < _MIN_STEPS:
+        needed = math.ceil(timing.total(request, _MIN_STEPS))
         name = plan.checked.definition.name
-        raise RequestError(f"--minutes={request.minutes:g}: too little for {name} here: {_LEAST_STEPS} steps and their validations take about {least} s")
-    unit = 10 ** (len(str(steps)) - 2)
-    return steps // unit * unit
+        raise RequestError(f"--minutes={minutes:g}: too little for {name} here: {_MIN_STEPS} steps and their validations take about {needed} s")
+    return steps
 
 
-class _Clock(keras.callbacks.Callback):
-    """Notes when steps end, and stops when that is enough."""
+def measure(plan: Plan) -> StepTiming:
+    """Train for some steps, as a run does, and validate once.
 
-    def __init__(self, batches: BatchSource, most_seconds: float):
-        super().__init__()
-        self.batches, self.most_seconds, self.ends, self.loss = batches, most_seconds, [], 0.0
-
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
-        loss = float(logs["loss"])  # waits for the device
-        self.loss = self.loss if self.ends else loss
-        self.ends.append(time.monotonic())
-        is_slow = len(self.ends) > 2 and self.ends[-1] - self.ends[0] > self.most_seconds
-        if is_slow or len(self.ends) > _UNTIMED + _TIMED:
-            self.model.stop_training = True
-
-    def on_epoch_end(self, epoch: int, logs=None) -> None:
-        self.batches.release_round(epoch + 1)  # no sampler has to learn from these
-
-    def on_train_end(self, logs=None) -> None:
-        self.batches.close()
-
-    @property
-    def step(self) -> float:
-        """Seconds of a step."""
-        timed = self.ends[_UNTIMED:] if len(self.ends) > _UNTIMED + 1 else self.ends[-2:]
-        return (timed[-1] - timed[0]) / (len(timed) - 1)
-
-
-def _pace(plan: Plan) -> StepTiming:
-    """Train for some steps, as a run does, and validate. Raises VisionfwError where memory does not suffice."""
+    Raises:
+        RequestError: --minutes with several machines, whose clocks would lead them to different numbers of steps.
+        VisionfwError: the memory does not suffice.
+    """
     try:
-        made, batches = compile_for_training(plan), feed(plan)
-        if made.parallel.processes > 1 and plan.request.minutes is not None:
+        models = compile_for_training(plan)
+        if models.parallel.processes > 1 and plan.request.minutes is not None:
             raise RequestError("--minutes: machines that train together must do equally many steps; give --steps")
-        clock = _Clock(batches, _ENOUGH if made.parallel.processes == 1 else math.inf)  # several do equally many, by no clock of their own
-        with contextlib.closing(batches), made.parallel.active():
-            made.learner.fit(
-                as_batches(batches, 0, made.parallel, made.takes_both),
-                epochs=_UNTIMED + _TIMED + 1,
-                steps_per_epoch=plan.round_steps if uses_tf_data() else None,
-                callbacks=[clock],
-                verbose=0,
-                shuffle=False,
-            )
-        with made.parallel.alone():
-            return StepTiming(clock.loss, clock.step, _validation(plan, made))
+        step = _time_steps(plan, models)
+        with models.parallel.alone():
+            return StepTiming(step, _time_validation(plan, models))
     except Exception as error:
         if is_out_of_memory(error):
             raise VisionfwError(advice(plan)) from error
         raise
 
 
-def _validation(plan: Plan, made: TrainingModels) -> float:
-    """Return the seconds of a validation; before that an image of each size is enlarged, which compiles the model."""
-    enlarge = upscaler(plan, made.twin)
-    for case in {case.lr.shape: case for case in plan.cases}.values():
-        enlarge(case.lr)
-    started = time.monotonic()
-    for case in plan.cases:
-        case.score_of(case.finish(enlarge(case.lr)))
-    return time.monotonic() - started
+class _StepClock(keras.callbacks.Callback):
+    """Notes when steps end, and stops the training after enough of them.
+
+    Args:
+        batches: their rounds are released at once, because no sampler learns from a timing run.
+        max_seconds: after which fewer steps have to do.
+    """
+
+    def __init__(self, batches: BatchSource, max_seconds: float):
+        super().__init__()
+        self.batches, self.max_seconds = batches, max_seconds
+        self.ends: list[float] = []
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        float((logs or {})["loss"])  # waits for the device
+        self.ends.append(time.monotonic())
+        is_slow = len(self.ends) > 2 and self.ends[-1] - self.ends[0] > self.max_seconds
+        if is_slow or len(self.ends) > _WARMUP_STEPS + _TIMED_STEPS:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.batches.release_round(epoch + 1)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self.batches.close()
+
+
+def _time_steps(plan: Plan, models: TrainingModels) -> float:
+    """Return the seconds of a training step; the first steps, which compile, do not count. The patches are drawn uniformly."""
+    batches = feed(replace(plan, sampler=Spec("uniform")))
+    clock = _StepClock(batches, _MAX_SECONDS if models.parallel.processes == 1 else math.inf)  # several machines do equally many steps
+    with contextlib.closing(batches), models.parallel.active():
+        models.learner.fit(
+            as_batches(batches, 0, models.parallel, models.takes_both),
+            epochs=_WARMUP_STEPS + _TIMED_STEPS + 1,
+            steps_per_epoch=plan.round_steps if uses_tf_data() else None,
+            callbacks=[clock],
+            verbose=0,
+            shuffle=False,
+        )
+    return mean_step(clock.ends)
+
+
+def mean_step(ends: Sequence[float]) -> float:
+    """Return the mean duration of a step, given when steps ended; of few steps, that of the last one."""
+    timed = ends[_WARMUP_STEPS:] if len(ends) > _WARMUP_STEPS + 1 else ends[-2:]
+    return (timed[-1] - timed[0]) / (len(timed) - 1)
+
+
+def _time_validation(plan: Plan, models: TrainingModels) -> float:
+    """Return the seconds of a validation. An image of each size is upscaled first, which compiles the model for it."""
+    upscale = upscaler(plan, models.twin)
+    for image in {image.lr.shape: image for image in plan.cases}.values():
+        upscale(image.lr)
+    start = time.monotonic()
+    for image in plan.cases:
+        image.score_of(image.finish(upscale(image.lr)))
+    return time.monotonic() - start
 
 
 def _peak_memory() -> str:
     peak = peak_resident_bytes()
-    return "unknown on this system" if peak is None else f"{peak / 2**30:.1f} GiB (the most so far)"
+    return "unknown on this system" if peak is None else f"{peak / 2**30:.1f} GiB at most so far"

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from visionfw.data.cache.headers import store_without_pixels
 from visionfw.data.cache.store import INDEX, Store, join, open_store
 from visionfw.data.cache.writer import FORMAT, DecodeOptions, fill
 from visionfw.data.datasets import ImageSet
@@ -72,14 +73,36 @@ def open_sets(
         VisionfwError: images cannot be used and `on_bad` is 'stop' (all of them are named), no image of a set can be used, or the
             disk is full; what was decoded is kept, and the next call continues from there.
     """
-    stores = []
-    for images in sets:
-        options = DecodeOptions(degradation, min_side if images.rescale == 1 else 0, images.rescale)
-        stores.append(_open_set(images, options, folder, progress, log))
-    store = join(stores)
-    if store.skipped and on_bad == "stop":
-        raise VisionfwError(_report(store))
-    return store
+    stores = [_open_set(images, _options(images, degradation, min_side), folder, progress, log) for images in sets]
+    return _join_usable(sets, stores, on_bad)
+
+
+def open_headers(sets: Sequence[ImageSet], degradation: Degradation, on_bad: str = "stop", min_side: int = 0) -> Store:
+    """Return what `open_sets` would return without the pixels. Only headers are read, and nothing is written.
+
+    Args:
+        sets, degradation, on_bad, min_side: as in `open_sets`.
+
+    Raises:
+        VisionfwError: as `open_sets`, for files whose header cannot be read.
+    """
+    return _join_usable(sets, [store_without_pixels(images, _options(images, degradation, min_side)) for images in sets], on_bad)
+
+
+def _options(images: ImageSet, degradation: Degradation, min_side: int) -> DecodeOptions:
+    return DecodeOptions(degradation, min_side if images.rescale == 1 else 0, images.rescale)
+
+
+def _join_usable(sets: Sequence[ImageSet], stores: Sequence[Store], on_bad: str) -> Store:
+    """Join stores, unless a set has no usable image or images cannot be used and that is a reason to stop."""
+    for images, store in zip(sets, stores, strict=True):
+        if not len(store):
+            reasons = "; ".join(f"{path.name}: {reason}" for path, reason in store.skipped[:3])
+            raise VisionfwError(f"data set {images.name!r}: none of its {len(images.hr)} images can be used: {reasons}")
+    joined = join(stores)
+    if joined.skipped and on_bad == "stop":
+        raise VisionfwError(_report(joined))
+    return joined
 
 
 def _report(store: Store) -> str:
@@ -139,9 +162,6 @@ def _open_set(images: ImageSet, options: DecodeOptions, folder: Path, progress: 
                     store = open_store(final)
         except OSError as error:
             raise VisionfwError(f"cache {folder}: {error.strerror or error}; --cache_dir or $VISIONFW_CACHE names another folder") from error
-    if not len(store):
-        reasons = "; ".join(f"{path.name}: {reason}" for path, reason in store.skipped[:3])
-        raise VisionfwError(f"data set {images.name!r}: none of its {len(images.hr)} images can be used: {reasons}")
     return store
 
 

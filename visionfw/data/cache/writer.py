@@ -48,7 +48,7 @@ class DecodeOptions:
 
 
 @dataclass(frozen=True)
-class _Slot:
+class Slot:
     """The place of one image in a store.
 
     Attributes:
@@ -94,7 +94,7 @@ def fill(images: ImageSet, options: DecodeOptions, folder: Path, progress: Progr
     """
     folder.mkdir(exist_ok=True)
     with ThreadPoolExecutor(processors()) as workers:
-        slots, skipped = _plan(images, options, workers)
+        slots, skipped = place_images(images, options, workers)
         pixels = sum(slot.pixels for slot in slots)
         _refuse_full_disk(folder, 3 * pixels * (1 + options.scale**2))
         with _Writer(folder, len(slots), pixels, options) as writer:
@@ -104,7 +104,7 @@ def fill(images: ImageSet, options: DecodeOptions, folder: Path, progress: Progr
     (folder / "done").unlink()
 
 
-def _write_all(writer: _Writer, slots: Sequence[_Slot], workers: ThreadPoolExecutor, progress: ProgressCallback | None) -> dict[int, str]:
+def _write_all(writer: _Writer, slots: Sequence[Slot], workers: ThreadPoolExecutor, progress: ProgressCallback | None) -> dict[int, str]:
     """Write all images; return why some cannot be used, by their numbers in the set."""
     skipped = {}
     futures = {workers.submit(writer.write, slot): slot for slot in slots}
@@ -122,10 +122,10 @@ def _write_all(writer: _Writer, slots: Sequence[_Slot], workers: ThreadPoolExecu
     return skipped
 
 
-def _plan(images: ImageSet, options: DecodeOptions, workers: ThreadPoolExecutor) -> tuple[list[_Slot], dict[int, str]]:
+def place_images(images: ImageSet, options: DecodeOptions, workers: ThreadPoolExecutor) -> tuple[list[Slot], dict[int, str]]:
     """Give every image its place, from the headers; return also why some have none, by their numbers in the set."""
     pairs = images.pairs(options.degradation)
-    slots: list[_Slot] = []
+    slots: list[Slot] = []
     skipped, offset = {}, 0
     headers = workers.map(_header_or_reason, [hr for hr, _ in pairs])
     for number, ((hr, lr), header) in enumerate(zip(pairs, headers, strict=True)):
@@ -134,7 +134,7 @@ def _plan(images: ImageSet, options: DecodeOptions, workers: ThreadPoolExecutor)
             continue
         height, width = (side // options.scale for side in size_of_hr((header.height, header.width), options.min_side, options.rescale))
         size = (height, width) if height and width else (0, 0)
-        slots.append(_Slot(number, len(slots), hr, lr, size, offset, header.format_notes()))
+        slots.append(Slot(number, len(slots), hr, lr, size, offset, header.format_notes()))
         offset += slots[-1].pixels
     return slots, skipped
 
@@ -174,7 +174,7 @@ class _Writer:
         for file in self.files:
             os.close(file)
 
-    def write(self, slot: _Slot) -> None:
+    def write(self, slot: Slot) -> None:
         """Decode one image and write it, unless an earlier process has. Raises ImageError where it cannot be read."""
         place = slot.place
         if self.done[place]["is_done"] and self._checksum_on_disk(slot) == self.done[place]["checksum"]:
@@ -192,7 +192,7 @@ class _Writer:
         self.done[place] = (1, checksum, height, width)
         _write_at(self.files[2], self.done[place].tobytes(), place * _DONE.itemsize)
 
-    def _checksum_on_disk(self, slot: _Slot) -> int:
+    def _checksum_on_disk(self, slot: Slot) -> int:
         checksum = slot.checksum_seed
         for file, factor in zip(self.files, self.factors, strict=False):
             content = os.pread(file, 3 * slot.pixels * factor, 3 * slot.offset * factor)
@@ -213,7 +213,7 @@ def _write_at(file: int, content: bytes | memoryview, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-def _write_index(folder: Path, images: ImageSet, slots: Sequence[_Slot], done: np.ndarray, skipped: dict[int, str], options: DecodeOptions) -> None:
+def _write_index(folder: Path, images: ImageSet, slots: Sequence[Slot], done: np.ndarray, skipped: dict[int, str], options: DecodeOptions) -> None:
     entries = [
         {"path": str(slot.hr), "size": [int(height), int(width)], "offset": slot.offset, "checksum": int(checksum), "format_notes": slot.format_notes}
         for slot, (is_done, checksum, height, width) in zip(slots, done.tolist(), strict=True)
