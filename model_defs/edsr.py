@@ -16,7 +16,7 @@ def edsr(*, scale=4, blocks=16, filters=64, residual_scale=1.0):
     """Return EDSR's dictionary.
 
     Args:
-        scale: 1, 2, 3, 4 or 8; 1 restores images without enlarging them.
+        scale: 1, 2, 3, 4 or 8; 1 for restoration without upscaling.
         blocks: number of residual blocks.
         filters: features.
         residual_scale: factor on each residual before it is added (0.1 for the full model).

@@ -1,8 +1,8 @@
-"""EDSR small: EDSR's residual blocks, few of them and wide inside, added to the bicubic enlargement. visionfw's default for a CPU.
+"""EDSR small: a few of EDSR's residual blocks, wide inside, added to the bicubic upscaling. visionfw's default, made for a CPU.
 
 After Lim et al., Enhanced Deep Residual Networks, CVPRW 2017, with more features before a block's activation than between blocks (Yu et al.,
 Wide Activation for Efficient and Accurate Image Super-Resolution, 2018, https://arxiv.org/abs/1808.08718) and one pixel shuffle instead of
-stages, as IMDN and PAN have it. The last convolution starts at zero, so training starts from bicubic and not from noise.
+stages, as in IMDN and PAN. The last convolution starts at zero, so training starts from the bicubic image.
 
     python train.py --scale=4 --train_data=BSDS500/train,BSDS500/test --data_root=DIR
 """
@@ -15,7 +15,7 @@ def edsr_small(*, scale=4, blocks=5, filters=32, inner=0):
         scale: any whole number.
         blocks: number of residual blocks.
         filters: features between blocks.
-        inner: features inside a block; 9/4 of those between blocks unless given.
+        inner: features inside a block; 0 for 9/4 of `filters`.
     """
     inner = inner or filters * 9 // 4
     return {

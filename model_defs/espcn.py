@@ -1,4 +1,4 @@
-"""ESPCN: three convolutions on the LR image and the first pixel shuffle.
+"""ESPCN: three convolutions on the LR image and a pixel shuffle, which this paper introduced.
 
 Shi et al., Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network, CVPR 2016.
 https://arxiv.org/abs/1609.05158
@@ -16,7 +16,7 @@ def espcn(*, scale=4, filters=(64, 32), activation="tanh"):
 
     Args:
         scale: any whole number.
-        filters: features behind the first and second convolution.
+        filters: features of the first and second convolution.
         activation: 'tanh' as in the final model, or 'relu'.
     """
     first, second = filters

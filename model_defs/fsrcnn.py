@@ -14,7 +14,7 @@ def fsrcnn(*, scale=4, filters=56, shrunk=12, mappings=4):
     """Return FSRCNN's dictionary.
 
     Args:
-        scale: 1 to 9, of which 1 to 5 lay an LR pixel under the last kernel's center, as published weights have it.
+        scale: 1 to 9. Up to 5, an LR pixel lies under the center of the last kernel, as in the published weights.
         filters: d, features of the LR image.
         shrunk: s, features inside.
         mappings: m, number of 3x3 convolutions inside.

@@ -1,4 +1,4 @@
-"""IMDN: features are split off step by step, weighed by their contrast, and gathered; a small network that is fast.
+"""IMDN: features are split off in steps, weighted by their contrast, and concatenated; small and fast.
 
 Hui et al., Lightweight Image Super-Resolution with Information Multi-distillation Network, ACM MM 2019. https://arxiv.org/abs/1909.11856
 
@@ -15,7 +15,7 @@ def imdn(*, scale=4, filters=64, blocks=6):
 
     Args:
         scale: any whole number.
-        filters: features, a multiple of 16; a quarter of them is split off at each of three steps.
+        filters: features, a multiple of 16; a quarter of them is split off in each of three steps.
         blocks: number of information multi-distillation blocks.
     """
     if filters % 16:

@@ -1,9 +1,9 @@
-"""Patch discriminator: judges every piece of an image by itself, with spectral normalization instead of batch normalization.
+"""Patch discriminator: classifies overlapping patches of an image, with spectral instead of batch normalization.
 
 After Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017. https://arxiv.org/abs/1611.07004
-Normalized as Miyato et al., Spectral Normalization for Generative Adversarial Networks, ICLR 2018.
+Normalization: Miyato et al., Spectral Normalization for Generative Adversarial Networks, ICLR 2018.
 
-Defaults: as published, for pieces of 70 x 70 pixels. Judges images of any size from 32 x 32 on; not trained by itself:
+Defaults: as published, for patches of 70 x 70 pixels. Takes images of any size from 32 x 32. Not trained by itself:
 
     python train.py --init_from=RUN --adversarial=relativistic --discriminator=patch_discriminator --discriminator_args=filters=32
 """
@@ -13,8 +13,8 @@ def patch_discriminator(*, filters=64, strided=3):
     """Return the discriminator's dictionary.
 
     Args:
-        filters: features of the first convolution; doubled with each one, up to eight times as many.
-        strided: convolutions with stride 2; 3 for pieces of 70 x 70 pixels, 2 for 34 x 34, 1 for 16 x 16.
+        filters: features of the first convolution; doubled by each of the next, up to eightfold.
+        strided: number of convolutions with stride 2: 3 for patches of 70 x 70 pixels, 2 for 34 x 34, 1 for 16 x 16.
     """
     count = strided + 1
     names = [f"conv_{number}" for number in range(1, count + 1)]

@@ -16,11 +16,11 @@ def rcan(*, scale=4, groups=10, blocks=20, filters=64, reduction=16):
     """Return RCAN's dictionary.
 
     Args:
-        scale: 1, 2, 3, 4 or 8; 1 restores images without enlarging them.
+        scale: 1, 2, 3, 4 or 8; 1 for restoration without upscaling.
         groups: number of residual groups.
         blocks: residual blocks in a group.
         filters: features.
-        reduction: the attention's features are filters / reduction.
+        reduction: the channel attention squeezes to filters / reduction features.
     """
     if scale not in (1, 2, 3, 4, 8):
         raise ValueError(f"scale must be 1, 2, 3, 4 or 8, not {scale}")

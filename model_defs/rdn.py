@@ -1,4 +1,4 @@
-"""RDN: residual dense blocks, all of which are fused at the end.
+"""RDN: residual dense blocks whose outputs are all fused at the end.
 
 Zhang et al., Residual Dense Network for Image Super-Resolution, CVPR 2018. https://arxiv.org/abs/1802.08797
 
@@ -16,7 +16,7 @@ def rdn(*, scale=4, blocks=16, layers=8, growth=64, filters=64):
     """Return RDN's dictionary.
 
     Args:
-        scale: 1, 2, 3, 4 or 8; 1 restores images without enlarging them.
+        scale: 1, 2, 3, 4 or 8; 1 for restoration without upscaling.
         blocks: D, number of residual dense blocks.
         layers: C, convolutions in a block.
         growth: G, features that each convolution adds.

@@ -1,8 +1,8 @@
-"""SR3: a U-Net that takes noise off an image, step by step, led by the enlarged LR image.
+"""SR3: the U-Net of a diffusion model, which denoises an image conditioned on the upscaled LR image.
 
 Saharia et al., Image Super-Resolution via Iterative Refinement, TPAMI 2022. https://arxiv.org/abs/2104.07636
 
-Defaults: a small one for a CPU. As published for 16x16 -> 128x128:
+Defaults: a small network for a CPU. As published for 16x16 -> 128x128:
 --model_args=size=128,filters=128,multiples=[1,2,4,8,8],blocks=3,attention=[16],groups=32,dropout=0.2,prediction_type=epsilon,fold=1
 
     python train.py --model=sr3 --scale=4 --train_data=BSDS500/train,BSDS500/test --data_root=DIR
@@ -29,17 +29,17 @@ def sr3(
 
     Args:
         scale: any whole number.
-        size: side of the images that `attention` is told for; others are enlarged as well.
+        size: the image side that `attention` refers to; the network takes images of other sizes too.
         filters: features at full size.
-        multiples: features at each halving, in multiples of `filters`.
-        blocks: residual blocks a level on the way down; one more on the way up.
-        attention: sides of the feature maps on which every pixel attends to all others.
-        groups: of the group normalization.
-        dropout: share of features left out in training.
+        multiples: features at each level, in multiples of `filters`; each level has half the size of the one before.
+        blocks: residual blocks per level on the way down; one more on the way up.
+        attention: sides of the feature maps that have self-attention.
+        groups: number of groups of the group normalization.
+        dropout: fraction of features dropped in training.
         continuous: the network reads the noise level, the square root of gamma; else the number of the step.
         prediction_type: what the network predicts: 'epsilon', the noise, as published, or 'v', the velocity, which trains faster.
-        fold: side of the pieces that are read as one pixel, and made from one (Hoogeboom et al., simple diffusion, 2023), for `filters`
-            well above 3 x fold^2.
+        fold: side of the patches that the first convolution turns into one pixel and the last one restores (Hoogeboom et al., simple
+            diffusion, 2023); for `filters` well above 3 x fold^2.
     """
     outputs = {"epsilon": "noise", "v": "velocity"}
     if prediction_type not in outputs:
@@ -47,19 +47,22 @@ def sr3(
     levels = range(len(multiples))
     widths = [filters * multiple for multiple in multiples]
     attended = [size // fold // 2**level in attention for level in levels]
-    table, links, skips, here = {}, [], [("head", filters)], ("head", filters)
+    blocks_by_name, links, skips, here = {}, [], [("head", filters)], ("head", filters)
 
-    def residual(given, taken, target):
-        """Add a residual block from a node of some features."""
-        name = f"residual_{given[1]}_{taken}"
-        table[name] = _residual(given[1], taken, groups, dropout)
-        links.append(("block", (given[0], "level"), target, name, {}))
-        return target, taken
+    def residual(source, features, target):
+        """Add a residual block from a (node, features) to a node; return the latter with its features."""
+        node, before = source
+        name = f"residual_{before}_{features}"
+        blocks_by_name[name] = _residual(before, features, groups, dropout)
+        links.append(("block", (node, "level"), target, name, {}))
+        return target, features
 
-    def attend(given, target):
-        table[f"attention_{given[1]}"] = _attention(groups)
-        links.append(("block", (given[0],), target, f"attention_{given[1]}", {}))
-        return target, given[1]
+    def attend(source, target):
+        """Add self-attention from a (node, features) to a node; return the latter with its features."""
+        node, features = source
+        blocks_by_name[f"attention_{features}"] = _attention(groups)
+        links.append(("block", (node,), target, f"attention_{features}", {}))
+        return target, features
 
     for level in levels:
         for number in range(blocks):
@@ -90,7 +93,7 @@ def sr3(
         "inputs": {"lr": "lr", "noisy": "noisy", "noise_level" if continuous else "step": "noise_level"},
         "shapes": {"noise_level" if continuous else "step": [1]},
         "outputs": {outputs[prediction_type]: "told"},
-        "blocks": table,
+        "blocks": blocks_by_name,
         "links": [
             ("layer", ("lr",), "signed", "Rescaling", {"scale": 2.0, "offset": -1.0}),
             ("merge", ("signed", "noisy"), "given", "Concatenate", {}),
@@ -107,27 +110,27 @@ def sr3(
     }
 
 
-def _residual(given, taken, groups, dropout):
-    """Two convolutions, each behind normalization and activation, with the noise level between them; the second begins at zero."""
-    matched = "x" if given == taken else "matched"
+def _residual(before, features, groups, dropout):
+    """Return a block of two convolutions after normalization and activation, the noise level added between; the second starts at zero."""
+    matched = "x" if before == features else "matched"
     links = [
         ("norm", ("x",), "n1", "GroupNormalization", {"groups": groups}),
         ("activation", ("n1",), "a1", "silu", {}),
-        ("conv", ("a1",), "c1", "Conv2D", {"filters": taken}),
-        ("layer", ("level",), "shift", "Dense", {"units": taken}),
+        ("conv", ("a1",), "c1", "Conv2D", {"filters": features}),
+        ("layer", ("level",), "shift", "Dense", {"units": features}),
         ("merge", ("c1", "shift"), "shifted", "Add", {}),
         ("norm", ("shifted",), "n2", "GroupNormalization", {"groups": groups}),
         ("activation", ("n2",), "a2", "silu", {}),
         *([("layer", ("a2",), "kept", "Dropout", {"rate": dropout})] if dropout else []),
-        ("conv", ("kept" if dropout else "a2",), "c2", "Conv2D", {"filters": taken, "kernel_initializer": "zeros"}),
-        *([("conv", ("x",), "matched", "Conv2D", {"filters": taken, "kernel_size": 1})] if matched == "matched" else []),
+        ("conv", ("kept" if dropout else "a2",), "c2", "Conv2D", {"filters": features, "kernel_initializer": "zeros"}),
+        *([("conv", ("x",), "matched", "Conv2D", {"filters": features, "kernel_size": 1})] if matched == "matched" else []),
         ("merge", ("c2", matched), "sum", "Add", {}),
     ]
     return {"inputs": ["x", "level"], "links": links}
 
 
 def _attention(groups):
-    """Self-attention behind normalization, added to what it reads."""
+    """Return a block that adds self-attention, after normalization, to its input."""
     return {
         "norm": [(0, "normed")],
         "norm_sub": "GroupNormalization",

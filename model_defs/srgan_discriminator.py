@@ -1,4 +1,4 @@
-"""SRGAN's discriminator: tells photographs from super-resolved images.
+"""SRGAN's discriminator: distinguishes photographs from super-resolved images.
 
 Ledig et al., Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network, CVPR 2017. https://arxiv.org/abs/1609.04802
 
@@ -13,10 +13,10 @@ def srgan_discriminator(*, patch_size=96, filters=64, dense=1024, norm=True):
     """Return the discriminator's dictionary.
 
     Args:
-        patch_size: side of the HR patches it judges; train.py gives its own.
+        patch_size: side of the HR patches; train.py passes its own.
         filters: features of the first convolution; doubled three times.
         dense: features of the dense layer.
-        norm: batch normalization, as published; without it for wgan_gp, whose penalty is one of single images.
+        norm: use batch normalization, as published; off for wgan_gp, whose gradient penalty is per image.
     """
     widths = [filters * 2 ** (number // 2) for number in range(8)]
     leaky = {"negative_slope": 0.2}

@@ -6,7 +6,7 @@ Defaults: as published, 16 blocks of 64 features, 9x9 convolutions at both ends.
 
     python train.py --model=srresnet --scale=4 --loss=mse --optimizer=adam --learning_rate=1e-4 --batch_size=16 --train_data=DIV2K --steps=1000000
 
-Published, x4, Y: Set5 32.05, Set14 28.49, BSD100 27.58 dB. As SRGAN's generator (a run of this, then
+Published, x4, Y: Set5 32.05, Set14 28.49, BSD100 27.58 dB. As SRGAN's generator (trained further with
 --init_from=RUN --adversarial=vanilla): Set5 29.40, Set14 26.02, BSD100 25.16 dB.
 """
 
@@ -17,10 +17,10 @@ def srresnet(*, scale=4, blocks=16, filters=64, tanh=False):
     """Return SRResNet's dictionary.
 
     Args:
-        scale: 1, 2, 3, 4 or 8; 1 restores images without enlarging them.
+        scale: 1, 2, 3, 4 or 8; 1 for restoration without upscaling.
         blocks: number of residual blocks.
         filters: features.
-        tanh: compute in [-1, 1] with a tanh at the end, as many SRGAN programs do; images stay in [0, 1] outside.
+        tanh: compute in [-1, 1] with a tanh at the end, as many SRGAN implementations do; input and output stay in [0, 1].
     """
     if scale not in (1, 2, 3, 4, 8):
         raise ValueError(f"scale must be 1, 2, 3, 4 or 8, not {scale}")

@@ -1,8 +1,8 @@
-"""U-Net discriminator: judges every pixel, from what lies around it near and far, with spectral normalization.
+"""U-Net discriminator: classifies every pixel from its local and wider surroundings, with spectral normalization.
 
 Wang et al., Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data, ICCVW 2021. https://arxiv.org/abs/2107.10833
 
-Defaults: as published, 64 features. Judges images of any size that 8 divides; not trained by itself:
+Defaults: as published, 64 features. Takes images whose sides are multiples of 8. Not trained by itself:
 
     python train.py --init_from=RUN --adversarial=vanilla --discriminator=unet_discriminator --discriminator_args=filters=16
 """
@@ -12,7 +12,7 @@ def unet_discriminator(*, filters=64):
     """Return the discriminator's dictionary.
 
     Args:
-        filters: features at full size; doubled at each of the three halvings.
+        filters: features at full size; doubled each time the size is halved, three times.
     """
     strided = {"kernel_size": 4, "strides": 2}
     down = [strided | {"filters": filters * 2**depth} for depth in (1, 2, 3)]

@@ -1,4 +1,4 @@
-"""VDSR: twenty convolutions that make the residual to the bicubic enlargement.
+"""VDSR: twenty convolutions that predict the residual of the bicubic upscaling.
 
 Kim et al., Accurate Image Super-Resolution Using Very Deep Convolutional Networks, CVPR 2016. https://arxiv.org/abs/1511.04587
 

@@ -37,7 +37,7 @@ PUBLISHED = [
     ("srcnn", {"kernels": (9, 3, 5)}, 24_416, "weights", "the same: 24,416"),
     ("srcnn", {"kernels": (9, 5, 5)}, 57_184, "weights", "the same: 57,184"),
     ("srcnn", {"kernels": (9, 1, 7)}, 8_800, "weights", "arithmetic, 81*64 + 64*32 + 49*32: no figure is published"),
-    ("srcnn", {"color": "rgb", "enlarge": "last"}, 69_251, "all", "arithmetic, 243*64+64 + 1600*32+32 + 800*3+3: no figure is published"),
+    ("srcnn", {"color": "rgb", "upscale": "last"}, 69_251, "all", "arithmetic, 243*64+64 + 1600*32+32 + 800*3+3: no figure is published"),
     ("fsrcnn", {}, 12_464, "weights", "Dong et al., ECCV 2016, table 1: 12,464 without biases and PReLU"),
     ("espcn", {"scale": 2}, 21_184, "weights", "Zhang et al. (ECBSR), ACM MM 2021, table 2: 21.18K"),
     ("espcn", {"scale": 4}, 24_640, "weights", "the same: 24.64K"),
