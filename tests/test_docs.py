@@ -7,6 +7,9 @@ import re
 import pytest
 
 import visionfw as vf
+from visionfw.graph.checking.layer_catalog import parameter_names
+from visionfw.layers import LAYERS, LayerEntry
+from visionfw.layers.keras_layers import KERAS_LAYERS
 
 
 @pytest.mark.parametrize("module", ["errors", "graph.language.parser", "graph.analysis.describe"])
@@ -19,6 +22,40 @@ def test_examples_in_the_language_page_run(root):
     result = doctest.testfile(str(root / "docs" / "model-dictionary.md"), module_relative=False)
     assert result.attempted > 2
     assert result.failed == 0
+
+
+def language_page(root, title):
+    text = (root / "docs" / "model-dictionary.md").read_text(encoding="utf-8")
+    return text.partition(f"\n### {title}\n")[2].partition("\n##")[0]
+
+
+def test_the_language_page_lists_visionfws_layers_with_their_parameters(root):
+    rows = re.findall(r"^\| `(\w+)(?:\(([^)]*)\))?` \| \S", language_page(root, "Layers of visionfw"), re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(LAYERS)
+    for name, parameters in rows:
+        taken = parameter_names(LAYERS.load(name))
+        assert [one for one in filter(None, parameters.split(", ")) if one != "..." and one not in taken] == [], name
+
+
+def test_the_language_page_lists_the_keras_layers_that_are_allowed(root):
+    written = re.findall(r"`([A-Z][\w*]+)`", language_page(root, "Layers of Keras"))
+    listed = [full for name in written for full in ([name.replace("*", f"{size}D") for size in (1, 2, 3)] if "*" in name else [name])]
+    assert sorted(listed) == sorted(KERAS_LAYERS)
+
+
+def test_the_language_pages_layer_of_ones_own_can_be_named(root):
+    text = language_page(root, "Layers of your own")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
+    namespace = {"__name__": "page"}
+    exec(
+        code.replace("@vf.register_layer(like", "@mark(like").replace(
+            "import visionfw as vf\n", "import visionfw as vf\nfrom visionfw.layers import LAYERS, LayerEntry\nmark = lambda like: lambda layer: layer\n"
+        ),
+        namespace,
+    )
+    layer = namespace["HalvedConv2D"]
+    with LAYERS.temporary(LayerEntry(name="HalvedConv2D", target=layer, like="Conv2D")):
+        assert vf.cost({"name": "x", "conv": [(0, 1)], "conv_sub": "HalvedConv2D", "conv_par": {"filters": 3}}, output=(10, 10)) == (84, 8100, 3)
 
 
 def test_the_readmes_python_runs(root, tmp_path, monkeypatch):
