@@ -30,6 +30,7 @@ setup(
         "tensorboard>=2.18",  # TensorFlow writes its summaries only where this is installed
         "tensorflow>=2.18",
         "tifffile>=2023.1",
+        "tomli-w>=1.0",  # config.toml; pure Python, 20 kB
     ],
     extras_require={
         "plots": ["matplotlib>=3.8"],

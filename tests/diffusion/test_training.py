@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from configs import change, plan_of, training
+from visionfw.config.recipes import with_recipe
 
 from visionfw.cli.rank import define, request_of
 from visionfw.cli.train import completed
-from visionfw.config import EvaluateRequest, TrainRequest
-from visionfw.config.recipes import with_recipe
+from visionfw.config import EvaluateRequest
 from visionfw.diffusion.noise_schedule import Target, read_noise_schedule
 from visionfw.diffusion.sampler import DiffusionSampler
 from visionfw.errors import RequestError
@@ -23,11 +24,10 @@ from visionfw.runs.checkpoints import load_run
 from visionfw.runs.resume import TrainingState, load_checkpoint, save_checkpoint
 from visionfw.training.fit import train
 from visionfw.training.models import compile_for_training
-from visionfw.training.setup import prepare
 
-REQUEST = TrainRequest(
+REQUEST = training(
     model="sr3",
-    model_args=(("filters", 8), ("multiples", (1,)), ("attention", ()), ("groups", 2)),
+    model_args={"filters": 8, "multiples": (1,), "attention": (), "groups": 2},
     batch_size=3,
     patch_size=4,
     steps=8,
@@ -60,12 +60,12 @@ def small(tmp_path_factory):
 @pytest.fixture(scope="module")
 def whole(small, tmp_path_factory):
     """A finished run."""
-    return train(replace(REQUEST, val_data=str(small), run_dir=str(tmp_path_factory.mktemp("runs") / "whole")), quiet)
+    return train(change(REQUEST, val_data=str(small), run_dir=str(tmp_path_factory.mktemp("runs") / "whole")), quiet)
 
 
 def test_what_the_network_is_given_and_asked(small):
     """The noisy patch is the closed form of a level between two steps, and the loss that of the noise."""
-    plan = prepare(replace(REQUEST, val_data=str(small), noise_target="image", model_args=(*REQUEST.model_args, ("prediction_type", "epsilon"))), quiet)
+    plan = plan_of(change(REQUEST, val_data=str(small), noise_target="image", model_args={**REQUEST.model.args, "tells": "noise"}), quiet)
     learner = compile_for_training(plan).learner
     lr, hr = plan.source.read(np.arange(4))
     seen, network, learner.parts = {}, learner.network, 1
@@ -82,9 +82,9 @@ def test_what_the_network_is_given_and_asked(small):
     np.testing.assert_allclose(seen["lr"], lr / 255, atol=1e-6)
 
 
-@pytest.mark.parametrize("prediction_type", ["epsilon", "v"])
-def test_one_look_that_tells_what_is_asked_gives_the_image(prediction_type, small):
-    plan = prepare(replace(REQUEST, val_data=str(small), model_args=(*REQUEST.model_args, ("prediction_type", prediction_type))), quiet)
+@pytest.mark.parametrize("tells", ["noise", "velocity"])
+def test_one_look_that_tells_what_is_asked_gives_the_image(tells, small):
+    plan = plan_of(change(REQUEST, val_data=str(small), model_args={**REQUEST.model.args, "tells": tells}), quiet)
     learner = compile_for_training(plan).learner
     lr, hr = plan.source.read(np.arange(2))
     learner.parts = 1
@@ -94,7 +94,7 @@ def test_one_look_that_tells_what_is_asked_gives_the_image(prediction_type, smal
         image = (hr / np.float32(255) - enlarged) * 4
         root = np.asarray(given["noise_level"]).reshape(-1, 1, 1, 1)
         noise = (np.asarray(given["noisy"]) - root * image) / np.sqrt(1 - root**2)
-        return noise if prediction_type == "epsilon" else root * noise - np.sqrt(1 - root**2) * image
+        return noise if tells == "noise" else root * noise - np.sqrt(1 - root**2) * image
 
     learner.network = knowing
     made = learner({"lr": lr, "hr": hr})
@@ -113,7 +113,7 @@ def test_the_run_holds_what_was_made_over_time(whole):
 
 def test_a_checkpoint_holds_what_noise_comes_next(small, tmp_path):
     """Beside what every training keeps, which tests/training/test_resume.py holds to the bit: the state that steps and noise are drawn from."""
-    plan = prepare(replace(REQUEST, val_data=str(small)), quiet)
+    plan = plan_of(change(REQUEST, val_data=str(small)), quiet)
     lr, hr = plan.source.read(np.arange(4))
     learner, other = (compile_for_training(plan).learner for _ in range(2))
     learner.optimizer.build(learner.trainable_variables)
@@ -216,13 +216,13 @@ def test_weights_without_their_run_make_the_same(whole, tmp_path):
     other = replace(of_file, noise_target="image")
     assert np.abs(upscaler_for(load_for_evaluation(other), other)(lr) - made).max() > 0.01
     with pytest.raises(RequestError, match="--noise_target belongs to --weights: a run says itself"):
-        replace(of_run, noise_target="image")
+        change(of_run, noise_target="image")
 
 
 def test_going_on_from_a_run_keeps_its_noise(whole, tmp_path):
     """Without being asked: its weights know no other."""
     write_json(whole.record, whole.read() | {"request": whole.read()["request"] | {"noise_target": "image", "noise_schedule": "cosine"}})
-    given = {"init_from": str(whole.folder), "adversarial": "", "noise_target": "residual", "noise_schedule": "linear", "model_args": (), "scale": 4}
+    given = {"init_from": str(whole.folder), "adversarial": "", "noise_target": "residual", "noise_schedule": "linear", "model_args": {}, "scale": 4}
     try:
         values, _ = completed(given, {"noise_schedule"})
     finally:
@@ -255,23 +255,23 @@ def test_images_without_references(whole, tmp_path, capsys):
         ({"adversarial": "vanilla"}, "--adversarial: SR3 is a diffusion model, which this does not go with"),
         ({"sampler": "psnr_gain:score=loss"}, "--sampler: a diffusion model's loss compares noise, not images, so it cannot rank patches"),
         ({"standardize_input": True}, "--standardize_input: SR3 is a diffusion model"),
-        ({"model_args": (("prediction_type", "x"),)}, "prediction_type must be 'epsilon' or 'v', not 'x'"),
+        ({"model_args": {"tells": "nosie"}}, "inputs 'lr', 'noisy' and 'noise_level' or 'step', output 'noise' or 'velocity'"),
     ],
 )
 def test_what_does_not_go_with_it_is_told(changes, sentence, tmp_path):
     with pytest.raises(RequestError, match=sentence):
-        train(replace(REQUEST, **changes, run_dir=str(tmp_path / "run")), quiet)
+        train(change(REQUEST, **changes, run_dir=str(tmp_path / "run")), quiet)
     assert not (tmp_path / "run").exists()
 
 
 def test_other_models_have_no_noise_to_be_asked_about(tmp_path):
     with pytest.raises(RequestError) as told:
-        prepare(TrainRequest(model="srcnn", noise_target="image", sampling_steps=5), quiet)
+        plan_of(training(model="srcnn", noise_target="image", sampling_steps=5), quiet)
     assert str(told.value).splitlines() == [f"--{name}: belongs to diffusion models, and SRCNN is none" for name in ("noise_target", "sampling_steps")]
 
 
 def test_what_its_strides_do_not_divide_is_told_by_the_flag(small):
-    plan = prepare(replace(REQUEST, val_data=str(small), patch_size=5, scale=3), quiet)
+    plan = plan_of(change(REQUEST, val_data=str(small), patch_size=5, scale=3), quiet)
     with pytest.raises(RequestError, match=r"--patch_size=5: must be a multiple of 2, by the strides of SR3"):
         compile_for_training(plan)
 

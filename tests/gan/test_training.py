@@ -8,9 +8,9 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
+from configs import change, plan_of, training
 from runs import assert_same_weights, history_of, interrupted
 
-from visionfw.config import TrainRequest
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.gan import training as gan
 from visionfw.gan.discriminator import Logits, build_discriminator
@@ -23,8 +23,8 @@ from visionfw.training.fit import train
 from visionfw.training.models import compile_for_training
 from visionfw.training.setup import prepare
 
-REQUEST = TrainRequest(
-    model_args=(("blocks", 1), ("filters", 8)),
+REQUEST = training(
+    model_args={"blocks": 1, "filters": 8},
     batch_size=4,
     patch_size=12,
     steps=12,
@@ -35,7 +35,7 @@ REQUEST = TrainRequest(
     learning_rate=1e-3,
     adversarial="relativistic",
     adversarial_weight=0.1,
-    discriminator_args=(("filters", 4), ("strided", 2)),
+    discriminator_args={"filters": 4, "strided": 2},
     ema=0.9,
     precision="float32",
 )
@@ -47,13 +47,13 @@ def quiet(line):
 
 def begun_with(run, **changes):
     """Return the request that begins with a run."""
-    return replace(REQUEST, **({"init_from": str(run.folder), "model_args": ()} | changes))
+    return change(REQUEST, **({"init_from": str(run.folder), "model_args": {}} | changes))
 
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """A run without a discriminator, to begin with."""
-    request = replace(REQUEST, adversarial="", adversarial_weight=0.05, discriminator_args=(), run_dir=str(tmp_path_factory.mktemp("runs") / "begun"))
+    request = change(REQUEST, adversarial="", adversarial_weight=0.05, discriminator_args={}, run_dir=str(tmp_path_factory.mktemp("runs") / "begun"))
     return train(request, quiet)
 
 
@@ -70,7 +70,7 @@ def test_each_network_learns_from_its_own_loss_alone(game, monkeypatch):
     import tensorflow as tf
 
     monkeypatch.setattr(gan, "_MOST_SHIFT", 1)
-    plan = prepare(replace(REQUEST, adversarial=game), quiet)
+    plan = plan_of(change(REQUEST, adversarial=game), quiet)
     made = compile_for_training(plan)
     learner, judge = made.learner, made.judge
     lr, hr = plan.source.read(np.arange(4))
@@ -104,7 +104,7 @@ def test_a_critic_of_any_kind_is_held_to_a_slope_of_one(judge):
     import tensorflow as tf
 
     arguments = (("filters", 2), *((("dense", 4), ("norm", False)) if judge == "srgan_discriminator" else ()))
-    plan = prepare(replace(REQUEST, adversarial="wgan_gp", discriminator=judge, discriminator_args=arguments), quiet)
+    plan = plan_of(change(REQUEST, adversarial="wgan_gp", discriminator=judge, discriminator_args=arguments), quiet)
     made = compile_for_training(plan)
     lr, hr = plan.source.read(np.arange(4))
     with tf.GradientTape() as tape:
@@ -115,7 +115,7 @@ def test_a_critic_of_any_kind_is_held_to_a_slope_of_one(judge):
 
 
 def test_the_generator_runs_once_a_step(monkeypatch):
-    plan = prepare(REQUEST, quiet)
+    plan = plan_of(REQUEST, quiet)
     learner = compile_for_training(plan).learner
     calls = []
     call = type(learner.enlarge).call
@@ -173,10 +173,10 @@ def test_a_tanh_generator_plays_too(tmp_path):
     request = replace(
         REQUEST,
         model="srresnet",
-        model_args=(("blocks", 1), ("filters", 4), ("tanh", True)),
+        model_args={"blocks": 1, "filters": 4, "tanh": True},
         adversarial="vanilla",
         discriminator="srgan_discriminator",
-        discriminator_args=(("filters", 2), ("dense", 4)),
+        discriminator_args={"filters": 2, "dense": 4},
         steps=2,
         validate_every=2,
         loss="mse+2e-8*total_variation",
@@ -187,7 +187,7 @@ def test_a_tanh_generator_plays_too(tmp_path):
 
 
 def test_what_is_not_finite_is_found_in_the_discriminator():
-    plan = prepare(REQUEST, quiet)
+    plan = plan_of(REQUEST, quiet)
     made = compile_for_training(plan)
     lr, hr = plan.source.read(np.arange(4))
     assert "the loss of this batch is finite" in where_not_finite(made, plan, lr, hr)
@@ -221,7 +221,7 @@ def test_what_goes_wrong_is_told(figures, sentence):
         ({"content_loss": "vg"}, "--content_loss: no loss 'vg'; did you mean 'vgg'?"),
         ({"adversarial_weight": -1.0}, "--adversarial_weight must be a number of at least 0, not -1.0"),
         ({"discriminator_optimizer": "adan"}, "--discriminator_optimizer: no optimizer 'adan'; did you mean 'adam"),
-        ({"adversarial": "", "discriminator_rate": 1e-4}, "--discriminator_rate belongs to --adversarial"),
+        ({"adversarial": "", "discriminator_lr": 1e-4}, "--discriminator_lr belongs to --adversarial"),
         ({"feature_weights": "vgg19=x"}, "--feature_weights belongs to a loss that compares features: vgg"),
         ({"init_from": "x", "initializer": "normal:0.1"}, "--init_from brings weights along, so --initializer has nothing to fill"),
         ({"init_from": "x", "standardize_input": True}, "--init_from brings its model's dictionary along, so --standardize_input cannot change it"),
@@ -229,38 +229,38 @@ def test_what_goes_wrong_is_told(figures, sentence):
 )
 def test_a_wrong_request_is_told_at_the_door(changes, sentence):
     with pytest.raises(RequestError) as told:
-        replace(REQUEST, **({"discriminator_args": ()} | changes))
+        change(REQUEST, **({"discriminator_args": {}} | changes))
     assert sentence in str(told.value)
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"discriminator": "srresnet", "discriminator_args": ()}, "--discriminator=srresnet: a discriminator has one input, and an output named 'logits' or"),
+        ({"discriminator": "srresnet", "discriminator_args": {}}, "--discriminator=srresnet: a discriminator has one input, and an output named 'logits' or"),
         ({"discriminator": "patch_discriminatr"}, "no model 'patch_discriminatr'; did you mean 'patch_discriminator'?"),
-        ({"discriminator_args": (("filter", 4),)}, "no argument 'filter'; did you mean 'filters'?"),
-        ({"discriminator": "srgan_discriminator", "discriminator_args": (("patch_size", 96),)}, "its arguments say patch_size=96, the run 48"),
+        ({"discriminator_args": {"filter": 4}}, "no argument 'filter'; did you mean 'filters'?"),
+        ({"discriminator": "srgan_discriminator", "discriminator_args": {"patch_size": 96}}, "its arguments say patch_size=96, the run 48"),
         (
-            {"discriminator": "srgan_discriminator", "discriminator_args": (("filters", 2), ("dense", 4)), "adversarial": "wgan_gp"},
+            {"discriminator": "srgan_discriminator", "discriminator_args": {"filters": 2, "dense": 4}, "adversarial": "wgan_gp"},
             "has batch normalization, which wgan_gp's penalty of single images does not go with",
         ),
-        ({"model": "srcnn", "model_args": ()}, "judges images of any x any x 3, the generator makes 48 x 48 x 1"),
-        ({"init_from": "nowhere", "model_args": ()}, "nowhere"),
-        ({"discriminator": "unet_discriminator", "discriminator_args": (), "patch_size": 11}, "cannot judge patches of 44 x 44 pixels"),
+        ({"model": "srcnn", "model_args": {}}, "judges images of any x any x 3, the generator makes 48 x 48 x 1"),
+        ({"init_from": "nowhere", "model_args": {}}, "nowhere"),
+        ({"discriminator": "unet_discriminator", "discriminator_args": {}, "patch_size": 11}, "cannot judge patches of 44 x 44 pixels"),
         (
             {"content_loss": "l1+0.01*vgg"},
             "--content_loss=vgg needs the weights of VGG19 of ImageNet, .*--allow_download; without them, pixels alone: --content_loss=l1 with --adversarial",
         ),
         ({"content_loss": "l1+ssim", "patch_size": 2}, "--content_loss=ssim: needs HR patches of at least 11 x 11, not 8 x 8"),
         (
-            {"model": "srcnn", "model_args": (), "loss": "vgg", "adversarial": "", "adversarial_weight": 0.05, "discriminator_args": ()},
+            {"model": "srcnn", "model_args": {}, "loss": "vgg", "adversarial": "", "adversarial_weight": 0.05, "discriminator_args": {}},
             "--loss=vgg: compares RGB images, and SRCNN makes",
         ),
     ],
 )
 def test_what_does_not_fit_is_told_before_anything_is_written(changes, sentence, tmp_path):
     with pytest.raises(VisionfwError, match=sentence):
-        train(replace(REQUEST, **changes, run_dir=str(tmp_path / "run")), quiet)
+        train(change(REQUEST, **changes, run_dir=str(tmp_path / "run")), quiet)
     assert not (tmp_path / "run").exists()
 
 
@@ -309,8 +309,8 @@ def test_another_model_is_not_interpolated_with(begun, tmp_path):
             REQUEST,
             adversarial="",
             adversarial_weight=0.05,
-            discriminator_args=(),
-            model_args=(("blocks", 1), ("filters", 4)),
+            discriminator_args={},
+            model_args={"blocks": 1, "filters": 4},
             steps=1,
             run_dir=str(tmp_path / "o"),
         ),

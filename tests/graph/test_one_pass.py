@@ -4,9 +4,9 @@ from collections import Counter
 
 import keras
 import pytest
+from configs import training
 
 import visionfw as vf
-from visionfw.config import TrainRequest
 from visionfw.graph.analysis.cost import compute_cost
 from visionfw.graph.analysis.describe import table
 from visionfw.graph.analysis.receptive_field import receptive_field_of
@@ -38,7 +38,7 @@ def links_of(graph):
 
 
 def test_each_layer_is_made_once_for_the_analysis_and_once_for_the_model(layers_made):
-    dictionary = vf.definition(TrainRequest().model, scale=4)
+    dictionary = vf.definition(training().model, scale=4)
     checked = examine(dictionary, 4)
     compute_cost(checked)
     compute_cost(checked, output=(123, 457))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from configs import training
 
 import visionfw as vf
-from visionfw.config import TrainRequest
 from visionfw.graph.build import compile_model
 from visionfw.graph.checking.check import examine
 from visionfw.graph.language import loader as models
@@ -40,7 +40,7 @@ def test_they_build_in_a_notebook_where_they_are_typed():
 def test_they_train_and_their_run_loads_without_their_code(name, tmp_path, image_folder):
     from visionfw.training.fit import train
 
-    request = TrainRequest(
+    request = training(
         model=f"{SLIDES}:{name}", train_data=str(image_folder), val_data=str(image_folder), steps=4, batch_size=2, patch_size=8, run_dir=str(tmp_path / "run")
     )
     run = train(request, log=lambda line: None)

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 from torch_files import as_tensors, write_zip
+from visionfw.metrics.features import Inception, Lpips, Vgg19
 
 from visionfw.errors import RequestError
 from visionfw.losses import LossContext, parse_loss
-from visionfw.metrics.features import Inception, Lpips, Vgg19
 
 #: torchvision's VGG16: the numbers of its convolutions among `features`, and their depths; 'M' is pooling.
 LAYERS = [

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from configs import training
 
 import visionfw as vf
-from visionfw.config import TrainRequest
 from visionfw.errors import RequestError
 from visionfw.optimizers import OPTIMIZERS, SCHEDULES, parse_layer_lr, register_schedule
 from visionfw.optimizers.build import build_optimizer
@@ -33,7 +33,7 @@ def test_options_change_an_optimizer():
 )
 def test_a_wrong_name_or_option_is_refused(changes, sentence):
     with pytest.raises(RequestError) as refusal:
-        TrainRequest(**changes)
+        training(**changes)
     assert sentence in str(refusal.value)
 
 
@@ -45,7 +45,7 @@ def test_a_registered_optimizer_is_used_by_the_text_of_a_flag():
         def __init__(self, learning_rate, *, beta_1=0.9, **arguments):
             super().__init__(learning_rate, beta_1=beta_1, **arguments)
 
-    optimizer = build_optimizer(OPTIMIZERS.parse(TrainRequest(optimizer="test_lion:beta_1=0.8").optimizer), 0.1, clip_norm=2.0, ema=0.9)
+    optimizer = build_optimizer(OPTIMIZERS.parse(training(optimizer="test_lion:beta_1=0.8").optimizer), 0.1, clip_norm=2.0, ema=0.9)
     assert (optimizer.beta_1, optimizer.global_clipnorm, optimizer.use_ema) == (0.8, 2.0, True)
     variable = keras.Variable(np.ones(3, np.float32))
     optimizer.apply([keras.ops.convert_to_tensor([1.0, -1.0, 0.0])], [variable])
@@ -59,7 +59,7 @@ def test_a_registered_schedule_is_used_by_the_text_of_a_flag():
         """Drops once."""
         return keras.optimizers.schedules.PiecewiseConstantDecay([steps // 2], [peak, peak * factor])
 
-    rate = build_learning_rate(SCHEDULES.parse(TrainRequest(schedule="test_halfway:factor=0.5").schedule), 0.2, 100)
+    rate = build_learning_rate(SCHEDULES.parse(training(schedule="test_halfway:factor=0.5").schedule), 0.2, 100)
     assert [float(rate(step)) for step in (50, 51)] == pytest.approx([0.2, 0.1])
 
 
@@ -94,5 +94,5 @@ def test_wrong_learning_rates_of_layers_are_refused(text, sentence):
 
 def test_all_wrong_learning_rates_of_layers_are_reported_under_the_flags_name():
     with pytest.raises(RequestError) as refusal:
-        parse_layer_lr("a=1,a=2,b", "layer_rates")
-    assert [line.partition(":")[0] for line in str(refusal.value).splitlines()] == ["--layer_rates"] * 2
+        parse_layer_lr("a=1,a=2,b", "layer_lr")
+    assert [line.partition(":")[0] for line in str(refusal.value).splitlines()] == ["--layer_lr"] * 2

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from configs import training
 
 from visionfw.cli.rank import run
-from visionfw.config import RankRequest, TrainRequest
+from visionfw.config import RankRequest
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.imaging.files import read_image, write_image
 from visionfw.ranking.grid import Grid, begin, open_grid
@@ -74,7 +75,7 @@ def test_killed_and_gone_on_with_it_is_the_table_of_an_undisturbed_run(root, dat
 
 @pytest.mark.slow
 def test_a_failed_cell_says_why_and_the_others_go_on(data, capsys):
-    train = TrainRequest(model_args=(("blocks", 1), ("filters", 4)), steps=4, validate_every=2, patch_size=12, batch_size=4, val_data="T", data_root=str(data))
+    train = training(model_args={"blocks": 1, "filters": 4}, steps=4, validate_every=2, patch_size=12, batch_size=4, val_data="T", data_root=str(data))
     request = RankRequest(train, train_sets=("A", "B", "C"), test_sets="T", seeds=(0,), out=str(data / "out"))
     matrix = begin(request)
     matrix.cell("C", 0).folder.mkdir(parents=True)
@@ -132,7 +133,7 @@ def test_going_on_takes_no_other_flags(data):
 def invented(folder, gains):
     """A matrix whose results are invented: name -> seed -> image gains."""
     names, seeds = tuple(gains), tuple(next(iter(gains.values())))
-    request = RankRequest(TrainRequest(), train_sets=names, test_sets="T", seeds=seeds, out=str(folder))
+    request = RankRequest(training(), train_sets=names, test_sets="T", seeds=seeds, out=str(folder))
     matrix = begin(request)
     for cell in matrix.cells():
         values = gains[cell.name][cell.seed]
@@ -182,9 +183,7 @@ def test_a_cell_is_held_by_one_process(tmp_path):
 
 
 def test_a_request_survives_its_record(tmp_path):
-    request = RankRequest(
-        TrainRequest(steps=5, model_args=(("kernels", (9, 1, 7)),)), train_sets=("A+B", "C"), test_sets="T", seeds=(3,), out=str(tmp_path / "x")
-    )
+    request = RankRequest(training(steps=5, model_args={"kernels": (9, 1, 7)}), train_sets=("A+B", "C"), test_sets="T", seeds=(3,), out=str(tmp_path / "x"))
     matrix = begin(request)
     assert open_grid(str(tmp_path / "x")).request == matrix.request
     assert matrix.request.of("A+B", 3).train_data == "A,B"

@@ -4,22 +4,21 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from configs import change, training
 from runs import assert_same_weights, history_of, interrupted, silent
 
 import visionfw as vf
-from visionfw.config import TrainRequest
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.runs.directory import Run
 from visionfw.training.fit import train
 
-REQUEST = TrainRequest(
-    model_args=(("blocks", 1), ("filters", 8)),
+REQUEST = training(
+    model_args={"blocks": 1, "filters": 8},
     batch_size=4,
     patch_size=12,
     steps=24,
@@ -34,7 +33,7 @@ REQUEST = TrainRequest(
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A run that nothing stopped."""
-    return train(replace(REQUEST, run_dir=str(tmp_path_factory.mktemp("runs") / "whole")), silent)
+    return train(change(REQUEST, run_dir=str(tmp_path_factory.mktemp("runs") / "whole")), silent)
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +51,10 @@ def run(stopped, tmp_path):
 @pytest.mark.parametrize(("sampler", "step"), [("psnr_gain:score=loss,start=bicubic", 2), ("headroom", 12)])
 def test_a_sampler_goes_on_with_what_it_has_learned(tmp_path, sampler, step):
     """Rounds of four steps, stopped inside one without a validation, and at the end of one."""
-    request = replace(REQUEST, sampler=sampler, round_patches=16)
-    expected = train(replace(request, run_dir=str(tmp_path / "whole")), silent)
+    request = change(REQUEST, sampler=sampler, round_patches=16)
+    expected = train(change(request, run_dir=str(tmp_path / "whole")), silent)
     run = interrupted(request, tmp_path / "run", step)
-    train(replace(request, run_dir=str(run.folder)), silent, resume=True)
+    train(change(request, run_dir=str(run.folder)), silent, resume=True)
     assert_same_weights(run, expected)
 
 
@@ -63,7 +62,7 @@ def test_a_sampler_goes_on_with_what_it_has_learned(tmp_path, sampler, step):
 def test_stopped_and_resumed_equals_never_stopped_to_the_bit(whole, tmp_path, step):
     run = interrupted(REQUEST, tmp_path / "run", step)
     assert run.read()["state"] == "interrupted"
-    train(replace(REQUEST, run_dir=str(run.folder)), silent, resume=True)
+    train(change(REQUEST, run_dir=str(run.folder)), silent, resume=True)
     assert_same_weights(run, whole)
     assert run.read()["best"] == whole.read()["best"]
     for ours, theirs in zip(history_of(run), history_of(whole), strict=True):
@@ -74,10 +73,10 @@ def test_stopped_and_resumed_equals_never_stopped_to_the_bit(whole, tmp_path, st
 
 @pytest.mark.slow
 def test_in_bfloat16_a_resumed_run_comes_to_the_same_validation(tmp_path):
-    request = replace(REQUEST, precision="mixed_bfloat16", ema=0.0)
-    expected = train(replace(request, run_dir=str(tmp_path / "whole")), silent)
+    request = change(REQUEST, precision="mixed_bfloat16", ema=0.0)
+    expected = train(change(request, run_dir=str(tmp_path / "whole")), silent)
     run = interrupted(request, tmp_path / "run", 13)
-    train(replace(request, run_dir=str(run.folder)), silent, resume=True)
+    train(change(request, run_dir=str(run.folder)), silent, resume=True)
     assert history_of(run)[-1]["val_psnr"] == pytest.approx(history_of(expected)[-1]["val_psnr"], abs=0.01)
 
 
@@ -93,14 +92,14 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(VisionfwError, match=r"checkpoint\.npz: cannot be written: No space left on device; the previous checkpoint is kept"):
-        train(replace(REQUEST, run_dir=str(tmp_path / "run")), silent)
+        train(change(REQUEST, run_dir=str(tmp_path / "run")), silent)
     monkeypatch.undo()
-    run = train(replace(REQUEST, run_dir=str(tmp_path / "run")), silent, resume=True)
+    run = train(change(REQUEST, run_dir=str(tmp_path / "run")), silent, resume=True)
     assert [row["step"] for row in history_of(run)] == [8, 16, 24]
 
 
 def test_other_images_are_refused(run, image_folder):
-    other = replace(REQUEST, run_dir=str(run.folder), train_data=str(image_folder))
+    other = change(REQUEST, run_dir=str(run.folder), train_data=str(image_folder))
     with pytest.raises(RequestError, match=r"--resume: the training images of .* have changed since it was started"):
         train(other, silent, resume=True)
 
@@ -108,7 +107,7 @@ def test_other_images_are_refused(run, image_folder):
 def test_a_damaged_checkpoint_is_reported(run):
     run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:3000])
     with pytest.raises(VisionfwError, match=r"checkpoint\.npz: cannot be resumed from"):
-        train(replace(REQUEST, run_dir=str(run.folder)), silent, resume=True)
+        train(change(REQUEST, run_dir=str(run.folder)), silent, resume=True)
 
 
 def test_a_run_that_was_killed_before_its_first_step_is_resumed_from_there(whole, run):
@@ -116,7 +115,7 @@ def test_a_run_that_was_killed_before_its_first_step_is_resumed_from_there(whole
     for path in set(run.folder.iterdir()) - {run.record}:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     (run.folder / ".partial-0123456789abcdef.json").write_text("{")
-    train(replace(REQUEST, run_dir=str(run.folder)), silent, resume=True)
+    train(change(REQUEST, run_dir=str(run.folder)), silent, resume=True)
     assert_same_weights(run, whole)
     assert run.read_model() == whole.read_model()
     assert [path.name for path in run.folder.glob(".*")] == []
@@ -130,11 +129,11 @@ def test_dropout_goes_on_with_its_own_random_numbers(tmp_path):
         "    return {'name': 'Dropping', 'scale': scale, 'conv': [(0, 1), (2, 3)], 'conv_par': [{'filters': 8}, {'filters': 12}],\n"
         "            'layer': [(1, 2), (3, 4)], 'layer_sub': ['Dropout', 'PixelShuffle'], 'layer_par': [{'rate': 0.5}, {'size': 2}]}\n"
     )
-    request = replace(REQUEST, model=str(model), model_args=(), scale=2, run_dir=str(tmp_path / "whole"))
+    request = change(REQUEST, model=str(model), model_args={}, scale=2, run_dir=str(tmp_path / "whole"))
     expected = train(request, silent)
     keras.utils.set_random_seed(99)
     run = interrupted(request, tmp_path / "run", 11)
-    assert_same_weights(train(replace(request, run_dir=str(run.folder)), silent, resume=True), expected)
+    assert_same_weights(train(change(request, run_dir=str(run.folder)), silent, resume=True), expected)
 
 
 @pytest.mark.slow

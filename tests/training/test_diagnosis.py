@@ -1,22 +1,20 @@
 """What is told and done when a loss stops being finite, or explodes."""
 
 import json
-from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
+from configs import change, plan_of, training
 from PIL import Image
 from runs import first_callback
 
 import visionfw as vf
-from visionfw.config import TrainRequest
 from visionfw.training.diagnosis import Exploded, where_not_finite
 from visionfw.training.fit import train
 from visionfw.training.models import compile_for_training
-from visionfw.training.setup import prepare
 
-REQUEST = TrainRequest(model_args=(("blocks", 1), ("filters", 8)), batch_size=4, patch_size=12, steps=12, validate_every=6, optimizer="sgd", loss="l1+mse")
+REQUEST = training(model_args={"blocks": 1, "filters": 8}, batch_size=4, patch_size=12, steps=12, validate_every=6, optimizer="sgd", loss="l1+mse")
 
 
 def quiet(line):
@@ -25,12 +23,12 @@ def quiet(line):
 
 def test_the_term_the_layer_and_the_patches_are_named(tmp_path):
     with pytest.raises(Exploded) as error:
-        train(replace(REQUEST, learning_rate=1e38, run_dir=str(tmp_path / "run")), quiet)
+        train(change(REQUEST, learning_rate=1e38, run_dir=str(tmp_path / "run")), quiet)
     assert "the loss is not finite at step 2: not finite: loss term l1, mse; first layer with an output that is not finite: " in str(error.value)
     told = json.loads((tmp_path / "run" / "bad_batch.json").read_text())
     assert told["step"] == 2
     assert len(told["patches"]) == 4
-    source = prepare(REQUEST, quiet).source
+    source = plan_of(REQUEST, quiet).source
     ids = np.array([patch["patch"] for patch in told["patches"]])
     np.testing.assert_array_equal(source.locate(ids)[1], [patch["row"] for patch in told["patches"]])
     with Image.open(tmp_path / "run" / "bad_batch.png") as picture:
@@ -39,7 +37,7 @@ def test_the_term_the_layer_and_the_patches_are_named(tmp_path):
 
 
 def test_the_first_layer_is_the_first_on_the_way():
-    plan = prepare(REQUEST, quiet)
+    plan = plan_of(REQUEST, quiet)
     made = compile_for_training(plan)
     lr, hr = plan.source.read(np.arange(2))
     assert "the loss of this batch is finite" in where_not_finite(made, plan, lr, hr)
@@ -74,7 +72,7 @@ class ExplodingRounds(keras.callbacks.Callback):
 def test_rollback_goes_on_from_the_last_good_state_at_a_lower_rate(tmp_path):
     said = []
     with first_callback(FailingStep(9, 2)):
-        run = train(replace(REQUEST, sampler="uniform", learning_rate=0.01, on_nan="rollback", run_dir=str(tmp_path / "run")), said.append)
+        run = train(change(REQUEST, sampler="uniform", learning_rate=0.01, on_nan="rollback", run_dir=str(tmp_path / "run")), said.append)
     back = [line for line in said if "back to step" in line]
     assert len(back) == 2
     assert "back to step 6, learning rate x 0.25 (rollback 2 of 3)" in back[1]
@@ -82,7 +80,7 @@ def test_rollback_goes_on_from_the_last_good_state_at_a_lower_rate(tmp_path):
 
 
 def test_rollback_gives_up(tmp_path):
-    request = replace(REQUEST, sampler="uniform", on_nan="rollback", most_rollbacks=1, run_dir=str(tmp_path / "run"))
+    request = change(REQUEST, sampler="uniform", on_nan="rollback", max_rollbacks=1, run_dir=str(tmp_path / "run"))
     with first_callback(FailingStep(3, 99)), pytest.raises(Exploded, match="the loss is not finite at step 3"):
         train(request, quiet)
     assert json.loads((tmp_path / "run" / "run.json").read_text())["state"] == "failed"
@@ -91,5 +89,5 @@ def test_rollback_gives_up(tmp_path):
 def test_an_exploding_loss_is_stopped_before_it_is_kept(tmp_path):
     sentence = r"the loss exploded: .* in the round up to step 12, .* before; the best weights, of step 6, are kept; try a lower --learning_rate"
     with first_callback(ExplodingRounds()), pytest.raises(Exploded, match=sentence):
-        train(replace(REQUEST, sampler="uniform", learning_rate=1e-4, run_dir=str(tmp_path / "run")), quiet)
+        train(change(REQUEST, sampler="uniform", learning_rate=1e-4, run_dir=str(tmp_path / "run")), quiet)
     assert vf.load(tmp_path / "run").get_weights()

@@ -5,10 +5,10 @@ import json
 
 import numpy as np
 import pytest
+from configs import plan_of, training
 from PIL import Image
 
 import visionfw as vf
-from visionfw.config import TrainRequest
 from visionfw.data.datasets import find_sets
 from visionfw.errors import RequestError
 from visionfw.evaluation.benchmark import benchmark
@@ -17,7 +17,7 @@ from visionfw.imaging.files import image_size
 from visionfw.inference.upscaler import Upscaler, super_resolve
 from visionfw.training.fit import train
 
-SMALL = {"model_args": (("blocks", 1), ("filters", 8)), "batch_size": 4, "patch_size": 12, "steps": 30, "validate_every": 10}
+SMALL = {"model_args": {"blocks": 1, "filters": 8}, "batch_size": 4, "patch_size": 12, "steps": 30, "validate_every": 10}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def finished(tmp_path_factory):
     """A finished small run on the embedded photographs, and what was said."""
     said = []
     folder = tmp_path_factory.mktemp("runs") / "small"
-    run = train(TrainRequest(**SMALL, run_dir=str(folder)), said.append)
+    run = train(training(**SMALL, run_dir=str(folder)), said.append)
     return run, said
 
 
@@ -80,13 +80,13 @@ def test_a_loaded_run_enlarges_images(finished, photograph):
 @pytest.mark.slow
 def test_equal_seeds_train_to_equal_weights(tmp_path):
     short = SMALL | {"steps": 3, "precision": "float32"}
-    models = [vf.load(train(TrainRequest(**short, seed=5, run_dir=str(tmp_path / name)), lambda line: None).folder) for name in "ab"]
+    models = [vf.load(train(training(**short, seed=5, run_dir=str(tmp_path / name)), lambda line: None).folder) for name in "ab"]
     for first, again in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(first, again)
 
 
 def test_a_luma_model_trains_and_is_pictured_in_color(tmp_path, image_folder):
-    request = TrainRequest(
+    request = training(
         model="espcn", train_data=str(image_folder), val_data=str(image_folder), steps=4, batch_size=2, patch_size=8, scale=2, run_dir=str(tmp_path / "y")
     )
     run = train(request, lambda line: None)
@@ -100,7 +100,7 @@ def test_a_model_with_strides_validates_on_images_whose_sides_they_do_not_divide
     file = tmp_path / "halving.json"
     halving = {"name": "Halving", "scale": 4, "conv": [[0, 1], [1, 2]], "conv_par": [{"strides": 2, "filters": 8}, {"filters": 192}]}
     file.write_text(json.dumps(halving | {"layer": [[2, 3]], "layer_sub": "PixelShuffle", "layer_par": {"size": 8}}))
-    request = TrainRequest(model=str(file), train_data=str(image_folder), val_data=str(image_folder), steps=1, patch_size=12, run_dir=str(tmp_path / "run"))
+    request = training(model=str(file), train_data=str(image_folder), val_data=str(image_folder), steps=1, patch_size=12, run_dir=str(tmp_path / "run"))
     run = train(request, lambda line: None)
     assert all(image_size(path)[1] // 4 % 2 for path in image_folder.iterdir())
     (score,) = benchmark(Upscaler(vf.load(run.folder)), find_sets(str(image_folder)), Protocol("rgb", 4))
@@ -108,7 +108,7 @@ def test_a_model_with_strides_validates_on_images_whose_sides_they_do_not_divide
 
 
 def test_mixed_precision_validates_in_float32(tmp_path, image_folder):
-    request = TrainRequest(
+    request = training(
         **SMALL | {"steps": 2, "validate_every": 0},
         precision="mixed_bfloat16",
         train_data=str(image_folder),
@@ -121,7 +121,7 @@ def test_mixed_precision_validates_in_float32(tmp_path, image_folder):
 
 
 def test_epochs_are_passes_over_the_patches(tmp_path, image_folder):
-    request = TrainRequest(
+    request = training(
         model_args=SMALL["model_args"], epochs=1, train_data=str(image_folder), val_data=str(image_folder), patch_size=24, run_dir=str(tmp_path / "run")
     )
     run = train(request, lambda line: None)
@@ -131,25 +131,25 @@ def test_epochs_are_passes_over_the_patches(tmp_path, image_folder):
 def test_a_run_directory_is_not_overwritten(finished):
     run, _ = finished
     with pytest.raises(RequestError, match="holds a run already"):
-        train(TrainRequest(**SMALL, run_dir=str(run.folder)), lambda line: None)
+        train(training(**SMALL, run_dir=str(run.folder)), lambda line: None)
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"model": "srgan_discriminator", "model_args": ()}, "its output is no image"),
+        ({"model": "srgan_discriminator", "model_args": {}}, "its output is no image"),
         ({"train_data": "nowhere"}, "no data set 'nowhere'"),
         ({"patch_size": 1000}, "patch_size 1000: no LR image is that large"),
     ],
 )
 def test_what_cannot_be_trained_is_told_before_anything_is_written(tmp_path, change, sentence):
     with pytest.raises(RequestError, match=sentence):
-        train(TrainRequest(**SMALL | change | {"run_dir": str(tmp_path / "run")}), lambda line: None)
+        train(training(**SMALL | change | {"run_dir": str(tmp_path / "run")}), lambda line: None)
     assert not (tmp_path / "run").exists()
 
 
 def test_an_exploding_loss_stops_the_run_with_one_line(tmp_path, image_folder):
-    request = TrainRequest(
+    request = training(
         **SMALL | {"steps": 20},
         learning_rate=1e30,
         optimizer="sgd",
@@ -165,7 +165,7 @@ def test_an_exploding_loss_stops_the_run_with_one_line(tmp_path, image_folder):
 
 
 def test_averaged_weights_are_what_is_validated_kept_and_evaluated(tmp_path):
-    run = train(TrainRequest(**SMALL, ema=0.9, run_dir=str(tmp_path / "run")), lambda line: None)
+    run = train(training(**SMALL, ema=0.9, run_dir=str(tmp_path / "run")), lambda line: None)
     record = run.read()
     assert record["weights"] == "averaged, decay 0.9"
     model = vf.load(run.folder)
@@ -177,9 +177,8 @@ def test_averaged_weights_are_what_is_validated_kept_and_evaluated(tmp_path):
 def test_the_average_is_its_formula(tmp_path, ema):
     """After three steps: average = decay x average + (1 - decay) x weights, from the first step's weights on; the decay of step t is min(ema, (1 + t) / (10 + t))."""
     from visionfw.training.models import compile_for_training, feed
-    from visionfw.training.setup import prepare
 
-    plan = prepare(TrainRequest(**SMALL, ema=ema), lambda line: None)
+    plan = plan_of(training(**SMALL, ema=ema), lambda line: None)
     made = compile_for_training(plan)
     model, learner = made.model, made.learner
     batches = iter(feed(plan))

@@ -3,26 +3,25 @@
 import re
 
 import pytest
+from configs import plan_of, training
 
-from visionfw.config import TrainRequest
 from visionfw.errors import VisionfwError
 from visionfw.training import fit, memory
 from visionfw.training.fit import train
 from visionfw.training.memory import advice, advice_within, step_bytes
-from visionfw.training.setup import prepare
 
-SMALL = {"model_args": (("blocks", 1), ("filters", 8)), "batch_size": 8, "patch_size": 12, "steps": 4, "precision": "float32"}
+SMALL = {"model_args": {"blocks": 1, "filters": 8}, "batch_size": 8, "patch_size": 12, "steps": 4, "precision": "float32"}
 GIB = 2**30
 
 
 @pytest.fixture(scope="module")
 def plan():
-    return prepare(TrainRequest(**SMALL), lambda line: None)
+    return plan_of(training(**SMALL), lambda line: None)
 
 
 @pytest.fixture(scope="module")
 def large_plan():
-    return prepare(TrainRequest(model="edsr", batch_size=2000, patch_size=24), lambda line: None)
+    return plan_of(training(model="edsr", batch_size=2000, patch_size=24), lambda line: None)
 
 
 def test_a_step_holds_the_outputs_of_all_layers(plan):
@@ -65,4 +64,4 @@ def test_a_step_without_memory_is_one_line(tmp_path, monkeypatch, error):
 
     monkeypatch.setattr(fit, "as_batches", fail)
     with pytest.raises(VisionfwError, match=r"^out of memory: --batch_size=8 of 48x48 patches takes about .* would fit$"):
-        train(TrainRequest(**SMALL, run_dir=str(tmp_path / "run")), lambda line: None)
+        train(training(**SMALL, run_dir=str(tmp_path / "run")), lambda line: None)

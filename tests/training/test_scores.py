@@ -5,17 +5,16 @@ from typing import ClassVar
 import keras
 import numpy as np
 import pytest
+from configs import plan_of, training
 
 import visionfw as vf
-from visionfw.config import TrainRequest
 from visionfw.metrics.arrays import psnr
 from visionfw.registry import choice
 from visionfw.samplers import SAMPLERS, Sampler, SamplerEntry
 from visionfw.training.fit import train
 from visionfw.training.scores import PatchValues
-from visionfw.training.setup import prepare
 
-SMALL = {"model_args": (("blocks", 1), ("filters", 8)), "batch_size": 4, "patch_size": 12, "steps": 12, "validate_every": 6}
+SMALL = {"model_args": {"blocks": 1, "filters": 8}, "batch_size": 4, "patch_size": 12, "steps": 12, "validate_every": 6}
 FROZEN = {"learning_rate": 1e-30, "schedule": "constant", "augment": "none", "precision": "float32"}
 
 
@@ -65,7 +64,7 @@ def quiet(line):
 
 @pytest.mark.parametrize("score", ["gain", "loss"])
 def test_every_round_is_learned_from_before_the_next_is_drawn(tmp_path, events, score):
-    train(TrainRequest(**SMALL, sampler=f"recorder:score={score}", round_patches=12, run_dir=str(tmp_path / "run")), quiet)
+    train(training(**SMALL, sampler=f"recorder:score={score}", round_patches=12, run_dir=str(tmp_path / "run")), quiet)
     assert [event[0] for event in events][:8] == ["draw", "update"] * 4
     for (_, drawn), (_, ids, scores) in zip(events[:8:2], events[1:8:2], strict=True):
         np.testing.assert_array_equal(drawn, ids)
@@ -82,9 +81,9 @@ def test_every_round_is_learned_from_before_the_next_is_drawn(tmp_path, events, 
 )
 def test_scores_are_the_models_own_on_those_patches(tmp_path, events, score, expected):
     """With a learning rate of next to nothing, the last weights are those of all steps."""
-    request = TrainRequest(**SMALL, **FROZEN, loss="l1", sampler=f"recorder:score={score}", round_patches=24, run_dir=str(tmp_path / "run"))
+    request = training(**SMALL, **FROZEN, loss="l1", sampler=f"recorder:score={score}", round_patches=24, run_dir=str(tmp_path / "run"))
     run = train(request, quiet)
-    source, model = prepare(TrainRequest(**SMALL), quiet).source, vf.load(run.folder)
+    source, model = plan_of(training(**SMALL), quiet).source, vf.load(run.folder)
     _, ids, scores = [event for event in events if event[0] == "update"][-1]
     lr, hr = source.read(ids)
     sr = model.predict_on_batch(lr / np.float32(255))
@@ -93,7 +92,7 @@ def test_scores_are_the_models_own_on_those_patches(tmp_path, events, score, exp
 
 def test_a_gain_is_the_psnr_over_bicubics(tmp_path, events):
     """The small model starts as bicubic, so its first gains are about 0; near the borders of a patch it lacks the neighbors."""
-    train(TrainRequest(**SMALL | {"patch_size": 32}, sampler="recorder", learning_rate=1e-30, run_dir=str(tmp_path / "run")), quiet)
+    train(training(**SMALL | {"patch_size": 32}, sampler="recorder", learning_rate=1e-30, run_dir=str(tmp_path / "run")), quiet)
     scores = [event for event in events if event[0] == "update"][-1][2]
     assert abs(np.median(scores)) < 0.3
     assert scores.std() < 1.0

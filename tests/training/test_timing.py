@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from configs import training
 
 import visionfw as vf
-from visionfw.config import TrainRequest
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.imaging.files import write_image
 from visionfw.runs.directory import create
@@ -12,7 +12,7 @@ from visionfw.training import fit, timing
 from visionfw.training.fit import train
 from visionfw.training.timing import StepTiming, dry_run, estimate_seconds, mean_step
 
-SMALL = {"model_args": (("blocks", 1), ("filters", 8)), "batch_size": 4, "patch_size": 12, "steps": 30, "validate_every": 10}
+SMALL = {"model_args": {"blocks": 1, "filters": 8}, "batch_size": 4, "patch_size": 12, "steps": 30, "validate_every": 10}
 
 
 def everything_in(folder):
@@ -35,7 +35,7 @@ def empty_home(tmp_path, monkeypatch):
 @pytest.mark.parametrize("sampler", ["", "psnr_gain"], ids=["default sampler, which ranks patches by their pixels", "a sampler that waits for scores"])
 def test_a_dry_run_writes_nothing_anywhere(empty_home, sampler):
     lines, before = [], everything_in(empty_home)
-    dry_run(TrainRequest(**SMALL, sampler=sampler, round_patches=8), lines.append)
+    dry_run(training(**SMALL, sampler=sampler, round_patches=8), lines.append)
     assert everything_in(empty_home) == before
     assert any("ms per step" in line and "s per validation" in line and "memory" in line for line in lines)
     assert lines[-1].startswith("estimate: ")
@@ -43,10 +43,10 @@ def test_a_dry_run_writes_nothing_anywhere(empty_home, sampler):
 
 
 def test_a_dry_run_says_of_the_data_what_the_run_says(tmp_path, image_folder):
-    request = TrainRequest(**SMALL | {"steps": 1, "validate_every": 0}, standardize_input=True, train_data=str(image_folder), val_data=str(image_folder))
+    request = training(**SMALL | {"steps": 1, "validate_every": 0}, standardize_input=True, train_data=str(image_folder), val_data=str(image_folder))
     dry, real = [], []
     dry_run(request, dry.append)
-    train(TrainRequest(**vars(request) | {"run_dir": str(tmp_path / "run")}), real.append)
+    train(training(**vars(request) | {"run_dir": str(tmp_path / "run")}), real.append)
     assert dry[0] == real[0]
     assert "patches of 12x12" in dry[0]
 
@@ -54,30 +54,30 @@ def test_a_dry_run_says_of_the_data_what_the_run_says(tmp_path, image_folder):
 def test_images_smaller_than_a_patch_are_named(image_folder, photograph):
     write_image(image_folder / "small.png", photograph[:40, :40])
     lines = []
-    dry_run(TrainRequest(**SMALL, train_data=str(image_folder)), lines.append)
-    assert "1 of them smaller than a patch and left out (--on_small=frame frames them): small.png" in lines
+    dry_run(training(**SMALL, train_data=str(image_folder)), lines.append)
+    assert "1 of them smaller than a patch and left out (--small_images=frame frames them): small.png" in lines
     lines.clear()
-    dry_run(TrainRequest(**SMALL, train_data=str(image_folder), on_small="frame"), lines.append)
+    dry_run(training(**SMALL, train_data=str(image_folder), small_images="pad"), lines.append)
     assert lines[0].startswith("8 images (4 of them smaller ones made of the others), ")
     assert not any("left out" in line for line in lines)
 
 
 def test_a_file_without_a_header_stops_a_dry_run(image_folder):
     (image_folder / "broken.png").write_text("nothing")
-    with pytest.raises(VisionfwError, match=r"broken\.png: .*\n1 of 4 images cannot be used; --on_bad=skip goes on without them"):
-        dry_run(TrainRequest(**SMALL, train_data=str(image_folder)), lambda line: None)
+    with pytest.raises(VisionfwError, match=r"broken\.png: .*\n1 of 4 images cannot be used; --invalid_images=skip goes on without them"):
+        dry_run(training(**SMALL, train_data=str(image_folder)), lambda line: None)
 
 
 def test_a_dry_run_into_a_folder_that_is_taken_is_refused(tmp_path):
     create(tmp_path / "run", "")
     with pytest.raises(RequestError, match="holds a run already"):
-        dry_run(TrainRequest(**SMALL, run_dir=str(tmp_path / "run")), lambda line: None)
+        dry_run(training(**SMALL, run_dir=str(tmp_path / "run")), lambda line: None)
 
 
 def test_a_validation_costs_time_too():
     timing_of = StepTiming(step=0.1, validation=2.0)
-    assert timing_of.total(TrainRequest(validate_every=10), 25) == pytest.approx(25 * 0.1 + 3 * 2.0)
-    assert timing_of.total(TrainRequest(validate_every=0), 50) == pytest.approx(50 * 0.1 + 10 * 2.0)  # a tenth of the run apart
+    assert timing_of.total(training(validate_every=10), 25) == pytest.approx(25 * 0.1 + 3 * 2.0)
+    assert timing_of.total(training(validate_every=0), 50) == pytest.approx(50 * 0.1 + 10 * 2.0)  # a tenth of the run apart
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_validation_costs_time_too():
     ids=["ten validations", "not even these", "one in a hundred steps", "rounded down to two digits"],
 )
 def test_the_steps_that_fit_into_a_time_leave_room_for_validations(validate_every, seconds, steps):
-    assert max(0, StepTiming(0.1, 0.5).steps_within(TrainRequest(validate_every=validate_every), seconds)) == steps
+    assert max(0, StepTiming(0.1, 0.5).steps_within(training(validate_every=validate_every), seconds)) == steps
 
 
 def test_the_first_steps_which_compile_do_not_count():
@@ -97,7 +97,7 @@ def test_the_first_steps_which_compile_do_not_count():
 
 def test_the_estimate_of_a_run_is_that_of_its_steps(monkeypatch):
     monkeypatch.setattr(timing, "measure", lambda plan: StepTiming(0.1, 2.0))
-    assert estimate_seconds(TrainRequest(**SMALL)) == pytest.approx(30 * 0.1 + 3 * 2.0)
+    assert estimate_seconds(training(**SMALL)) == pytest.approx(30 * 0.1 + 3 * 2.0)
 
 
 @pytest.mark.slow
@@ -105,10 +105,10 @@ def test_a_run_of_minutes_is_that_of_its_steps(tmp_path, monkeypatch):
     """0.1 s a step and 0.5 s a validation fit 70 steps and ten validations into 0.2 minutes; the timing run leaves no trace."""
     monkeypatch.setattr(timing, "measure", lambda plan, measure=timing.measure: measure(plan) and StepTiming(0.1, 0.5))
     small, lines = SMALL | {"steps": None, "validate_every": 0}, []
-    run = train(TrainRequest(**small, minutes=0.2, run_dir=str(tmp_path / "minutes")), lines.append)
+    run = train(training(**small, minutes=0.2, run_dir=str(tmp_path / "minutes")), lines.append)
     assert lines[1] == "0.2 min at 100 ms per step and 0.5 s per validation: 70 steps"
     assert run.read()["steps"] == 70
-    same = train(TrainRequest(**small | {"steps": 70}, run_dir=str(tmp_path / "steps")), lambda line: None)
+    same = train(training(**small | {"steps": 70}, run_dir=str(tmp_path / "steps")), lambda line: None)
     for one, other in zip(vf.load(run.folder).get_weights(), vf.load(same.folder).get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -116,7 +116,7 @@ def test_a_run_of_minutes_is_that_of_its_steps(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_resumed_run_of_minutes_is_not_timed_again(tmp_path, monkeypatch):
     monkeypatch.setattr(fit, "steps_within", lambda request, log: 20)
-    request = TrainRequest(**SMALL | {"steps": None}, minutes=5.0, run_dir=str(tmp_path / "run"))
+    request = training(**SMALL | {"steps": None}, minutes=5.0, run_dir=str(tmp_path / "run"))
     run = train(request, lambda line: None)
     run.checkpoint.unlink()
     monkeypatch.setattr(fit, "steps_within", lambda request, log: pytest.fail("a run is timed once"))
@@ -127,5 +127,5 @@ def test_a_resumed_run_of_minutes_is_not_timed_again(tmp_path, monkeypatch):
 
 def test_minutes_that_are_too_few_are_reported(tmp_path):
     with pytest.raises(RequestError, match=r"--minutes=0\.0001: too little for EDSR-small here: 10 steps and their validations take about \d+ s"):
-        train(TrainRequest(**SMALL | {"steps": None}, minutes=0.0001, run_dir=str(tmp_path / "run")), lambda line: None)
+        train(training(**SMALL | {"steps": None}, minutes=0.0001, run_dir=str(tmp_path / "run")), lambda line: None)
     assert not (tmp_path / "run").exists()

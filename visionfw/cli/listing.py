@@ -2,40 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from visionfw import config
+from visionfw.config import PRECISIONS
 from visionfw.data.augmentation import AUGMENTATIONS
 from visionfw.data.datasets import EMBEDDED, find_sets, list_sets
 from visionfw.data.datasets.standard import STANDARD_DATASETS, StandardDataset, count_mismatch, find_standard
-from visionfw.diffusion.noise_schedule import SCHEDULES as NOISE_SCHEDULES
+from visionfw.diffusion import NOISE_SCHEDULES, SAMPLING, TARGETS
 from visionfw.errors import RequestError, unknown
-from visionfw.graph.language import loader as models
+from visionfw.gan import GAN_LOSSES
+from visionfw.graph.language import loader
+from visionfw.graph.language.blocks import BLOCKS
 from visionfw.imaging.degradations import DEGRADATION_STEPS
+from visionfw.layers import LAYERS
+from visionfw.layers.initializers import INITIALIZERS
 from visionfw.losses import LOSSES
+from visionfw.metrics import FEATURE_NETWORKS, METRICS
 from visionfw.optimizers import OPTIMIZERS, SCHEDULES
 from visionfw.samplers import SAMPLERS
 
+_KINDS: Mapping[str, Callable[[str | None], Mapping[str, str]]] = {
+    "models": lambda root: {name: loader.summary(name) for name in loader.names()},
+    "datasets": lambda root: _datasets(root),
+    "standard_datasets": lambda root: _standard_datasets(root),
+    "degradations": lambda root: DEGRADATION_STEPS.summaries(),
+    "augmentations": lambda root: AUGMENTATIONS.summaries(),
+    "losses": lambda root: LOSSES.summaries(),
+    "gan_losses": lambda root: GAN_LOSSES.summaries(),
+    "optimizers": lambda root: OPTIMIZERS.summaries(),
+    "schedules": lambda root: SCHEDULES.summaries(),
+    "samplers": lambda root: SAMPLERS.summaries(),
+    "metrics": lambda root: METRICS.summaries(),
+    "feature_networks": lambda root: FEATURE_NETWORKS.summaries(),
+    "noise_schedules": lambda root: NOISE_SCHEDULES.summaries(),
+    "noise_targets": lambda root: _lines(TARGETS),
+    "diffusion_samplers": lambda root: _lines(SAMPLING),
+    "initializers": lambda root: INITIALIZERS.summaries(),
+    "layers": lambda root: LAYERS.summaries(),
+    "blocks": lambda root: BLOCKS.summaries(),
+    "precisions": lambda root: PRECISIONS,
+}
+
 
 def listing(kind: str, root: str | None) -> str:
-    """Return the names of one kind, or of all kinds for ''. Raises RequestError for an unknown kind."""
-    kinds = {
-        "models": lambda: _section("models", {name: models.summary(name) for name in models.names()}),
-        "datasets": lambda: _data_sets(root),
-        "degradations": lambda: _section("degradations", DEGRADATION_STEPS.summaries()),
-        "augmentations": lambda: _section("augmentations", AUGMENTATIONS.summaries()),
-        "losses": lambda: _section("losses", LOSSES.summaries()),
-        "adversarial": lambda: _section("adversarial", config.ADVERSARIAL),
-        "noise_schedules": lambda: _section("noise_schedules", NOISE_SCHEDULES),
-        "optimizers": lambda: _section("optimizers", OPTIMIZERS.summaries()),
-        "schedules": lambda: _section("schedules", SCHEDULES.summaries()),
-        "samplers": lambda: _section("samplers", SAMPLERS.summaries()),
-        "metrics": lambda: _section("metrics", config.METRICS),
-        "precisions": lambda: _section("precisions", config.PRECISIONS),
-    }
-    if kind and kind not in kinds:
-        raise RequestError(f"--list: {unknown('kind', kind, kinds)}")
-    return "\n\n".join(kinds[name]() for name in ([kind] if kind else kinds))
+    """Return the names of one kind with a line each, or of all kinds for ''. Raises RequestError for an unknown kind."""
+    if kind and kind not in _KINDS:
+        raise RequestError(f"--list: {unknown('kind', kind, _KINDS, most=30)}")
+    sections = {name: _KINDS[name](root) for name in ([kind] if kind else _KINDS)}
+    return "\n\n".join(_section(name, entries) for name, entries in sections.items() if entries or kind)
+
+
+def _lines(names: object) -> Mapping[str, str]:
+    return names.summaries() if hasattr(names, "summaries") else names  # type: ignore[return-value]
 
 
 def _section(title: str, entries: Mapping[str, str]) -> str:
@@ -43,22 +61,24 @@ def _section(title: str, entries: Mapping[str, str]) -> str:
     return "\n".join([f"{title}:", *(f"  {name.ljust(width)}  {text}".rstrip() for name, text in entries.items())])
 
 
-def _data_sets(root: str | None) -> str:
-    """List what is there, and the standard sets with what is known of them and whether they were found."""
-    there = list_sets(root)
-    of_set: dict[str, list[str]] = {}
-    for name in there:
+def _datasets(root: str | None) -> dict[str, str]:
+    """Return the image sets that are there, with their sizes."""
+    return {name: f"{len(EMBEDDED[name])} photographs inside scikit-image" if name in EMBEDDED else _count(name, root) for name in list_sets(root)}
+
+
+def _standard_datasets(root: str | None) -> dict[str, str]:
+    """Return the standard sets with what is known of them and whether they were found."""
+    found: dict[str, list[str]] = {}
+    for name in list_sets(root):
         known = find_standard(name)
         if known:
-            of_set.setdefault(known[0].name, []).append(name)
-    found = {name: f"{len(EMBEDDED[name])} photographs inside scikit-image" if name in EMBEDDED else _counted(name, root) for name in there}
-    standard = {known.name: _facts(known, of_set.get(known.name, [])) for known in STANDARD_DATASETS}
-    return _section("datasets", found) + "\n\n" + _section("standard sets", standard)
+            found.setdefault(known[0].name, []).append(name)
+    return {known.name: _facts(known, found.get(known.name, [])) for known in STANDARD_DATASETS}
 
 
-def _counted(name: str, root: str | None) -> str:
+def _count(name: str, root: str | None) -> str:
     if "," in name:
-        return "cannot be named: there is a comma in its name"
+        return "cannot be used by name: there is a comma in it"
     try:
         (images,) = find_sets(name, root)
     except RequestError as error:

@@ -1,151 +1,112 @@
-"""`prepare.py`: image sets before any training: check, cache, degrade, divide, fetch."""
+"""`prepare.py`: image sets before any training: check, cache, degrade, tile, fetch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from visionfw import config
 from visionfw.cli.flags import Flags
 from visionfw.cli.listing import listing
+from visionfw.config import Config, from_flags
+from visionfw.data.config import CacheConfig, CheckConfig, DegradeConfig, FetchConfig, TileConfig
 from visionfw.errors import RequestError, VisionfwError, unknown
+from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.io.paths import cache_folder, user_path
+from visionfw.io.plugins import HELP as PLUGINS_HELP
 from visionfw.io.progress import ProgressReporter, duration_text
 
-_PREPARE, _DIVIDE = config.PrepareRequest(data="-"), config.DivideRequest(data="-", out="-")
-
-_MOST_SHOWN = 20  # of one kind
+_MAX_SHOWN = 20  # findings of one kind
 
 
 @dataclass(frozen=True)
 class Task:
-    """One of prepare's tasks: what it does, how its flags are defined, and how it is run with their values."""
+    """One of prepare's tasks: what it does, its configuration, and the function that does it."""
 
     purpose: str
-    define: Callable[[Flags], None]
-    run: Callable[[dict], None]
+    config: type[Config]
+    run: Callable[[Any], None]
 
 
-def define(command: str) -> Flags:
-    """Return the flags of prepare itself: only the tasks are told."""
-    tasks = [f"{command} {name.ljust(8)} {task.purpose}" for name, task in TASKS.items()]
-    flags = Flags(command, "work on image sets before any training.", [*tasks, f"{command} check --help"])
-    _define_lists(flags)
-    return flags
-
-
-def _define_lists(flags: Flags) -> None:
-    flags.text("data_root", None, "folder that data names are looked up in; $VISIONFW_DATA unless given")
-    flags.listing("list", "what can be named: datasets, degradations, ...")
-
-
-def define_for(command: str, arguments: Sequence[str]) -> Flags:
+def define(command: str, arguments: Sequence[str] = ()) -> Flags:
     """Return the flags of the task that a command line names, or of prepare itself."""
-    return _task_flags(command, arguments[0]) if arguments and arguments[0] in TASKS else define(command)
+    if arguments and arguments[0] in TASKS:
+        task = TASKS[arguments[0]]
+        flags = Flags(f"{command} {arguments[0]}", f"{task.purpose}.")
+        flags.add_config(task.config)
+        flags.add("plugins", str, PLUGINS_HELP, takes="=FILES")
+    else:
+        tasks = [f"{command} {name.ljust(8)} {task.purpose}" for name, task in TASKS.items()]
+        flags = Flags(command, "work on image sets before any training.", [*tasks, f"{command} check --help"])
+        flags.add("data_root", str, "folder in which image sets are looked up by name", default_text="$VISIONFW_DATA")
+    flags.add_list()
+    return flags
 
 
 def run(command: str, arguments: Sequence[str]) -> None:
     """Run prepare.py with a command line."""
-    if arguments and arguments[0].startswith("-"):
-        values = define(command).parse(arguments)
-        if values["list"] is None:
-            raise RequestError(f"what is to be done? {command} {'|'.join(TASKS)}")
-        print(listing(values["list"], values["data_root"]))
-        return
-    if not arguments or arguments[0] not in TASKS:
-        raise RequestError(unknown("task", arguments[0], TASKS) if arguments else f"what is to be done? {command} {'|'.join(TASKS)}")
-    name, rest = arguments[0], list(arguments[1:])
-    if name == "fetch" and rest and not rest[0].startswith("-"):
-        rest[0] = f"--name={rest[0]}"
-    values = _task_flags(command, name).parse(rest)
-    list_kind = values.pop("list")
-    if list_kind is not None:
-        print(listing(list_kind, values["data_root"]))
-        return
-    TASKS[name].run(values)
+    arguments = list(arguments)
+    question = f"name a task: {command} {'|'.join(TASKS)}"
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in TASKS:
+        raise RequestError(unknown("task", arguments[0], TASKS))
+    if arguments[:1] == ["fetch"] and len(arguments) > 1 and not arguments[1].startswith("-"):
+        arguments[1] = f"--name={arguments[1]}"
+    has_task = bool(arguments) and arguments[0] in TASKS
+    values = define(command, arguments).parse(arguments[1:] if has_task else arguments)
+    if "list" in values:
+        print(listing(values["list"], values.get("data_root")))
+    elif not has_task:
+        raise RequestError(question)
+    else:
+        values.pop("plugins", None)
+        task = TASKS[arguments[0]]
+        task.run(from_flags(task.config, values))
 
 
-def _task_flags(command: str, name: str) -> Flags:
-    task = TASKS[name]
-    flags = Flags(f"{command} {name}", task.purpose + ".", [])
-    task.define(flags)
-    _define_lists(flags)
-    return flags
-
-
-def _define_sets(flags: Flags) -> None:
-    flags.text("data", None, "image sets: names or folders, joined by commas")
-    flags.number("scale", _PREPARE.scale, "HR size / LR size")
-
-
-def _define_degradation(flags: Flags) -> None:
-    _define_sets(flags)
-    flags.text("degradation", _PREPARE.degradation, "how LR images are made: steps joined by '+' (blur:sigma=1.6+bicubic); --list=degradations")
-    flags.number("degradation_seed", _PREPARE.degradation_seed, "of what is random in the degradation")
-
-
-def _define_check(flags: Flags) -> None:
-    _define_sets(flags)
-    flags.text("test_data", "", "sets that are tested on: whatever picture is in both is told as leakage")
-    flags.number("patch_size", _PREPARE.patch_size, "side of a patch in LR pixels")
-    flags.text("report", None, "file to write all findings to: .md, .csv or .json")
-
-
-def _check(values: dict) -> None:
+def _check(config: CheckConfig) -> None:
     from visionfw.data.audit.survey import survey
     from visionfw.data.datasets import find_sets
-    from visionfw.reports import tables as reports
+    from visionfw.reports import tables
 
-    request = config.PrepareRequest(**values)
-    train = find_sets(request.data, request.data_root, request.scale)
-    test = find_sets(request.test_data, request.data_root, request.scale) if request.test_data else []
-    found = survey(train, test, request.scale, request.patch_size, ProgressReporter("inspecting images"))
-    print(reports.as_table(found.sets))
+    train = find_sets(config.data, config.data_root, config.scale)
+    test = find_sets(config.test_data, config.data_root, config.scale) if config.test_data else []
+    found = survey(train, test, config.scale, config.patch_size, ProgressReporter("inspecting images"))
+    print(tables.as_table(found.sets))
     for kind in dict.fromkeys(finding.kind for finding in found.findings):
-        of_kind = [finding for finding in found.findings if finding.kind == kind]
-        print("\n".join(_line(finding) for finding in of_kind[:_MOST_SHOWN]))
-        if len(of_kind) > _MOST_SHOWN:
-            print(f"      {kind}: {len(of_kind) - _MOST_SHOWN} more; --report=FILE holds them all")
-    if request.report:
-        asked = {"scale": request.scale, "patch_size": request.patch_size}
-        reports.write_rows(Path(request.report), asked, found.sets, [finding.row() for finding in found.findings])
-        print(f"report: {request.report}")
+        findings = [finding for finding in found.findings if finding.kind == kind]
+        print("\n".join(_line(finding) for finding in findings[:_MAX_SHOWN]))
+        if len(findings) > _MAX_SHOWN:
+            print(f"      {kind}: {len(findings) - _MAX_SHOWN} more; --report=FILE holds them all")
+    if config.report:
+        parameters = {"scale": config.scale, "patch_size": config.patch_size}
+        tables.write_rows(Path(config.report), parameters, found.sets, [finding.row() for finding in found.findings])
+        print(f"report: {config.report}")
     if found.errors:
         raise VisionfwError(f"{len(found.errors)} of {len(found.findings)} findings would spoil training or evaluation; they are listed as ERROR")
     print(f"no errors, {len(found.findings)} notes")
 
 
-def _line(finding) -> str:
+def _line(finding: Any) -> str:
     return f"{'ERROR' if finding.severity == 'error' else 'note '} {finding.kind}: {finding.file or finding.dataset}: {finding.text}"
 
 
-def _define_cache(flags: Flags) -> None:
-    _define_degradation(flags)
-    flags.text("rescale", _PREPARE.rescale, "sizes to decode images without LR files at besides their own, as train.py does: 0.8,0.6, or none")
-    flags.text("cache_dir", None, "folder of decoded images; $VISIONFW_CACHE or ~/.cache/visionfw unless given")
-    flags.switch("clear", "remove the decoded images of these sets instead, or of all where no --data is given")
-
-
-def _cache(values: dict) -> None:
+def _cache(config: CacheConfig) -> None:
     from visionfw.data.cache import clear, open_sets, store_folder
     from visionfw.data.datasets import find_sets, rescaled
-    from visionfw.imaging.degradations.pipeline import Degradation
 
-    clears = values.pop("clear")
-    if clears and values["data"] is None:
-        print(_removed(clear(cache_folder(values["cache_dir"]))))
+    folder = cache_folder(config.cache_dir)
+    if config.clear and config.data is None:
+        print(_removed(clear(folder)))
         return
-    request = config.PrepareRequest(**values)
-    how = Degradation.parse(request.degradation, request.scale, request.degradation_seed)
-    folder = cache_folder(request.cache_dir)
-    sets = find_sets(request.data, request.data_root, request.scale)
-    for images in [*sets, *rescaled(sets, config.read_rescale(request.rescale))]:
-        place = store_folder(images, how, folder)
-        if clears:
+    degradation = Degradation(config.degradation, config.scale, config.degradation_seed)
+    sets = find_sets(config.data, config.data_root, config.scale)
+    for images in [*sets, *rescaled(sets, config.rescale)]:
+        place = store_folder(images, degradation, folder)
+        if config.clear:
             print(f"{images.name}: {_removed(clear(folder, [place]))}")
             continue
-        store = open_sets([images], how, folder, "skip", progress=ProgressReporter(f"decoding {images.name}"), log=print)
+        store = open_sets([images], degradation, folder, "skip", progress=ProgressReporter(f"decoding {images.name}"), log=print)
         for path, reason in store.skipped:
             print(f"skipped: {path}: {reason}")
         size = sum(path.stat().st_size for path in place.iterdir())
@@ -156,75 +117,51 @@ def _removed(paths: Sequence[Path]) -> str:
     return "\n".join(f"removed {path}" for path in paths) or "nothing to remove"
 
 
-def _define_degrade(flags: Flags) -> None:
-    _define_degradation(flags)
-    flags.text("out", None, "folder to write HR/ and LR_../X4/ into")
-
-
-def _degrade(values: dict) -> None:
+def _degrade(config: DegradeConfig) -> None:
     from visionfw.data.build.degraded_pairs import write_pairs
     from visionfw.data.datasets import find_sets
-    from visionfw.imaging.degradations.pipeline import Degradation
 
-    request = config.PrepareRequest(**values)
-    if not request.out:
-        raise RequestError("--out: name the folder to write")
-    how = Degradation.parse(request.degradation, request.scale, request.degradation_seed)
-    made, left_out = write_pairs(find_sets(request.data, request.data_root, request.scale), how, user_path(request.out), ProgressReporter("degrading images"))
-    for line in left_out:
+    degradation = Degradation(config.degradation, config.scale, config.degradation_seed)
+    sets = find_sets(config.data, config.data_root, config.scale)
+    count, skipped = write_pairs(sets, degradation, user_path(config.out), ProgressReporter("degrading images"))
+    for line in skipped:
         print(f"skipped: {line}")
-    print(f"{made} pairs by {how} (seed {how.seed}) in {request.out}")
-    flags = "" if how.is_bicubic else f" --degradation={how}" + (f" --degradation_seed={how.seed}" if how.seed else "")
-    print(f"use them as --train_data={request.out} --scale={how.scale}{flags}")
+    print(f"{count} pairs by {degradation} (seed {degradation.seed}) in {config.out}")
+    seed = f" --degradation_seed={degradation.seed}" if degradation.seed else ""
+    flags = "" if degradation.is_bicubic else f" --degradation={degradation}{seed}"
+    print(f"use them as --train_data={config.out} --scale={degradation.scale}{flags}")
 
 
-def _define_divide(flags: Flags) -> None:
-    flags.text("data", None, "sets of source images: names or folders, joined by commas")
-    flags.text("out", None, "folder to write")
-    flags.text("method", _DIVIDE.method, ", ".join(config.DIVIDE_METHODS))
-    flags.number("size", _DIVIDE.size, "side of a tile in pixels")
-    flags.number("least", _DIVIDE.least, "shortest side of a leftover that is padded with noise, in pixels")
-    flags.real("noise_sigma", _DIVIDE.noise_sigma, "standard deviation of the padding's noise, in gray levels")
-    flags.number("seed", _DIVIDE.seed, "of the noise")
-
-
-def _divide(values: dict) -> None:
-    from visionfw.data.build.tile import TileOptions, tile_images
+def _tile(config: TileConfig) -> None:
+    from visionfw.data.build.tile import tile_images
     from visionfw.data.datasets import find_sets
 
-    request = config.DivideRequest(**values)
-    options = TileOptions(request.method, request.size, request.least, request.noise_sigma, request.seed)
-    summary = tile_images(find_sets(request.data, request.data_root), user_path(request.out), options, ProgressReporter("cutting tiles"), print)
+    sets, options = find_sets(config.data, config.data_root), config.options
+    summary = tile_images(sets, user_path(config.out), options, ProgressReporter("cutting tiles"), print)
     for line in summary["images skipped"]:
         print(f"skipped: {line}")
-    size = {key: f"{value / 2**20:.1f} MiB" for key, value in summary.items() if key.startswith("bytes")}
-    told = {key: value for key, value in summary.items() if key not in ("options", "images skipped")} | size | {"seconds": duration_text(summary["seconds"])}
-    print("\n".join(f"{key.replace('bytes', 'storage').replace('seconds', 'time')}: {value}" for key, value in told.items()))
-    print(f"tiles in {request.out}; use them as --train_data={request.out}")
+    sizes = {key: f"{value / 2**20:.1f} MiB" for key, value in summary.items() if key.startswith("bytes")}
+    rows = {key: value for key, value in summary.items() if key not in ("options", "images skipped")} | sizes
+    rows["seconds"] = duration_text(summary["seconds"])
+    print("\n".join(f"{key.replace('bytes', 'storage').replace('seconds', 'time')}: {value}" for key, value in rows.items()))
+    print(f"tiles in {config.out}; use them as --train_data={config.out}")
 
 
-def _define_fetch(flags: Flags) -> None:
-    flags.text("name", None, "of a standard set (may be given without --name=); --list=datasets tells which have an address")
-    flags.text("address", None, "another address of the archive or image")
-
-
-def _fetch(values: dict) -> None:
+def _fetch(config: FetchConfig) -> None:
     from visionfw.data.build.fetch import fetch
     from visionfw.data.datasets.standard import find_standard
 
-    if not values["name"]:
-        raise RequestError("which set? prepare.py fetch NAME; --list=datasets tells which have an address")
-    fetched = fetch(values["name"], values["data_root"], values["address"], ProgressReporter(f"fetching {values['name']}, bytes"))
-    standard = find_standard(values["name"])
+    fetched = fetch(config.name, config.data_root, config.address, ProgressReporter(f"fetching {config.name}, bytes"))
+    standard = find_standard(config.name)
     expected, terms = (f" of {standard[0].count}", f"; terms: {standard[0].license}, {standard[0].page}") if standard else ("", "")
     checked = "checked by their published SHA-256" if fetched.is_verified else "no SHA-256 is published for them"
     print(f"{fetched.images}{expected} images in {fetched.folder} ({checked}){terms}")
 
 
 TASKS = {
-    "check": Task("look at every file, and tell what would harm training", _define_check, _check),
-    "cache": Task("decode images ahead of training", _define_cache, _cache),
-    "degrade": Task("write degraded images as files", _define_degrade, _degrade),
-    "divide": Task("make a training set of tiles from large images", _define_divide, _divide),
-    "fetch": Task("download a standard set (the only command that uses the network)", _define_fetch, _fetch),
+    "check": Task("inspect every file, and report what would harm training", CheckConfig, _check),
+    "cache": Task("decode images ahead of training", CacheConfig, _cache),
+    "degrade": Task("write pairs of HR images and degraded LR images", DegradeConfig, _degrade),
+    "tile": Task("cut large images into a training set of tiles", TileConfig, _tile),
+    "fetch": Task("download a standard set (the only command that uses the network)", FetchConfig, _fetch),
 }

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from visionfw.config import EvaluateRequest
 from visionfw.errors import RequestError
 from visionfw.evaluation.benchmark import SetScore
+from visionfw.evaluation.config import EvaluateConfig
 from visionfw.evaluation.loaded_model import LoadedModel
 from visionfw.evaluation.protocol import EvalImage, Protocol, Score
 from visionfw.graph.analysis.cost import compute_cost
@@ -35,36 +35,38 @@ class Results:
     """Gathers what reports show while a benchmark goes on.
 
     Args:
-        request: which reports are written, and where images go.
+        config: which reports are written, and where images go.
         subject: what is measured.
         protocol: how.
         given: sets that bring their own LR images -> where they lie.
     """
 
-    def __init__(self, request: EvaluateRequest, subject: LoadedModel, protocol: Protocol, given: Mapping[str, str]):
-        self.request, self.subject, self.given = request, subject, given
-        self.record = protocol.record() | {"precision": request.precision} | ({"self-ensemble": "x8"} if request.self_ensemble else {})
+    def __init__(self, config: EvaluateConfig, subject: LoadedModel, protocol: Protocol, given: Mapping[str, str]):
+        self.config, self.subject, self.given = config, subject, given
+        self.record = protocol.record() | {"precision": config.precision} | ({"self-ensemble": "x8"} if config.upscale.self_ensemble else {})
         self.record |= {"LR as given": "; ".join(f"{name} in {folder}" for name, folder in given.items())} if given else {}
-        if subject.refining is not None:
-            schedule, target = subject.refining
-            drawn = f"{request.sampling}, {subject.looks(request)} looks, {request.samples} samples, seed {request.seed}"
+        if subject.diffusion is not None:
+            schedule, target = subject.diffusion
+            sampling = config.sampling
+            steps = subject.denoising_steps(config)
+            drawn = f"{sampling.sampling or 'ddim'}, {steps} denoising steps, {sampling.samples or 1} samples, seed {sampling.seed or 0}"
             self.record |= {"sampling": drawn, "noise": f"{schedule.name}, {schedule.steps} steps, in the {target.name}"}
-        self._wants_page = any(file.lower().endswith(".html") for file in request.reports)
+        self._wants_page = any(file.lower().endswith(".html") for file in config.benchmark.report)
         self._examples: dict[str, list[Example]] = {}
         self._written: set[Path] = set()
 
     def keep(self, dataset: str, case: EvalImage, score: Score, levels: np.ndarray) -> None:
         """Take one image: write it where images are asked for, and remember it while it is among the best or worst of its set."""
-        if self.request.out:
-            write_image(self._place(dataset, case.name), case.pictured(levels))
+        if self.config.upscale.out:
+            write_image(self._place(dataset, case.name), case.to_rgb(levels))
         if self._wants_page:
             figures = {key: getattr(score, key) for key in ("psnr", "ssim", "bicubic_psnr", "bicubic_ssim", "gain")}
-            images = case.pictured(case.bicubic), case.pictured(levels), case.hr
+            images = case.to_rgb(case.bicubic), case.to_rgb(levels), case.hr
             self._remember(Example(dataset, case.name, False, *images, figures))
 
     def _place(self, dataset: str, name: str) -> Path:
         """Return where an enlarged image goes: a file for each, also where two of a set differ in nothing but their suffix."""
-        folder = user_path(self.request.out) / re.sub(r"[^\w.-]+", "_", dataset).strip("_")
+        folder = user_path(self.config.upscale.out) / re.sub(r"[^\w.-]+", "_", dataset).strip("_")
         folder.mkdir(parents=True, exist_ok=True)
         paths = (folder / f"{name}{number}.png" for number in itertools.chain([""], (f"-{count}" for count in itertools.count(2))))
         path = next(path for path in paths if path not in self._written)
@@ -77,11 +79,11 @@ class Results:
 
     def write(self, scores: Sequence[SetScore]) -> list[dict[str, Any]]:
         """Write the reports; return the rows, each with the weights and the run it is of. Raises VisionfwError where the disk refuses."""
-        of = {"precision": self.request.precision, "self-ensemble": "x8" if self.request.self_ensemble else ""}
+        of = {"precision": self.config.precision, "self-ensemble": "x8" if self.config.upscale.self_ensemble else ""}
         of |= {"weights": self.subject.weights, "run": self.subject.run}
         rows = [score.row(self.subject.name) | of | {"LR": self.given.get(score.dataset, "made")} for score in scores]
         per_image = [row for score in scores for row in score.image_rows()]
-        for file in self.request.reports:
+        for file in self.config.benchmark.report:
             if file.lower().endswith(".html"):
                 write_text(user_path(file), self._page(rows, per_image))
             else:

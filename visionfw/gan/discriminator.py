@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import keras
 from keras import ops
 
-from visionfw.config import TrainRequest
 from visionfw.errors import RequestError
+from visionfw.gan import GAN_LOSSES
+from visionfw.gan.config import GanConfig
 from visionfw.graph.build import compile_model
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.language import loader as models
@@ -17,18 +16,19 @@ from visionfw.graph.language.defaults import LOGIT_OUTPUTS
 _LEAST = 1e-6
 
 
-def read_discriminator(request: TrainRequest, generator: Checked, log: Callable[[str], None]) -> Checked | None:
-    """Read and check a request's discriminator; None for a plain training.
+def read_discriminator(config: GanConfig, generator: Checked, patch_size: int) -> Checked:
+    """Load and check a discriminator.
+
+    Args:
+        config: which discriminator, and the GAN loss.
+        generator: the checked generator.
+        patch_size: side of the LR patches.
 
     Raises:
-        RequestError: it cannot be read, or cannot judge what the generator makes of the request's patches.
+        RequestError: it cannot be loaded, or its input is not what the generator makes of such patches.
     """
-    if not request.adversarial:
-        return None
-    side, channels = request.patch_size * request.scale, generator.definition.channels
-    source = models.load(request.discriminator, dict(request.discriminator_args), patch_size=side)
-    if source.note:
-        log(source.note)
+    side, channels = patch_size * generator.scale, generator.definition.channels
+    source = models.load(config.discriminator, config.discriminator_args or {}, patch_size=side)
     checked = examine(source.dictionary, None, source.functions)
     definition = checked.definition
     problems = []
@@ -38,13 +38,13 @@ def read_discriminator(request: TrainRequest, generator: Checked, log: Callable[
         shape = definition.input_shape(definition.graph.inputs[0][0])
         fits = len(shape) == 3 and all(size in (None, made) for size, made in zip(shape, (side, side, channels), strict=True))
         if not fits:
-            problems.append(f"judges images of {_said(shape)}, the generator makes {_said((side, side, channels))} of --patch_size={request.patch_size}")
+            problems.append(f"judges images of {_said(shape)}, the generator makes {_said((side, side, channels))} of --patch_size={patch_size}")
         elif checked.shapes_at(side, side) is None:
             problems.append(f"cannot judge patches of {side} x {side} pixels")
-    if request.adversarial == "wgan_gp" and checked.uses_layer("BatchNormalization"):
+    if GAN_LOSSES.get(config.loss.name).has_gradient_penalty and checked.uses_layer("BatchNormalization"):
         problems.append("has batch normalization, which wgan_gp's penalty of single images does not go with (srgan_discriminator: norm=False)")
     if problems:
-        raise RequestError("\n".join(f"--discriminator={request.discriminator}: {problem}" for problem in problems))
+        raise RequestError("\n".join(f"--discriminator={config.discriminator}: {problem}" for problem in problems))
     return checked
 
 

@@ -50,31 +50,30 @@ def _between(real, fake):
     return middle, middle
 
 
-#: The formulations by name.
-#: vanilla: Goodfellow et al., NIPS 2014, the generator's loss not saturating, as SRGAN has it. lsgan: Mao et al., ICCV 2017.
-#: wgan_gp: Gulrajani et al., NIPS 2017. relativistic: the average one of Jolicoeur-Martineau, ICLR 2019, as ESRGAN has it.
-GAN_LOSSES = {
-    "vanilla": GanLoss(
-        lambda real, fake: _sigmoid_loss(real, 1.0) + _sigmoid_loss(fake, 0.0),
-        lambda real, fake: _sigmoid_loss(fake, 1.0),
-        lambda real, fake: (0.0, 0.0),
-    ),
-    "lsgan": GanLoss(
-        lambda real, fake: (ops.mean(ops.square(real - 1.0)) + ops.mean(ops.square(fake))) / 2,
-        lambda real, fake: ops.mean(ops.square(fake - 1.0)) / 2,
-        lambda real, fake: (0.5, 0.5),
-    ),
-    "wgan_gp": GanLoss(
-        lambda real, fake: ops.mean(fake) - ops.mean(real),
-        lambda real, fake: -ops.mean(fake),
-        _between,
-    ),
-    "relativistic": GanLoss(
-        _relativistic_discriminator,
-        _relativistic_generator,
-        lambda real, fake: (ops.mean(fake), ops.mean(real)),
-    ),
-}
+#: Goodfellow et al., NIPS 2014, with the non-saturating generator loss that SRGAN has.
+VANILLA = GanLoss(
+    lambda real, fake: _sigmoid_loss(real, 1.0) + _sigmoid_loss(fake, 0.0),
+    lambda real, fake: _sigmoid_loss(fake, 1.0),
+    lambda real, fake: (0.0, 0.0),
+)
+#: Mao et al., ICCV 2017.
+LSGAN = GanLoss(
+    lambda real, fake: (ops.mean(ops.square(real - 1.0)) + ops.mean(ops.square(fake))) / 2,
+    lambda real, fake: ops.mean(ops.square(fake - 1.0)) / 2,
+    lambda real, fake: (0.5, 0.5),
+)
+#: Gulrajani et al., NIPS 2017.
+WGAN_GP = GanLoss(
+    lambda real, fake: ops.mean(fake) - ops.mean(real),
+    lambda real, fake: -ops.mean(fake),
+    _between,
+)
+#: The average one of Jolicoeur-Martineau, ICLR 2019, as ESRGAN has it.
+RELATIVISTIC = GanLoss(
+    _relativistic_discriminator,
+    _relativistic_generator,
+    lambda real, fake: (ops.mean(fake), ops.mean(real)),
+)
 
 
 def accuracy(game: GanLoss, real, fake):

@@ -13,7 +13,8 @@ import keras
 from keras import ops
 
 from visionfw.backend.gradients import input_gradient
-from visionfw.gan.losses import GAN_LOSSES, accuracy, gradient_penalty
+from visionfw.gan import GAN_LOSSES
+from visionfw.gan.losses import accuracy, gradient_penalty
 from visionfw.layers.uint8_images import uint8_to_float
 
 #: What a round tells of the game, beside the loss.
@@ -38,7 +39,7 @@ class Adversarial(keras.Model):
     def __init__(self, enlarge: keras.Model, discriminator: keras.Model, game: str, weight: float, color: str, seed: int):
         super().__init__(name=enlarge.name)
         self.enlarge, self.discriminator = enlarge, discriminator
-        self.game, self.game_name, self.weight, self.color = GAN_LOSSES[game], game, weight, color
+        self.game, self.game_name, self.weight, self.color = GAN_LOSSES.load(game), game, weight, color
         self.mixing = keras.random.SeedGenerator(seed)
         self.figures = {name: keras.metrics.Mean(name=name) for name in FIGURES}
         self.built = True
@@ -55,7 +56,7 @@ class Adversarial(keras.Model):
         real_logits, fake_logits = self._judge(real), self._judge(unmoved)
         adversarial = self.game.generator(ops.stop_gradient(real_logits), self._judge_held(made))
         discriminator = self.game.discriminator(real_logits, fake_logits)
-        if self.game_name == "wgan_gp":
+        if GAN_LOSSES.get(self.game_name).has_gradient_penalty:
             discriminator = discriminator + _PENALTY * self._penalty(real, unmoved)
         told = accuracy(self.game, real_logits, fake_logits)
         shift = ops.mean(ops.abs(ops.mean(unmoved, axis=(1, 2)) - ops.mean(uint8_to_float(x, self.color), axis=(1, 2)))) * 255.0
@@ -116,7 +117,7 @@ def warnings_of(figures: Mapping[str, float], color_before: float, game: str) ->
     """
     real, fake = figures["real_accuracy"], figures["fake_accuracy"]
     said = []
-    if min(real, fake) > _SURE and game != "wgan_gp":
+    if min(real, fake) > _SURE and not GAN_LOSSES.get(game).has_gradient_penalty:
         said.append(f"the discriminator tells {min(real, fake):.1%} apart, and the generator learns little from it: try a lower --discriminator_rate")
     if min(real, fake) < 1 - _SURE:
         said.append(f"the discriminator takes {1 - min(real, fake):.1%} for the other kind, and has collapsed: try a higher --discriminator_rate")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keras import ops
 
 from visionfw.losses import LOSSES, LossContext, LossFunction
-from visionfw.metrics.features import Vgg19
+from visionfw.metrics.vgg19 import Vgg19
 from visionfw.numerics import Tensor
 
 

@@ -1,24 +1,33 @@
-"""Networks whose features images are compared by, and the files of their weights as a flag names them. No Keras here."""
+"""Finds the weight files of feature networks. No Keras here."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from visionfw.errors import RequestError
-
-#: What `--feature_weights` may name.
-NETWORKS = {
-    "inception": "InceptionV3 of ImageNet, Keras' file with its top (FID, KID, inception score, precision, recall)",
-    "vgg16": "VGG16 of ImageNet as PyTorch has it, vgg16-397923af.pth (LPIPS)",
-    "vgg19": "VGG19 of ImageNet, PyTorch's vgg19-dcbb9e9d.pth or Keras' own .h5 file (the loss vgg)",
-    "lpips": "LPIPS' linear weights for VGG16, its file vgg.pth",
-}
+from visionfw.io.paths import user_path
+from visionfw.metrics import FEATURE_NETWORKS
 
 
-def read_feature_weights(text: str) -> dict[str, str]:
-    """Read 'inception=FILE,vgg16=FILE'. Raises RequestError."""
-    found = {}
-    for part in filter(None, (entry.strip() for entry in text.split(","))):
-        name, equals, file = part.partition("=")
-        if not equals or name not in NETWORKS or not file:
-            raise RequestError(f"--feature_weights: {part!r} is not NETWORK=FILE with NETWORK one of {', '.join(NETWORKS)}")
-        found[name] = file
-    return found
+def find_weights(network: str, needed_by: str, files: Mapping[str, str], allow_download: bool = False) -> str | None:
+    """Return the file of a network's weights; None where Keras is to download them.
+
+    Args:
+        network: a name from FEATURE_NETWORKS.
+        needed_by: what needs them, as the user wrote it, for messages: "--metrics=fid".
+        files: weight files by network, as `parse_feature_weights` returns them.
+        allow_download: whether Keras may download weights that no file is named for.
+
+    Raises:
+        RequestError: there is no such file, or none is named and it may not be downloaded.
+    """
+    if network in files:
+        path = user_path(files[network])
+        if not path.is_file():
+            raise RequestError(f"--feature_weights: {network}: no file {path}")
+        return str(path)
+    entry = FEATURE_NETWORKS.get(network)
+    if allow_download and entry.is_downloadable:
+        return None
+    alternative = " or --allow_download" if entry.is_downloadable else ""
+    raise RequestError(f"{needed_by} needs the weights of {entry.help}: give --feature_weights={network}=FILE{alternative}")

@@ -1,4 +1,4 @@
-"""The measures of `arrays` on keras.ops: for losses and for the training step."""
+"""The metrics of `arrays` for batches of tensors, on keras.ops: for losses and the training step."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import math
 import numpy as np
 from keras import ops
 
-from visionfw.numerics import MS_SSIM_WEIGHTS, gaussian_window
+from visionfw.numerics import MS_SSIM_WEIGHTS, Tensor, gaussian_window
 
 _C1, _C2 = 0.01**2, 0.03**2
 
 
-def mse_per_image(a, b):
+def mse_per_image(a: Tensor, b: Tensor) -> Tensor:
     """Return every image's mean squared error, (batch,) float32, of (batch, height, width, channels) tensors in [0, 1]."""
     return ops.mean(ops.square(ops.cast(a, "float32") - ops.cast(b, "float32")), axis=(1, 2, 3))
 
 
-def mae_per_image(a, b):
+def mae_per_image(a: Tensor, b: Tensor) -> Tensor:
     """Return every image's mean absolute error, (batch,) float32, of (batch, height, width, channels) tensors in [0, 1]."""
     return ops.mean(ops.abs(ops.cast(a, "float32") - ops.cast(b, "float32")), axis=(1, 2, 3))
 
 
-def psnr_per_image(a, b):
+def psnr_per_image(a: Tensor, b: Tensor) -> Tensor:
     """Return every image's PSNR in dB.
 
     Args:
@@ -34,7 +34,7 @@ def psnr_per_image(a, b):
     return -10.0 / math.log(10.0) * ops.log(ops.maximum(mse_per_image(a, b), 1e-10))
 
 
-def ssim_per_image(a, b):
+def ssim_per_image(a: Tensor, b: Tensor) -> Tensor:
     """Return every image's SSIM: the protocol's Gaussian window of 11 x 11, the mean over the valid region and the channels.
 
     Args:
@@ -47,7 +47,7 @@ def ssim_per_image(a, b):
     return ops.mean(luminance * structure, axis=(1, 2, 3))
 
 
-def ms_ssim_per_image(a, b):
+def ms_ssim_per_image(a: Tensor, b: Tensor) -> Tensor:
     """Return every image's MS-SSIM, as `arrays.ms_ssim`.
 
     Args:
@@ -57,17 +57,17 @@ def ms_ssim_per_image(a, b):
         (batch,) float32.
     """
     a, b = ops.cast(a, "float32"), ops.cast(b, "float32")
-    made = 1.0
+    product = 1.0
     for number, weight in enumerate(MS_SSIM_WEIGHTS):
         luminance, structure = _similarities(a, b)
         is_last = number == len(MS_SSIM_WEIGHTS) - 1
         similarity = ops.mean(luminance * structure if is_last else structure, axis=(1, 2))
-        made = made * ops.power(ops.maximum(similarity, 1e-6), weight)  # above 0, where the power has no slope
-        a, b = _halved(a), _halved(b)
-    return ops.mean(made, axis=1)
+        product = product * ops.power(ops.maximum(similarity, 1e-6), weight)  # above 0, where the power has no slope
+        a, b = _halve(a), _halve(b)
+    return ops.mean(product, axis=1)
 
 
-def _similarities(a, b):
+def _similarities(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """Return the maps of luminance, and of contrast times structure."""
     mean_a, mean_b = _smooth(a), _smooth(b)
     both, squares = mean_a * mean_b, mean_a * mean_a + mean_b * mean_b
@@ -75,15 +75,15 @@ def _similarities(a, b):
     return (2 * both + _C1) / (squares + _C1), (2 * covariance + _C2) / (variances + _C2)
 
 
-def _halved(image):
-    """Return the means of 2x2 pixels; a row or column over is its own neighbor."""
+def _halve(image: Tensor) -> Tensor:
+    """Return the means of 2x2 pixels; an odd last row or column is its own neighbor."""
     height, width = image.shape[1:3]
     even = ops.pad(image, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]], mode="symmetric")
     return ops.average_pool(even, 2, 2, padding="valid", data_format="channels_last")
 
 
-def _smooth(image):
-    """Filter with the Gaussian window, rows then columns, each channel apart, where the window lies inside."""
+def _smooth(image: Tensor) -> Tensor:
+    """Filter with the Gaussian window, rows then columns, each channel by itself, where the window lies inside."""
     window = gaussian_window(11, 1.5).astype(np.float32)
     for shape in ((11, 1, 1, 1), (1, 11, 1, 1)):
         kernel = np.repeat(window.reshape(shape), image.shape[-1], axis=2)

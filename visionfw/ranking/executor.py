@@ -32,7 +32,7 @@ def work(matrix: Grid, log: Log) -> None:
     waiting = [cell for cell in matrix.cells() if cell.state() != "done"]  # one that a process still does is waited for
     if not waiting:
         return
-    if matrix.request.engine == "ray":
+    if matrix.request.execution.engine == "ray":
         _with_ray(matrix, waiting, log)
     else:
         _locally(matrix, waiting, log)
@@ -74,7 +74,7 @@ class ProgressReporter:
 
 
 def _locally(matrix: Grid, waiting: Sequence[Job], log: Log) -> None:
-    jobs = min(matrix.request.jobs, len(waiting))
+    jobs = min(matrix.request.execution.jobs, len(waiting))
     threads = max(1, processors() // jobs) if jobs > 1 else 0
     told, rest = ProgressReporter(len(waiting), jobs, log), list(waiting)
     running: dict[subprocess.Popen, tuple[Job, float]] = {}
@@ -122,19 +122,19 @@ def _with_ray(matrix: Grid, waiting: Sequence[Job], log: Log) -> None:
 
     ray.init(address=os.environ.get("RAY_ADDRESS"), ignore_reinit_error=True, logging_level="ERROR", log_to_driver=False)
 
-    @ray.remote(num_cpus=matrix.request.cpus, num_gpus=matrix.request.gpus, max_retries=3)
+    @ray.remote(num_cpus=matrix.request.execution.cpus, num_gpus=matrix.request.execution.gpus, max_retries=3)
     def do(place: int) -> float:
         started = time.monotonic()
-        process = start(matrix, waiting[place], max(1, int(matrix.request.cpus)))
+        process = start(matrix, waiting[place], max(1, int(matrix.request.execution.cpus)))
         try:
             while process.wait() == LOCKED:  # the process of a worker that was lost goes on; it holds the cell
                 time.sleep(5)
-                process = start(matrix, waiting[place], max(1, int(matrix.request.cpus)))
+                process = start(matrix, waiting[place], max(1, int(matrix.request.execution.cpus)))
         finally:
             _stop([process] if process.poll() is None else [])
         return time.monotonic() - started
 
-    told = ProgressReporter(len(waiting), max(1, int(ray.cluster_resources().get("CPU", 1) // max(matrix.request.cpus, 1e-9))), log)
+    told = ProgressReporter(len(waiting), max(1, int(ray.cluster_resources().get("CPU", 1) // max(matrix.request.execution.cpus, 1e-9))), log)
     tasks = {do.remote(place): cell for place, cell in enumerate(waiting)}
     try:
         while tasks:

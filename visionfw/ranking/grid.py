@@ -14,14 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from visionfw.config import RankRequest, TrainRequest
+from visionfw.config import to_flags, with_flags
 from visionfw.data.datasets import data_root
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.io.files import read_json, read_json_value, write_json
 from visionfw.io.locks import is_locked, try_lock
 from visionfw.io.paths import user_path
-from visionfw.metrics.feature_weights import read_feature_weights
+from visionfw.ranking.config import ExecutionConfig, RankConfig
 from visionfw.runs import directory as runs
+from visionfw.training.config import TrainConfig
 
 STATES = ("done", "running", "failed", "to do")
 
@@ -102,13 +103,13 @@ class Job:
 class Grid:
     """A ranking's cells, and the request that they are of."""
 
-    request: RankRequest
+    request: RankConfig
     folder: Path
 
     def cells(self) -> list[Job]:
         """Return every cell, seed by seed, so that a matrix that is stopped early has whole rows."""
-        folders = {name: self.folder / "cells" / f"{place}-{safe(name)}" for place, name in enumerate(self.request.names, 1)}
-        return [Job(name, seed, Path(f"{folders[name]}-seed{seed}")) for seed in self.request.seeds for name in self.request.names]
+        folders = {name: self.folder / "cells" / f"{place}-{safe(name)}" for place, name in enumerate(self.request.comparison.names, 1)}
+        return [Job(name, seed, Path(f"{folders[name]}-seed{seed}")) for seed in self.request.comparison.seeds for name in self.request.comparison.names]
 
     def cell(self, name: str, seed: int) -> Job:
         """Return one cell."""
@@ -129,27 +130,34 @@ def refuse_taken(out: str) -> None:
         raise RequestError(f"--out={out}: exists and is not empty; name another folder")
 
 
-def begin(request: RankRequest, leakage: Sequence[Mapping[str, Any]] = ()) -> Grid:
+def begin(request: RankConfig, leakage: Sequence[Mapping[str, Any]] = ()) -> Grid:
     """Write a new matrix, its plan last, with what training and test sets have in common. Raises RequestError where its folder is taken."""
-    refuse_taken(request.out)
-    folder = user_path(request.out).resolve()
+    refuse_taken(request.execution.out)
+    folder = user_path(request.execution.out).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "leakage.json", list(leakage))
-    request = replace(request, train=_anywhere(request.train), models=tuple(_model_anywhere(name) for name in request.models))
+    models = tuple(_absolute_model(name) for name in request.comparison.models)
+    request = replace(request, train=_with_absolute_paths(request.train), comparison=replace(request.comparison, models=models))
     write_json(folder / "plan.json", request.record() | {"backend": _backend()})
     return Grid(request, folder)
 
 
-def _anywhere(train: TrainRequest) -> TrainRequest:
+def _with_absolute_paths(train: TrainConfig) -> TrainConfig:
     """Return a training whose paths mean the same from every folder."""
-    cache = None if train.cache_dir is None else str(user_path(train.cache_dir).resolve())
-    begun = None if train.init_from is None else str(runs.find(train.init_from).folder.resolve())
-    files = ",".join(f"{network}={user_path(file).resolve()}" for network, file in read_feature_weights(train.feature_weights).items())
-    own = {"model": _model_anywhere(train.model), "discriminator": _model_anywhere(train.discriminator), "init_from": begun, "feature_weights": files}
-    return replace(train, data_root=str(data_root(train.data_root).resolve()), cache_dir=cache, **own)
+    values = to_flags(train)
+    changed: dict[str, Any] = {"data_root": str(data_root(train.data.root).resolve()), "model": _absolute_model(train.model.name)}
+    if train.data.cache_dir is not None:
+        changed["cache_dir"] = str(user_path(train.data.cache_dir).resolve())
+    if train.model.init_from is not None:
+        changed["init_from"] = str(runs.find(train.model.init_from).folder.resolve())
+    if train.loss.feature_weights:
+        changed["feature_weights"] = {network: str(user_path(file).resolve()) for network, file in train.loss.feature_weights.items()}
+    if "discriminator" in values:
+        changed["discriminator"] = _absolute_model(values["discriminator"])
+    return with_flags(train, changed)
 
 
-def _model_anywhere(name: str) -> str:
+def _absolute_model(name: str) -> str:
     return str(user_path(name).resolve()) if name.endswith((".py", ".json")) else name
 
 
@@ -157,8 +165,8 @@ def _backend() -> str:
     return os.environ.get("KERAS_BACKEND", "tensorflow")
 
 
-def open_grid(out: str, **how: Any) -> Grid:
-    """Open a matrix that was begun; `how` is what may differ from then: engine, jobs, cpus, gpus.
+def open_grid(out: str, execution: ExecutionConfig | None = None) -> Grid:
+    """Open a matrix that was begun; how its runs are executed may differ from then.
 
     Raises:
         RequestError: there is none, or it was begun on another backend.
@@ -170,7 +178,7 @@ def open_grid(out: str, **how: Any) -> Grid:
     backend = recorded.pop("backend", _backend())
     if backend != _backend():
         raise RequestError(f"--resume: the ranking in {folder} was begun with KERAS_BACKEND={backend}, not {_backend()}")
-    return Grid(RankRequest.of_record(recorded, out=str(folder), **how), folder)
+    return Grid(RankConfig.from_record(recorded, execution or ExecutionConfig(out=str(folder)), str(folder / "plan.json")), folder)
 
 
 def read_leakage(folder: Path) -> list[dict[str, Any]]:

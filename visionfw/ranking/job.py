@@ -17,8 +17,10 @@ from typing import Any
 
 from visionfw.backend.process_memory import peak_resident_bytes
 from visionfw.backend.start import start_backend
+from visionfw.config import from_flags, with_flags
 from visionfw.errors import VisionfwError, brief
 from visionfw.io.files import write_json
+from visionfw.io.plugins import load_plugins
 from visionfw.ranking.grid import Grid, Job, open_grid
 
 LOCKED = 3  # exit status where another process does the cell
@@ -27,6 +29,7 @@ LOCKED = 3  # exit status where another process does the cell
 def main(arguments: list[str]) -> int:
     """Do one cell; return the exit status."""
     folder, name, seed = arguments
+    load_plugins()
     matrix = open_grid(folder)
     cell = matrix.cell(name, int(seed))
     with cell.held() as is_mine:
@@ -51,8 +54,8 @@ def main(arguments: list[str]) -> int:
 
 def do(matrix: Grid, cell: Job) -> None:
     """Train and test one cell, and write its figures."""
-    request = replace(matrix.request.of(cell.name, cell.seed), run_dir=str(cell.run))
-    start_backend(request.devices)
+    request = with_flags(matrix.request.request_for(cell.name, cell.seed), {"run_dir": str(cell.run)})
+    start_backend(request.runtime.devices)
     from visionfw.runs.directory import Run
     from visionfw.training.fit import train
 
@@ -67,22 +70,22 @@ def do(matrix: Grid, cell: Job) -> None:
 
 def _tested(matrix: Grid, folder: Path) -> dict[str, Any]:
     """Return the figures of a run on every test set, and what it costs."""
-    from visionfw.config import EvaluateRequest
     from visionfw.data.datasets import find_sets
     from visionfw.evaluation.benchmark import benchmark
+    from visionfw.evaluation.config import EvaluateConfig
     from visionfw.evaluation.loaded_model import load_for_evaluation, upscaler_for
-    from visionfw.evaluation.metric_suite import MetricSuite
+    from visionfw.evaluation.metric_suite import MetricSuite, for_generative_model
     from visionfw.evaluation.protocol import Protocol
     from visionfw.runs.directory import Run
 
-    request = EvaluateRequest(run=str(folder))
+    request = from_flags(EvaluateConfig, {"run": str(folder)})
     subject = load_for_evaluation(request)
-    if subject.refining:
-        request = replace(request, sampling_steps=matrix.request.train.sampling_steps)
+    if subject.diffusion:
+        request = with_flags(request, {"sampling_steps": Run(folder).read()["config"]["diffusion"]["sampling_steps"]})
     upscaler = upscaler_for(subject, request)
-    sets = find_sets(matrix.request.test_sets, matrix.request.train.data_root, subject.scale)
+    sets = find_sets(matrix.request.comparison.test_sets, matrix.request.train.data.root, subject.scale)
     protocol = Protocol(subject.color, subject.scale, subject.degradation)
-    scores = benchmark(upscaler, sets, protocol, measures=MetricSuite(("consistency",) if subject.refining else ()))
+    scores = benchmark(upscaler, sets, protocol, metrics=MetricSuite(for_generative_model(()) if subject.diffusion else ()))
     recorded = Run(folder).read()
     return {
         "protocol": protocol.record(),
@@ -92,7 +95,7 @@ def _tested(matrix: Grid, folder: Path) -> dict[str, Any]:
             "parameters": recorded.get("parameters"),
             "multiply_adds": recorded.get("multiply_adds"),
             "seconds_per_step": recorded.get("seconds", 0) / max(1, recorded.get("steps", 1)),
-            "seconds_per_image": _seconds_per_image(upscaler, subject.color, subject.looks(request)),
+            "seconds_per_image": _seconds_per_image(upscaler, subject.color, subject.denoising_steps(request)),
             "peak_bytes": peak_resident_bytes(),
             "type": 1 if subject.checked and subject.checked.definition.pre_upsample else 2,
         },

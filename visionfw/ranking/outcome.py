@@ -104,7 +104,7 @@ class Outcome:
 
 def gather(matrix: Grid) -> Outcome | None:
     """Read the cells that are done; None where fewer than two names have all their seeds."""
-    request = matrix.request
+    request = matrix.request.comparison
     cells = {(cell.name, cell.seed): cell for cell in matrix.cells()}
     done = {key: cell.read() for key, cell in cells.items() if cell.state() == "done"}
     names = tuple(name for name in request.names if all((name, seed) in done for seed in request.seeds))

@@ -10,24 +10,24 @@ from typing import Any
 import numpy as np
 
 from visionfw.backend.start import start_backend
-from visionfw.config import RankRequest, TrainRequest
+from visionfw.config import from_flags, refuse_changes, with_flags
 from visionfw.data.audit.leakage import find_leaks
-from visionfw.data.augmentation import parse_augmentation
 from visionfw.data.datasets import ImageSet, find_sets
 from visionfw.data.patches.statistics import patch_statistic
 from visionfw.errors import RequestError, VisionfwError, some
-from visionfw.graph.language import loader as models
-from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.imaging.files import ImageError, image_size
 from visionfw.io.files import write_json, write_text
 from visionfw.io.progress import ProgressReporter, duration_text
 from visionfw.ranking import executor as engine
+from visionfw.ranking.config import EXECUTION, ExecutionConfig, RankConfig
 from visionfw.ranking.grid import Grid, begin, open_grid, read_leakage, refuse_taken
 from visionfw.ranking.outcome import MARK, Outcome, gather
 from visionfw.reports import plots
 from visionfw.reports import tables as reports
 from visionfw.reports.html.ranking import RankingPage, Sample
 from visionfw.runs.directory import Run
+from visionfw.training.config import TrainConfig
+from visionfw.training.preflight import degradation_of, preflight
 
 Log = Callable[[str], None]
 _PSNR_RANGE = (10.0, 60.0)  # dB, of histograms
@@ -35,16 +35,16 @@ _LEAST_SIDE = 11  # pixels: SSIM's window
 _SHOWN = 16  # patches of a training set on the page
 
 
-def start(request: RankRequest, dry_run: bool, log: Log) -> None:
-    """Check everything, look for leakage, do all cells, write the tables; with `dry_run` stop before anything is written.
+def start_ranking(request: RankConfig, log: Log, dry_run: bool = False) -> None:
+    """Check everything, look for leakage, do all runs and write the tables; with `dry_run` stop before anything is written.
 
     Raises:
         RequestError: a name, a combination, or a folder is wrong; nothing was written.
-        VisionfwError: some cells failed (after all others were done), or an image could not be read.
+        VisionfwError: some runs failed (after all others were done), or an image could not be read.
     """
     if not dry_run:
-        refuse_taken(request.out)
-    engine.refuse_missing(request.engine)
+        refuse_taken(request.execution.out)
+    engine.refuse_missing(request.execution.engine)
     sets = look_ahead(request)
     request = replace(request, train=prepared(request, log))
     found = find_leakage(request, sets, log)
@@ -54,14 +54,27 @@ def start(request: RankRequest, dry_run: bool, log: Log) -> None:
         _work(begin(request, found), log)
 
 
-def go_on(out: str, how: Mapping[str, Any], log: Log) -> None:
-    """Go on with a matrix: what is done stays, what failed is tried again. Raises as `start`."""
-    matrix = open_grid(out, **how)
+def resume_ranking(values: Mapping[str, Any], log: Log) -> None:
+    """Continue the ranking in --out: finished runs are kept, failed ones are tried again.
+
+    Args:
+        values: the flags on the command line. Those that results depend on must equal the recorded ones.
+        log: called with each line for the user.
+
+    Raises:
+        RequestError: there is no ranking, or a flag says something else than when it was started.
+        VisionfwError: as `start_ranking`.
+    """
+    if not values.get("out"):
+        raise RequestError("--resume: name the ranking's folder with --out=DIR")
+    execution = from_flags(ExecutionConfig, {key: value for key, value in values.items() if key in ("out", *EXECUTION)})
+    grid = open_grid(values["out"], execution)
+    refuse_changes(grid.request, {key: value for key, value in values.items() if key not in ("out", *EXECUTION)}, f"the ranking in {grid.folder}")
     counts: dict[str, int] = {}
-    for cell in matrix.cells():
+    for cell in grid.cells():
         counts[cell.state()] = counts.get(cell.state(), 0) + 1
-    log(f"{matrix.folder}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
-    _work(matrix, log)
+    log(f"{grid.folder}: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
+    _work(grid, log)
 
 
 def _work(matrix: Grid, log: Log) -> None:
@@ -75,8 +88,8 @@ def _work(matrix: Grid, log: Log) -> None:
         raise VisionfwError(f"{len(left)} of {len(states)} runs are not done: {some(left)}; --resume tries them again")
 
 
-def look_ahead(request: RankRequest) -> dict[str, list[ImageSet]]:
-    """Refuse what can be refused before anything starts; return every training set's image sets. All problems are told together."""
+def look_ahead(request: RankConfig) -> dict[str, list[ImageSet]]:
+    """Refuse what can be refused before anything starts; return every training set's image sets. All problems are reported together."""
     problems, sets = [], {}
 
     def tried(do: Callable[[], Any]) -> Any:
@@ -86,22 +99,23 @@ def look_ahead(request: RankRequest) -> dict[str, list[ImageSet]]:
             problems.extend(str(error).splitlines())
             return None
 
-    train = request.train
-    how = tried(lambda: Degradation.parse(train.degradation, train.scale, train.degradation_seed))
-    tried(lambda: parse_augmentation(train.augment))
-    for name in request.train_sets:
-        sets[name] = tried(lambda name=name: find_sets(name.replace("+", ","), train.data_root, train.scale)) or []
-    tests = tried(lambda: find_sets(request.test_sets, train.data_root, train.scale)) or []
-    for images in (*tests, *(tried(lambda: find_sets(train.val_data, train.data_root, train.scale)) or [])):
-        tried(lambda images=images: images.lr_files(how) if how else None)
+    train, comparison = request.train, request.comparison
+    root, scale = train.data.root, train.model.scale
+    degradation = tried(lambda: degradation_of(train))
+    for name in comparison.train_sets:
+        sets[name] = tried(lambda name=name: find_sets(name.replace("+", ","), root, scale)) or []
+    tests = tried(lambda: find_sets(comparison.test_sets, root, scale)) or []
+    for images in (*tests, *(tried(lambda: find_sets(train.data.val, root, scale)) or [])):
+        tried(lambda images=images: images.lr_files(degradation) if degradation else None)
     places = [{path.resolve() for path in images.hr} for images in tests]
     problems += [f"--test_sets: {images.name!r} is named twice" for number, images in enumerate(tests) if places[number] in places[:number]]
-    problems += [f"{path}: {why}" for images in tests for path, why in _unfit(images, train.scale)]
-    for name in request.names:
-        problems += [f"--{request.ranked}: {name!r} is a column's own name in the tables"] if name in ("best", "min diff", "test set") else []
-        cell = tried(lambda name=name: request.of(name, request.seeds[0]))
-        if cell:
-            tried(lambda cell=cell: models.load(cell.model, dict(cell.model_args), cell.scale))
+    problems += [f"{path}: {why}" for images in tests for path, why in _unfit(images, scale)]
+    for name in comparison.names:
+        problems += [f"--{comparison.ranked}: {name!r} is a column's own name in the tables"] if name in ("best", "min diff", "test set") else []
+    kinds = {name: tried(lambda name=name: preflight(request.request_for(name, comparison.seeds[0])).kind) for name in comparison.names}
+    if comparison.ranked == "models" and len({kind for kind in kinds.values() if kind}) > 1:
+        told = ", ".join(f"{name}'s is {kind}" for name, kind in kinds.items())
+        problems.append(f"--models: their trainings differ in loss and optimizer, so no ranking would tell which model is better: {told}")
     if problems:
         raise RequestError("\n".join(dict.fromkeys(problems)))
     return sets
@@ -119,36 +133,36 @@ def _unfit(images: ImageSet, scale: int) -> Iterator[tuple[Path, str]]:
             yield path, f"{width} x {height} pixels are too few to be measured at x{scale}"
 
 
-def prepared(request: RankRequest, log: Log) -> TrainRequest:
+def prepared(request: RankConfig, log: Log) -> TrainConfig:
     """Prepare the training of every name, which refuses what is wrong with it, and equalize.
 
     Returns:
         The training that all have in common, with the limits that give every training set as much as the smallest has.
     """
-    start_backend(request.train.devices)
+    start_backend(request.train.runtime.devices)
     from visionfw.training.setup import prepare
 
-    counts = {}
-    for name in request.names:
-        plan = prepare(request.of(name, request.seeds[0]), lambda line: None)
-        counts[name] = len(plan.source) if request.equalize == "patches" else len(set(plan.source.store.paths))
-    if request.equalize == "none" or request.ranked != "train_sets":
+    comparison, counts = request.comparison, {}
+    for name in comparison.names:
+        plan = prepare(preflight(request.request_for(name, comparison.seeds[0])), lambda line: None)
+        counts[name] = len(plan.patches) if comparison.equalize == "patches" else len(set(plan.patches.store.paths))
+    if comparison.equalize == "none" or comparison.ranked != "train_sets":
         return request.train
     least = min(counts.values())
-    log(f"every training set gives {least} {request.equalize} ({', '.join(f'{name} has {count}' for name, count in counts.items())})")
-    return replace(request.train, **{f"most_{request.equalize}": least})
+    log(f"every training set gives {least} {comparison.equalize} ({', '.join(f'{name} has {count}' for name, count in counts.items())})")
+    return with_flags(request.train, {f"max_{comparison.equalize}": least})
 
 
-def find_leakage(request: RankRequest, sets: Mapping[str, Sequence[ImageSet]], log: Log) -> list[dict[str, Any]]:
+def find_leakage(request: RankConfig, sets: Mapping[str, Sequence[ImageSet]], log: Log) -> list[dict[str, Any]]:
     """Find, and name, the training images that are in a test set; return a row for every training set and test set that share some."""
     found = []
-    tests = find_sets(request.test_sets, request.train.data_root, request.train.scale)
+    tests = find_sets(request.comparison.test_sets, request.train.data.root, request.train.model.scale)
     for name, train in sets.items():
         for test in tests:
             shared = find_leaks(train, test, ProgressReporter(f"looking for images of {test.name} in {name}"))
             if not shared:
                 continue
-            names = request.names if request.ranked != "train_sets" else (name,)
+            names = request.comparison.names if request.comparison.ranked != "train_sets" else (name,)
             rows = [{"train": str(leak.train), "test": str(leak.test), "relation": leak.relation} for leak in shared]
             found += [{"name": one, "dataset": test.name, "train_set": name, "leaks": rows} for one in names]
             shown = some([f"{leak.train.name} of {leak.test.name}: {leak.relation}" for leak in shared])
@@ -156,16 +170,17 @@ def find_leakage(request: RankRequest, sets: Mapping[str, Sequence[ImageSet]], l
     return found
 
 
-def _tell_plan(request: RankRequest, log: Log) -> None:
+def _tell_plan(request: RankConfig, log: Log) -> None:
     """Say which runs there would be, and how long a few steps of the first promise that they take."""
-    for seed in request.seeds:
-        for name in request.names:
+    comparison, execution = request.comparison, request.execution
+    for seed in comparison.seeds:
+        for name in comparison.names:
             log(f"{name}, seed {seed}")
-    from visionfw.training.timing import expected_seconds
+    from visionfw.training.timing import estimate_seconds
 
-    seconds = sum(expected_seconds(request.of(name, request.seeds[0])) for name in request.names) * len(request.seeds)
-    at_a_time = request.jobs if request.engine == "local" else 1
-    said = f"{len(request.names) * len(request.seeds)} runs, about {duration_text(seconds)} of training steps one after the other, and the tests"
+    seconds = sum(estimate_seconds(request.request_for(name, comparison.seeds[0])) for name in comparison.names) * len(comparison.seeds)
+    at_a_time = execution.jobs if execution.engine == "local" else 1
+    said = f"{len(comparison.names) * len(comparison.seeds)} runs, about {duration_text(seconds)} of training steps one after the other, and the tests"
     log(said + (f"; {at_a_time} at a time" if at_a_time > 1 else ""))
 
 
@@ -173,7 +188,7 @@ def write(matrix: Grid, outcome: Outcome) -> str:
     """Write ranking.json, .csv, .md and .html; return the table and what it says."""
     folder = matrix.folder
     lines = [reports.as_table(outcome.table()), *_notes(matrix, outcome), "", reports.as_table(outcome.standings()), "", *_said(outcome)]
-    if matrix.request.ranked == "models":
+    if matrix.request.comparison.ranked == "models":
         lines += ["", reports.as_table(list(outcome.costs))]
     said = "\n".join(lines)
     findings = {dataset: [{**vars(one), "real": one.is_real} for one in outcome.findings(dataset)] for dataset in (*outcome.datasets, "all")}
@@ -207,11 +222,11 @@ def _said(outcome: Outcome) -> list[str]:
 
 def _page(matrix: Grid, outcome: Outcome) -> dict[str, Any]:
     """Return what the page shows."""
-    request, every = matrix.request, (*outcome.datasets, "all")
-    what = {"train_sets": "training sets", "models": "models", "samplers": "samplers"}[request.ranked]
-    about = {"model": request.models[0] if len(request.models) == 1 else request.train.model, "scale": f"x{request.train.scale}"}
+    request, comparison, every = matrix.request, matrix.request.comparison, (*outcome.datasets, "all")
+    what = {"train_sets": "training sets", "models": "models", "samplers": "samplers"}[comparison.ranked]
+    about = {"model": comparison.models[0] if len(comparison.models) == 1 else request.train.model.name, "scale": f"x{request.train.model.scale}"}
     about |= {"steps": matrix.cell(outcome.names[0], outcome.seeds[0]).read()["steps"], "seeds": ", ".join(map(str, outcome.seeds))}
-    about = {key: value for key, value in about.items() if key != "model" or request.ranked != "models"}
+    about = {key: value for key, value in about.items() if key != "model" or comparison.ranked != "models"}
     gains = {dataset: (outcome.overall() if dataset == "all" else outcome.means(dataset)).mean(axis=1) for dataset in every}
     intervals = {
         dataset: [(one.better, one.worse, one.gain, one.low, one.high, one.is_real, one.sentence()) for one in outcome.findings(dataset)] for dataset in every
@@ -228,18 +243,17 @@ def _page(matrix: Grid, outcome: Outcome) -> dict[str, Any]:
         "intervals": intervals,
         "notes": _notes(matrix, outcome),
         "curves": curves,
-        "samples": [sample_of(request, name) for name in outcome.names] if request.ranked == "train_sets" else [],
+        "samples": [sample_of(request, name) for name in outcome.names] if comparison.ranked == "train_sets" else [],
         "costs": outcome.costs,
         "protocol": outcome.protocol,
     }
 
 
-def sample_of(request: RankRequest, name: str) -> Sample:
+def sample_of(request: RankConfig, name: str) -> Sample:
     """Return some patches of a training set, and how hard bicubic finds all of them."""
-    train = request.of(name, request.seeds[0])
     from visionfw.training.setup import prepare
 
-    source = prepare(train, lambda line: None).source
+    source = prepare(preflight(request.request_for(name, request.comparison.seeds[0])), lambda line: None).patches
     psnr = patch_statistic(source, "bicubic_psnr")
     counts, edges = np.histogram(np.clip(psnr, *_PSNR_RANGE), bins=40, range=_PSNR_RANGE)
     ids = np.sort(np.random.default_rng(0).choice(len(source), min(_SHOWN, len(source)), replace=False))

@@ -1,6 +1,7 @@
 """The run directory: everything that is known about one training run, and the only thing that commands pass to each other.
 
 run.json            the request, versions, the data's fingerprint, the best validation, when the run started and how it ended
+config.toml         the configuration with every default settled, as `train.py --config` reads it
 model.json          the model's dictionary in canonical form
 architecture.json   the compiled model, if the dictionary has blocks that are Python functions
 best.weights.h5     weights of the best validation: the run's model
@@ -46,6 +47,7 @@ class Run:
     def __init__(self, folder: Path):
         self.folder = folder
         self.record = folder / "run.json"
+        self.config = folder / "config.toml"
         self.model = folder / "model.json"
         self.architecture = folder / "architecture.json"
         self.best = folder / "best.weights.h5"

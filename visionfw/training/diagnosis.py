@@ -13,9 +13,9 @@ from visionfw.errors import VisionfwError
 from visionfw.imaging.resize import imresize
 from visionfw.io.files import write_json
 from visionfw.layers.uint8_images import uint8_to_float
-from visionfw.losses import Loss, parse_loss
+from visionfw.losses import Loss
 from visionfw.reports import plots
-from visionfw.training.models import TrainingModels, content_loss
+from visionfw.training.models import TrainingModels, training_loss
 from visionfw.training.setup import Plan
 
 
@@ -31,7 +31,7 @@ def where_not_finite(made_of: TrainingModels, plan: Plan, lr: np.ndarray, hr: np
         plan: the run's.
         lr, hr: uint8 patches.
     """
-    if made_of.takes_both:
+    if made_of.reads_pairs:
         return "the loss is that of the noise, for which no layer can be named"
     model, color = made_of.model, plan.checked.definition.color
     image, reference = uint8_to_float(lr, color), uint8_to_float(hr, color)
@@ -39,8 +39,8 @@ def where_not_finite(made_of: TrainingModels, plan: Plan, lr: np.ndarray, hr: np
     outputs = keras.Model(model.inputs, [layer.output for layer in layers])(image, training=False)
     first = next((layer.name for layer, output in zip(layers, outputs, strict=True) if not _is_finite(output)), None)
     made = model(image, training=False)
-    terms = [term.spec.name for term in parse_loss(plan.request.objective).terms if not _is_finite(content_loss(plan, Loss((term,)))(reference, made))]
-    if made_of.judge is not None and not all(_is_finite(made_of.judge(images, training=True)) for images in (reference, made)):
+    terms = [term.spec.name for term in plan.config.objective.terms if not _is_finite(training_loss(plan, Loss((term,)))(reference, made))]
+    if made_of.discriminator is not None and not all(_is_finite(made_of.discriminator(images, training=True)) for images in (reference, made)):
         terms.append("adversarial (the discriminator's logits)")
     said = [f"not finite: loss term {', '.join(terms)}"] if terms else ["the loss of this batch is finite, its gradient is not"]
     return "; ".join([*said, *([f"first layer with an output that is not finite: {first}"] if first else [])])

@@ -16,7 +16,7 @@ _DISCRIMINATOR_PASSES = 3  # over a batch in one step: HR, SR for its own loss, 
 
 def step_bytes(plan: Plan, batch_size: int) -> int:
     """Return about how many bytes a training step takes: every layer's output is kept for the gradient."""
-    side = plan.request.patch_size * plan.request.scale
+    side = plan.config.data.patch_size * plan.config.model.scale
     networks = [(plan.checked, 1)]
     networks += [(plan.discriminator, _DISCRIMINATOR_PASSES)] if plan.discriminator is not None else []
     values = 0.0
@@ -37,14 +37,14 @@ def advice_within(plan: Plan, available: int | None) -> str:
         plan: the run that did not fit.
         available: the device's memory in bytes; None where it is not known, and the line names no numbers that would fit.
     """
-    request = plan.request
-    side = request.patch_size * request.scale
-    problem = f"out of memory: --batch_size={request.batch_size} of {side}x{side} patches takes about {step_bytes(plan, request.batch_size) / 2**30:.1f} GiB"
+    patch_size, batch_size = plan.config.data.patch_size, plan.config.budget.batch_size
+    side = patch_size * plan.config.model.scale
+    problem = f"out of memory: --batch_size={batch_size} of {side}x{side} patches takes about {step_bytes(plan, batch_size) / 2**30:.1f} GiB"
     if available is None:
         return f"{problem}; give a smaller --batch_size, or a smaller --patch_size"
     usable, one, two = _USABLE * available, step_bytes(plan, 1), step_bytes(plan, 2)
-    batch_size = min(int((usable - one) / (two - one)) + 1, request.batch_size // 2)
-    if batch_size >= 1:
-        return f"{problem}; --batch_size={batch_size} would fit"
-    patch_size = int(request.patch_size * math.sqrt(max(0.0, usable - _BASE_BYTES) / (one - _BASE_BYTES)))
-    return f"{problem}; --batch_size=1 --patch_size={max(1, min(patch_size, request.patch_size - 1))} would fit"
+    smaller_batch = min(int((usable - one) / (two - one)) + 1, batch_size // 2)
+    if smaller_batch >= 1:
+        return f"{problem}; --batch_size={smaller_batch} would fit"
+    smaller_patch = int(patch_size * math.sqrt(max(0.0, usable - _BASE_BYTES) / (one - _BASE_BYTES)))
+    return f"{problem}; --batch_size=1 --patch_size={max(1, min(smaller_patch, patch_size - 1))} would fit"

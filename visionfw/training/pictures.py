@@ -11,23 +11,24 @@ from visionfw.reports import plots
 from visionfw.runs.checkpoints import load_weights
 from visionfw.runs.directory import Run
 from visionfw.runs.resume import TrainingState
-from visionfw.training.models import feed, patch_statistic, upscaler
+from visionfw.training.batches import batch_source, patch_statistic
+from visionfw.training.models import upscaler
 from visionfw.training.sampling import plot_priority, plot_sampling
 from visionfw.training.setup import Log, Plan
 
 
 def illustrate(plan: Plan, run: Run, model: keras.Model, log: Log) -> None:
     """Draw the comparison of the first validation image, with what the model began with where that was a run, and the run's curve."""
-    case = plan.cases[0]
+    case = plan.eval_images[0]
     enlarge = upscaler(plan, model)
-    made = {"SR": case.finish(enlarge(case.lr))}
+    made = {"SR": case.to_uint8(enlarge(case.lr))}
     if run.initial.is_file():
         kept = model.get_weights()
         load_weights(model, run.initial)
-        made = {"begun with": case.finish(enlarge(case.lr))} | made
+        made = {"begun with": case.to_uint8(enlarge(case.lr))} | made
         model.set_weights(kept)
-    found = [(name, case.pictured(image), case.figures(image)[0]) for name, image in made.items()]
-    plots.draw_comparison(run.comparison, [("LR, bicubic", case.pictured(case.bicubic), case.bicubic_psnr), *found, ("HR", case.hr, None)], case.name)
+    found = [(name, case.to_rgb(image), case.psnr_and_ssim(image)[0]) for name, image in made.items()]
+    plots.draw_comparison(run.comparison, [("LR, bicubic", case.to_rgb(case.bicubic), case.bicubic_psnr), *found, ("HR", case.hr, None)], case.name)
     log(f"picture: {run.comparison}")
     if run.samples.is_dir():
         _draw_strip(run, log)
@@ -51,11 +52,11 @@ def illustrate_sampler(plan: Plan, run: Run, standing: TrainingState, log: Log) 
     """Draw what the sampler did over the run, unless no whole round was trained."""
     if not standing.sampling:
         return
-    sampler = feed(plan, plan.rounds, standing.sampler).sampler
+    sampler = batch_source(plan, plan.rounds, standing.sampler).sampler
     psnr, deviation = patch_statistic(plan, "bicubic_psnr"), patch_statistic(plan, "deviation")
     try:
         plot_sampling(run, standing.sampling, bicubic_psnr=psnr, deviation=deviation, score=sampler.score)
-        plot_priority(run, sampler, plan.source, psnr)
+        plot_priority(run, sampler, plan.patches, psnr)
         log(f"sampling: {run.sampling}; patches of highest and lowest priority: {run.priority}")
     except RequestError as error:
         log(f"no picture of the sampling: {brief(error)}")

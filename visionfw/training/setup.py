@@ -1,4 +1,4 @@
-"""What a training run needs, found and checked before anything is written."""
+"""Everything a training needs, opened and checked before its run directory exists."""
 
 from __future__ import annotations
 
@@ -11,74 +11,66 @@ from pathlib import Path
 import numpy as np
 
 from visionfw.backend.precision import choose_precision
-from visionfw.config import TrainRequest, read_rescale
-from visionfw.data.augmentation import Augmentation, parse_augmentation
+from visionfw.config import with_flags
 from visionfw.data.cache import open_headers, open_sets
 from visionfw.data.color_statistics import mean_and_deviation
-from visionfw.data.datasets import ImageSet, find_sets, limit_images, rescaled
+from visionfw.data.datasets import ImageSet, limit_images, rescaled
 from visionfw.data.datasets.standard import count_mismatch
 from visionfw.data.patches import PatchSource
 from visionfw.data.patches.noise import NoisePatches
 from visionfw.errors import RequestError, VisionfwError, some
-from visionfw.evaluation.protocol import EvalImage, Protocol
-from visionfw.evaluation.protocol import prepare as prepare_case
+from visionfw.evaluation.protocol import EvalImage, Protocol, load_eval_image
 from visionfw.gan.discriminator import read_discriminator
 from visionfw.graph.analysis.cost import compute_cost
 from visionfw.graph.checking.check import Checked, examine
-from visionfw.graph.language import loader as models
-from visionfw.graph.language.initializers import read_initializer
 from visionfw.graph.language.ir import Definition
 from visionfw.graph.language.transforms import initialized, standardized
-from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.io.paths import cache_folder
 from visionfw.io.progress import ProgressReporter
-from visionfw.losses import LOSSES, parse_loss
-from visionfw.metrics.feature_weights import read_feature_weights
-from visionfw.metrics.features import weights_of
-from visionfw.registry import Spec
-from visionfw.runs import directory as runs
-from visionfw.runs.directory import Run
+from visionfw.layers.initializers import keras_initializer
+from visionfw.losses import LOSSES
+from visionfw.metrics.feature_weights import find_weights
 from visionfw.samplers import SAMPLERS, score_of
+from visionfw.training.config import TrainConfig
+from visionfw.training.preflight import Preflight
 
 _DEFAULT_STEPS = 6000
-_PATCH_SIDES = 12, 24  # LR pixels, least and most, where the user leaves it open
-_BATCH = 8  # of the largest of these
+_PATCH_SIDES = 12, 24  # LR pixels, smallest and largest default
+_BATCH = 8  # of the largest default patches
 Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a run needs, made and checked before its directory exists.
+    """Everything a training needs.
 
     Attributes:
         request: what was asked for.
+        config: the same with every open value settled.
         checked: the model's dictionary.
         policy: Keras' dtype policy.
-        source: the training patches.
-        augmentation: what is done to them.
-        cases: the validation images.
+        patches: the training patches.
+        eval_images: the validation images.
         steps: steps of the whole run.
         validate_steps: steps between validations.
         round_steps: steps of a round: patches are drawn once a round; it divides `validate_steps`.
-        sampler: what draws them.
-        discriminator: the dictionary of what the model plays against; None for a plain training.
-        initial: file of the weights that the model begins with; None for its initializers'.
-        measured: what was found out of every patch so far, by name.
+        discriminator: the discriminator's dictionary; None in plain training.
+        initial: file of the weights that training starts from; None for the initializers'.
+        statistics: statistics of every patch computed so far, by name.
     """
 
-    request: TrainRequest
+    request: TrainConfig
+    config: TrainConfig
     checked: Checked
     policy: str
-    source: PatchSource
-    augmentation: Augmentation
-    cases: tuple[EvalImage, ...]
+    patches: PatchSource
+    eval_images: tuple[EvalImage, ...]
     steps: int
     validate_steps: int
     round_steps: int
-    sampler: Spec
     discriminator: Checked | None = None
     initial: Path | None = None
-    measured: dict[str, np.ndarray] = field(default_factory=dict)
+    statistics: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def rounds(self) -> int:
@@ -86,227 +78,212 @@ class Plan:
         return -(-self.steps // self.round_steps)
 
 
-def prepare(request: TrainRequest, log: Log, own: Run | None = None, steps: int | None = None, *, decode: bool = True) -> Plan:
-    """Read the model, the data and the validation images; nothing is written.
+def prepare(flight: Preflight, log: Log, steps: int | None = None, *, decode: bool = True) -> Plan:
+    """Check the model, open the data and settle every value that depends on them; nothing but decoded images is written.
 
     Args:
-        request: the run's.
+        flight: what is known without a framework.
         log: called with each line for the user.
-        own: the run itself, where it is gone on with: it holds what it began from.
-        steps: of the run, where the request says minutes.
+        steps: of the run, where it is known already: of a resumed one.
         decode: decode the training images into the cache; else only their headers are read, nothing is written, and all patches are noise.
     """
-    source, initial = _beginning(request, own)
-    if source.note:
-        log(source.note)
-    checked = _read_model(request, source, log)
-    request = replace(request, patch_size=request.patch_size or _half_of_what_it_sees(checked))
-    _refuse_objective(request, checked.definition)
-    discriminator = read_discriminator(request, checked, log)
-    if discriminator is not None and initial is None:
-        log("adversarial training from first weights: it mostly begins from a run that was trained without (--init_from=RUN)")
-    how = Degradation.parse(request.degradation, request.scale, request.degradation_seed)
-    augmentation = parse_augmentation(request.augment)
-    train_sets = find_sets(request.train_data, request.data_root, request.scale)
-    val_sets = find_sets(request.val_data, request.data_root, request.scale)
-    for line in (line for images in (*train_sets, *val_sets) for line in count_mismatch(images)):
+    for line in flight.notes:
         log(line)
-    train_sets = limit_images(train_sets, request.most_images) if request.most_images else train_sets
-    protocol = Protocol(checked.definition.color, request.scale, how)
-    cases = _validation_cases(val_sets, protocol, request.on_bad, log)
-    patches = _open_patches(request, train_sets, how, log, decode)
-    request = replace(request, batch_size=request.batch_size or min(_usual_batch(request.patch_size), len(patches)))
-    if request.batch_size > len(patches):
-        raise RequestError(f"--batch_size={request.batch_size}: there are only {len(patches)} patches")
-    if request.standardize_input:
-        channels = 1 if checked.definition.color == "y" else 3
-        mean, deviation = mean_and_deviation(patches.store, checked.definition.color) if decode else ([0.5] * channels, [0.25] * channels)
-        checked = examine(standardized(checked.definition, mean, deviation), request.scale, source.functions)
-        said = ", ".join(f"{value:.4f} ({spread:.4f})" for value, spread in zip(mean, deviation, strict=True))
-        log(f"normalized by mean (deviation): {said}")
-    steps = steps or request.steps or _DEFAULT_STEPS
-    if request.epochs is not None:
-        steps = max(1, request.epochs * len(patches) // request.batch_size)
-    validate_steps = validation_distance(request, steps)
-    if not request.sampler:  # what can be gained is known by back-projection, which noise and blur lead astray
-        request = replace(request, sampler="headroom" if how.is_bicubic and request.scale > 1 else "hardest")
-    sampler = SAMPLERS.parse(request.sampler)
-    round_steps = _round_steps(request, sampler, validate_steps)
-    if not SAMPLERS.get(sampler.name).is_uniform:
-        log(f"sampler {sampler.name}: rounds of {round_steps * request.batch_size} patches")
-    return Plan(
-        request=request,
-        checked=checked,
-        policy=choose_precision(request.precision),
-        source=patches,
-        augmentation=augmentation,
-        cases=cases,
-        steps=steps,
-        validate_steps=validate_steps,
-        round_steps=round_steps,
-        sampler=sampler,
-        discriminator=discriminator,
-        initial=initial,
-    )
+    checked = _checked_model(flight, log)
+    config = with_flags(flight.config, {"patch_size": flight.config.data.patch_size or _half_of_receptive_field(checked)})
+    _check_loss(config, checked.definition)
+    discriminator = read_discriminator(config.gan, checked, config.data.patch_size) if config.gan is not None else None
+    if discriminator is not None and flight.initial is None:
+        log("adversarial training from random weights: it usually starts from a run trained without a discriminator (--init_from=RUN)")
+    eval_images = _open_validation(flight, checked.definition.color, log)
+    patches = _open_patches(flight, config, log, decode)
+    config = _with_batch_size(config, len(patches))
+    if config.model.standardize_input:
+        checked = _standardized(checked, patches if decode else None, flight, log)
+    draft = Plan(flight.request, config, checked, choose_precision(config.runtime.precision), patches, eval_images, 0, 0, 0, discriminator, flight.initial)
+    plan = with_steps(draft, steps or _steps_of(config, len(patches)))
+    if not SAMPLERS.get(config.sampler.sampler.name).is_uniform:
+        log(f"sampler {config.sampler.sampler.name}: rounds of {plan.round_steps * config.budget.batch_size} patches")
+    return plan
 
 
-def _beginning(request: TrainRequest, own: Run | None) -> tuple[models.Source, Path | None]:
-    """Return the dictionary to train, and the weights to begin with."""
-    if request.init_from is None:
-        return models.load(request.model, dict(request.model_args), request.scale), None
-    run = own if own is not None and own.initial.is_file() else runs.find(request.init_from)
-    if run.architecture.exists():
-        raise RequestError(f"--init_from={request.init_from}: its dictionary has blocks that are Python functions, which a run does not keep")
-    dictionary = run.read_model()
-    if dictionary.get("scale") != request.scale:
-        raise RequestError(f"--init_from={request.init_from}: is of scale {dictionary.get('scale')}, the run of {request.scale}; give --scale")
-    if run is not own and not run.best.is_file():
-        raise RequestError(f"--init_from={request.init_from}: was never validated, so it has no best weights")
-    return models.Source(dictionary, run.model), run.initial if run is own else run.best
+def with_steps(plan: Plan, steps: int) -> Plan:
+    """Return a plan for another number of steps."""
+    validate_steps = validation_interval(plan.config, steps)
+    return replace(plan, steps=steps, validate_steps=validate_steps, round_steps=_round_steps(plan.config, validate_steps))
 
 
-def _read_model(request: TrainRequest, source: models.Source, log: Log) -> Checked:
-    """Check a dictionary, and that it can be trained as asked for."""
-    checked = examine(source.dictionary, request.scale, source.functions)
-    _trainable(checked, request)
-    initializer = read_initializer(request.initializer)
-    if initializer:
-        changed = initialized(checked.definition, initializer)
-        if changed == checked.definition:
-            raise RequestError(f"--initializer: {checked.definition.name} has no kernel whose first values its dictionary leaves open")
-        checked = examine(changed, request.scale, source.functions)
-    if checked.definition.pre_upsample and "pre_upsample" not in source.dictionary:
-        log(f"{checked.definition.name} keeps the image's size: it is given the LR image enlarged by bicubic")
+def _steps_of(config: TrainConfig, patches: int) -> int:
+    """Return the steps of a run; of one that is limited in minutes a preliminary number, until steps are timed."""
+    if config.budget.epochs is not None:
+        return max(1, config.budget.epochs * patches // config.budget.batch_size)
+    return config.budget.steps or _DEFAULT_STEPS
+
+
+def validation_interval(config: TrainConfig, steps: int) -> int:
+    """Return the steps between validations of a run of so many steps: the request's, or a tenth of the run."""
+    return min(config.budget.validate_every or max(1, -(-steps // 10)), steps)
+
+
+def _round_steps(config: TrainConfig, validate_steps: int) -> int:
+    """Return the steps of a round: the divisor of the validation interval that comes nearest to the number of patches asked for."""
+    patches = config.sampler.round_patches or SAMPLERS.get(config.sampler.sampler.name).round_patches
+    target = patches / config.budget.batch_size or validate_steps
+    divisors = [count for count in range(1, validate_steps + 1) if validate_steps % count == 0]
+    return min(divisors, key=lambda count: abs(math.log(count / target)))
+
+
+# --- the model --------------------------------------------------------------------------------------------------------
+
+
+def _checked_model(flight: Preflight, log: Log) -> Checked:
+    """Check the dictionary, and that it can be trained as requested."""
+    config, definition = flight.config, flight.definition
+    if config.model.initializer is not None:
+        definition = initialized(definition, keras_initializer(config.model.initializer))
+        if definition == flight.definition:
+            raise RequestError(f"--initializer: {definition.name} has no kernel whose initial values its dictionary leaves open")
+    checked = examine(definition, config.model.scale, flight.source.functions)
+    _check_trainable(checked, config)
+    if checked.definition.pre_upsample and "pre_upsample" not in flight.source.dictionary:
+        log(f"{checked.definition.name} keeps the image's size, so its input is the LR image upscaled by bicubic")
     return checked
 
 
-def _half_of_what_it_sees(checked: Checked) -> int:
-    """Return the side of LR patches that suits a model: small ones are more varied, and more than a model sees of them is of no use."""
-    seen = compute_cost(checked).receptive_field / (checked.scale if checked.definition.pre_upsample else 1)
-    least, most = _PATCH_SIDES
-    return most if math.isinf(seen) else min(most, max(least, round(seen) // 2 // 4 * 4))
-
-
-def _usual_batch(patch_size: int) -> int:
-    """Return how many patches, an even number, have as many pixels as the usual batch's; not fewer than that."""
-    return max(_BATCH, 2 * round(_BATCH / 2 * (_PATCH_SIDES[1] / patch_size) ** 2))
-
-
-def validation_distance(request: TrainRequest, steps: int) -> int:
-    """Return the steps between validations of a run of so many: the request's, or a tenth of the run."""
-    return min(request.validate_every or max(1, -(-steps // 10)), steps)
-
-
-def _round_steps(request: TrainRequest, sampler: Spec, validate_steps: int) -> int:
-    """Return the steps of a round: what divides the validations' distance and comes nearest to the patches that were asked for."""
-    patches = request.round_patches or SAMPLERS.get(sampler.name).round_patches
-    wanted = patches / request.batch_size or validate_steps
-    divisors = [count for count in range(1, validate_steps + 1) if validate_steps % count == 0]
-    return min(divisors, key=lambda count: abs(math.log(count / wanted)))
-
-
-def _validation_cases(sets: Sequence[ImageSet], protocol: Protocol, on_bad: str, log: Log) -> tuple[EvalImage, ...]:
-    """Make the validation images ready; those that cannot be used are told together, or left out."""
-    cases, bad = [], []
-    for images in sets:
-        for hr, lr in images.pairs(protocol.how):
-            try:
-                cases.append(prepare_case(hr, lr, protocol))
-            except VisionfwError as error:
-                bad.append(str(error))
-    if bad and (on_bad == "stop" or not cases):
-        raise VisionfwError("\n".join([*bad, f"{len(bad)} validation images cannot be used; --on_bad=skip goes on without them"]))
-    if bad:
-        log(f"{len(bad)} validation images cannot be used and are left out: {some(bad)}")
-    return tuple(cases)
-
-
-def _open_patches(request: TrainRequest, sets: Sequence[ImageSet], how: Degradation, log: Log, decode: bool) -> PatchSource:
-    """Open the training images, at their own size and at others, and say what they are."""
-    least = request.patch_size * request.scale if request.on_small == "frame" else 0
-    used = [*sets, *rescaled(sets, read_rescale(request.rescale))]
-    patches: PatchSource
-    if decode:
-        store = open_sets(used, how, cache_folder(request.cache_dir), request.on_bad, least, ProgressReporter("decoding images"), log)
-        patches = PatchSource(store, request.patch_size, request.stride)
-    else:
-        patches = NoisePatches(open_headers(used, how, request.on_bad, least), request.patch_size, request.stride)
-    patches = patches.limited(request.most_patches) if request.most_patches else patches
-    for line in _told_of_data(sets, patches, how):
-        log(line)
-    return patches
-
-
-def _told_of_data(sets: Sequence[ImageSet], patches: PatchSource, how: Degradation) -> Iterator[str]:
-    """Yield what is to be told of the training images."""
-    for images in sets:
-        yield from images.notes(how)
-    store = patches.store
-    is_own = store.parts < len(sets)  # not one of the same images at another size
-    more = f" ({len(store) - is_own.sum()} of them smaller ones made of the others)" if not is_own.all() else ""
-    yield f"{len(store)} images{more}, {len(patches)} patches of {patches.patch_size}x{patches.patch_size}"
-    if store.skipped:
-        yield f"{len(store.skipped)} files cannot be used and are left out: {some([f'{path.name} ({reason})' for path, reason in store.skipped])}"
-    small = [path.name for path, grid, own in zip(store.paths, patches.grid, is_own, strict=True) if own and not grid.all()]
-    if small:
-        yield f"{len(small)} of them smaller than a patch and left out (--on_small=frame frames them): {some(small)}"
-    odd = Counter(word for words, own in zip(store.format_notes, is_own, strict=True) if own for word in words)
-    if odd:
-        yield f"read as RGB of 8 bits, upright: {', '.join(f'{count} {word}' for word, count in odd.most_common())}"
-
-
-def _refuse_objective(request: TrainRequest, definition: Definition) -> None:
-    """Refuse a loss that the patches are too small for, or whose network has no weights or no colors to look at."""
-    flag = "--content_loss" if request.content_loss else "--loss"
-    loss = parse_loss(request.objective)
-    problems = [f"{flag}={problem}" for problem in loss.size_problems(request.patch_size * request.scale)]
-    for term in loss.terms:
-        network, name = term.entry.feature_network, term.spec.name
-        if network is None:
-            continue
-        problems += [f"{flag}={name}: compares RGB images, and {definition.name} makes luma alone"] if definition.color == "y" else []
-        try:
-            weights_of(network, f"{flag}={name}", read_feature_weights(request.feature_weights), request.allow_download)
-        except RequestError as error:
-            instead = f"{flag}=l1" + (" with --adversarial" if request.adversarial else "")
-            problems.append(f"{error}; without them, pixels alone: {instead}")
-    if problems:
-        raise RequestError("\n".join(problems))
-
-
-def _refuse_with_diffusion(request: TrainRequest, definition: Definition) -> None:
-    """Refuse what does not go with a diffusion model."""
-    problems = [
-        f"--{name}: {definition.name} is a diffusion model, which this does not go with"
-        for name in ("adversarial", "standardize_input")
-        if getattr(request, name)
-    ]
-    wrong = [term.spec.name for term in parse_loss(request.loss).terms if not term.entry.suits_noise]
-    suitable = ", ".join(name for name in LOSSES if LOSSES.get(name).suits_noise)
-    problems += [f"--loss={name}: {definition.name} is a diffusion model, whose loss compares noise; use {suitable}" for name in wrong]
-    problems += [f"{definition.name}: a diffusion model makes RGB images, not luma"] if definition.color != "rgb" else []
-    score = score_of(SAMPLERS.parse(request.sampler)) if request.sampler else None
-    if score is not None and not score.is_of_images:
-        problems.append("--sampler: a diffusion model's loss compares noise, not images, so it cannot rank patches; use score=psnr or score=gain")
-    problems += ["--devices: a diffusion model is trained on one device"] if request.devices > 1 else []
-    if problems:
-        raise RequestError("\n".join(problems))
-
-
-def _trainable(checked: Checked, request: TrainRequest) -> None:
+def _check_trainable(checked: Checked, config: TrainConfig) -> None:
+    """Refuse models that cannot be trained for super-resolution, or not as requested."""
     definition = checked.definition
+    outputs = [name for name, _ in definition.graph.outputs]
     if checked.scale is None:
         raise RequestError(f"{definition.name}: its output is no image, so it cannot be trained for super-resolution by itself")
-    if definition.prediction_type:
-        _refuse_with_diffusion(request, definition)
-        return
-    if len(definition.graph.inputs) > 1 or "sr" not in dict(definition.graph.outputs):
+    if definition.prediction_type is not None:
+        _check_diffusion(config, definition)
+    elif len(definition.graph.inputs) > 1 or "sr" not in outputs:
         raise RequestError(
             f"{definition.name}: train.py trains models of one input whose output (or one of them) is named 'sr', and diffusion models: "
             "inputs 'lr', 'noisy' and 'noise_level' or 'step', output 'noise' or 'velocity'"
         )
-    if len(definition.graph.outputs) > 1:
-        raise RequestError(f"{definition.name}: has several outputs, and there is no loss for {', '.join(name for name, _ in definition.graph.outputs)}")
-    asked = [name for name in ("noise_schedule", "noise_target", "sampling_steps") if getattr(request, name) != getattr(TrainRequest(), name)]
-    if asked:
-        raise RequestError("\n".join(f"--{name}: belongs to diffusion models, and {definition.name} is none" for name in asked))
+    elif len(outputs) > 1:
+        raise RequestError(f"{definition.name}: has several outputs, and there is no loss for {', '.join(outputs)}")
+
+
+def _check_diffusion(config: TrainConfig, definition: Definition) -> None:
+    """Refuse what cannot be combined with a diffusion model."""
+    name, problems = definition.name, []
+    if config.model.standardize_input:
+        problems.append(f"--standardize_input cannot be combined with a diffusion model ({name})")
+    suitable = [loss for loss in LOSSES if LOSSES.get(loss).suits_noise]
+    wrong = [term.spec.name for term in config.loss.loss.terms if term.spec.name not in suitable]
+    problems += [f"--loss={loss}: {name} is a diffusion model, whose loss compares noise: {', '.join(suitable)}" for loss in wrong]
+    if definition.color != "rgb":
+        problems.append(f"{name}: a diffusion model makes RGB images, not luma")
+    score = score_of(config.sampler.sampler)
+    if score is not None and score.name == "loss":
+        problems.append("--sampler: the loss of predicted noise does not measure how hard a patch is; use score=psnr or gain")
+    if config.runtime.devices > 1:
+        problems.append("--devices: a diffusion model is trained on one device")
+    if problems:
+        raise RequestError("\n".join(problems))
+
+
+def _half_of_receptive_field(checked: Checked) -> int:
+    """Return the default side of LR patches: small patches are more varied, and pixels outside the receptive field are of no use."""
+    field_size = compute_cost(checked).receptive_field / (checked.scale if checked.definition.pre_upsample else 1)
+    smallest, largest = _PATCH_SIDES
+    return largest if math.isinf(field_size) else min(largest, max(smallest, round(field_size) // 2 // 4 * 4))
+
+
+def _check_loss(config: TrainConfig, definition: Definition) -> None:
+    """Refuse a loss for which the patches are too small, or whose feature network has no weights or no colors to compare."""
+    flag = "--content_loss" if config.gan is not None and config.gan.content_loss is not None else "--loss"
+    side, loss = config.data.patch_size * config.model.scale, config.objective
+    problems = [f"{flag}={problem}" for problem in loss.size_problems(side)]
+    networks = loss.feature_networks
+    if not networks:
+        unused = [name for name, value in (("feature_weights", config.loss.feature_weights), ("allow_download", config.loss.allow_download)) if value]
+        problems += [f"--{name} belongs to a loss that compares features: vgg" for name in unused]
+    for network in networks:
+        if definition.color == "y":
+            problems.append(f"{flag}={loss}: compares RGB images, and {definition.name} makes luma alone")
+        try:
+            find_weights(network, f"{flag}={loss}", config.loss.feature_weights, config.loss.allow_download)
+        except RequestError as error:
+            problems.append(f"{error}; for a pixel loss alone: {flag}=l1")
+    if problems:
+        raise RequestError("\n".join(problems))
+
+
+def _standardized(checked: Checked, patches: PatchSource | None, flight: Preflight, log: Log) -> Checked:
+    """Return the model between subtracting the training images' mean and adding it again; without patches some mean stands for it."""
+    channels = checked.definition.channels
+    unknown = [0.5] * channels, [0.25] * channels
+    mean, deviation = unknown if patches is None else mean_and_deviation(patches.store, checked.definition.color)
+    log("input standardized by mean (deviation): " + ", ".join(f"{a:.4f} ({b:.4f})" for a, b in zip(mean, deviation, strict=True)))
+    return examine(standardized(checked.definition, mean, deviation), flight.config.model.scale, flight.source.functions)
+
+
+# --- the data ---------------------------------------------------------------------------------------------------------
+
+
+def _with_batch_size(config: TrainConfig, patches: int) -> TrainConfig:
+    """Settle the batch size. Raises RequestError where there are fewer patches."""
+    usual = max(_BATCH, 2 * round(_BATCH / 2 * (_PATCH_SIDES[1] / config.data.patch_size) ** 2))  # as many pixels as the usual batch, an even number
+    batch_size = config.budget.batch_size or min(usual, patches)
+    if batch_size > patches:
+        raise RequestError(f"--batch_size={batch_size}: there are only {patches} patches")
+    return with_flags(config, {"batch_size": batch_size})
+
+
+def _open_validation(flight: Preflight, color: str, log: Log) -> tuple[EvalImage, ...]:
+    """Prepare the validation images; those that cannot be used are reported together, or skipped."""
+    protocol = Protocol(color, flight.config.model.scale, flight.degradation)
+    images, bad = [], []
+    for image_set in flight.val_sets:
+        for hr, lr in image_set.pairs(protocol.lr_degradation):
+            try:
+                images.append(load_eval_image(hr, lr, protocol))
+            except VisionfwError as error:
+                bad.append(str(error))
+    if bad and (flight.config.data.invalid_images == "stop" or not images):
+        raise VisionfwError("\n".join([*bad, f"{len(bad)} validation images cannot be used; --invalid_images=skip goes on without them"]))
+    if bad:
+        log(f"{len(bad)} validation images cannot be used and are skipped: {some(bad)}")
+    return tuple(images)
+
+
+def _open_patches(flight: Preflight, config: TrainConfig, log: Log, decode: bool) -> PatchSource:
+    """Open the training images, at their own size and downscaled, and log what they are."""
+    data, side = config.data, config.data.patch_size * config.model.scale
+    for line in (line for images in (*flight.train_sets, *flight.val_sets) for line in count_mismatch(images)):
+        log(line)
+    sets = limit_images(flight.train_sets, data.max_images) if data.max_images else list(flight.train_sets)
+    padded_side = side if data.small_images == "pad" else 0
+    used = [*sets, *rescaled(sets, data.rescale or ())]
+    patches: PatchSource
+    if decode:
+        store = open_sets(used, flight.degradation, cache_folder(data.cache_dir), data.invalid_images, padded_side, ProgressReporter("decoding images"), log)
+        patches = PatchSource(store, data.patch_size, data.stride)
+    else:
+        patches = NoisePatches(open_headers(used, flight.degradation, data.invalid_images, padded_side), data.patch_size, data.stride)
+    patches = patches.limited(data.max_patches) if data.max_patches else patches
+    for line in _data_lines(sets, patches, flight):
+        log(line)
+    return patches
+
+
+def _data_lines(sets: Sequence[ImageSet], patches: PatchSource, flight: Preflight) -> Iterator[str]:
+    """Yield what the user should know about the training images."""
+    for images in sets:
+        yield from images.notes(flight.degradation)
+    store = patches.store
+    original = store.parts < len(sets)  # not one of the same images downscaled
+    more = f" ({len(store) - original.sum()} of them downscaled copies)" if not original.all() else ""
+    yield f"{len(store)} images{more}, {len(patches)} patches of {patches.patch_size}x{patches.patch_size}"
+    if store.skipped:
+        yield f"{len(store.skipped)} files cannot be used and are skipped: {some([f'{path.name} ({reason})' for path, reason in store.skipped])}"
+    small = [path.name for path, grid, own in zip(store.paths, patches.grid, original, strict=True) if own and not grid.all()]
+    if small:
+        yield f"{len(small)} images are smaller than a patch and skipped (--small_images=pad pads them): {some(small)}"
+    notes = Counter(note for entry, own in zip(store.format_notes, original, strict=True) if own for note in entry)
+    if notes:
+        yield f"read as upright 8-bit RGB: {', '.join(f'{count} {note}' for note, count in notes.most_common())}"

@@ -15,18 +15,18 @@ import keras
 from visionfw.backend.capabilities import uses_tf_data
 from visionfw.backend.memory import is_out_of_memory
 from visionfw.backend.process_memory import peak_resident_bytes
-from visionfw.config import TrainRequest
+from visionfw.config import with_flags
 from visionfw.data.batches import BatchSource
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.graph.analysis.cost import compute_cost
 from visionfw.graph.analysis.describe import short
-from visionfw.io.paths import user_path
 from visionfw.io.progress import duration_text
-from visionfw.registry import Spec
-from visionfw.runs import directory as runs
+from visionfw.training.batches import as_batches, batch_source
+from visionfw.training.config import TrainConfig
 from visionfw.training.memory import advice
-from visionfw.training.models import TrainingModels, as_batches, compile_for_training, feed, upscaler
-from visionfw.training.setup import Log, Plan, prepare, validation_distance
+from visionfw.training.models import TrainingModels, compile_for_training, upscaler
+from visionfw.training.preflight import Preflight, preflight
+from visionfw.training.setup import Log, Plan, prepare, validation_interval
 
 _WARMUP_STEPS, _TIMED_STEPS = 10, 40
 _MAX_SECONDS = 15.0  # after which fewer steps have to do
@@ -46,78 +46,73 @@ class StepTiming:
     step: float
     validation: float
 
-    def total(self, request: TrainRequest, steps: int) -> float:
+    def total(self, config: TrainConfig, steps: int) -> float:
         """Return the seconds that some steps take together with their validations."""
-        return self.step * steps + self.validation * _validations(request, steps)
+        return self.step * steps + self.validation * _validations(config, steps)
 
-    def steps_within(self, request: TrainRequest, seconds: float) -> int:
+    def steps_within(self, config: TrainConfig, seconds: float) -> int:
         """Return how many steps fit into some seconds together with their validations.
 
         The number is rounded down to two digits: a tenth of it, and the rounds in that, are mostly whole numbers then.
         """
-        if request.validate_every:
-            steps = int(seconds / (self.step + self.validation / request.validate_every))
+        if config.budget.validate_every:
+            steps = int(seconds / (self.step + self.validation / config.budget.validate_every))
         else:
             steps = int((seconds - _DEFAULT_VALIDATIONS * self.validation) / self.step)
         unit = 10 ** max(0, len(str(abs(steps))) - 2)
         return steps // unit * unit
 
 
-def _validations(request: TrainRequest, steps: int) -> int:
-    return -(-steps // validation_distance(request, steps))
+def _validations(config: TrainConfig, steps: int) -> int:
+    return -(-steps // validation_interval(config, steps))
 
 
-def dry_run(request: TrainRequest, log: Log = print) -> None:
+def dry_run(flight: Preflight, log: Log = print) -> None:
     """Do everything up to the first step and estimate duration and memory, without writing anything anywhere (--dry_run).
 
     Training images are not decoded: their headers are checked, and the steps are timed on patches of noise. Validation images are read.
 
     Args:
-        request: the run.
+        flight: the run, as far as it is known without a framework.
         log: called with each line for the user.
 
     Raises:
         RequestError, VisionfwError: what would keep the run from starting.
     """
-    if request.run_dir is not None:
-        runs.refuse_taken(user_path(request.run_dir))
-    plan = prepare(request, log, decode=False)
-    cost = compute_cost(plan.checked)
+    plan = prepare(flight, log, decode=False)
+    config, cost, timing = plan.config, compute_cost(plan.checked), measure(plan)
     log(f"model: {plan.checked.definition.name}, {cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, in {plan.policy}")
-    timing = measure(plan)
     log(f"speed: {timing.step * 1000:.0f} ms per step, {timing.validation:.1f} s per validation; memory {_peak_memory()}")
-    steps = plan.steps if request.minutes is None else _steps_for_minutes(request, plan, timing)
-    validations = _validations(request, steps)
-    estimate = duration_text(timing.total(request, steps))
-    log(f"estimate: {estimate} for {steps} steps and {validations} validations, and the time to decode the images; nothing was written")
+    steps = plan.steps if config.budget.minutes is None else _steps_for_minutes(plan, timing)
+    estimate = duration_text(timing.total(config, steps))
+    log(f"estimate: {estimate} for {steps} steps and {_validations(config, steps)} validations, and the time to decode the images; nothing was written")
 
 
-def estimate_seconds(request: TrainRequest) -> float:
+def estimate_seconds(request: TrainConfig) -> float:
     """Return the estimated seconds of a run's steps and validations. Nothing is written, as in `dry_run`."""
-    plan = prepare(request, lambda line: None, decode=False)
-    return measure(plan).total(request, plan.steps)
+    plan = prepare(preflight(request), lambda line: None, decode=False)
+    return measure(plan).total(plan.config, plan.steps)
 
 
-def steps_within(request: TrainRequest, log: Log) -> int:
-    """Return the number of steps that fit into the request's minutes together with their validations.
+def steps_within(plan: Plan, log: Log) -> int:
+    """Return the number of steps that fit into the requested minutes together with their validations.
 
     Raises:
         RequestError: not even ten steps fit.
     """
     log("timing some steps and a validation")
-    plan = prepare(request, lambda line: None)
     timing = measure(plan)
-    steps = _steps_for_minutes(request, plan, timing)
-    log(f"{request.minutes:g} min at {timing.step * 1000:.0f} ms per step and {timing.validation:.1f} s per validation: {steps} steps")
+    steps = _steps_for_minutes(plan, timing)
+    log(f"{plan.config.budget.minutes:g} min at {timing.step * 1000:.0f} ms per step and {timing.validation:.1f} s per validation: {steps} steps")
     gc.collect()  # cycles hold the models of the timing run, on a device too
     return steps
 
 
-def _steps_for_minutes(request: TrainRequest, plan: Plan, timing: StepTiming) -> int:
-    minutes = request.minutes or 0.0
-    steps = timing.steps_within(request, 60.0 * minutes)
+def _steps_for_minutes(plan: Plan, timing: StepTiming) -> int:
+    minutes = plan.config.budget.minutes or 0.0
+    steps = timing.steps_within(plan.config, 60.0 * minutes)
     if steps < _MIN_STEPS:
-        needed = math.ceil(timing.total(request, _MIN_STEPS))
+        needed = math.ceil(timing.total(plan.config, _MIN_STEPS))
         name = plan.checked.definition.name
         raise RequestError(f"--minutes={minutes:g}: too little for {name} here: {_MIN_STEPS} steps and their validations take about {needed} s")
     return steps
@@ -132,7 +127,7 @@ def measure(plan: Plan) -> StepTiming:
     """
     try:
         models = compile_for_training(plan)
-        if models.parallel.processes > 1 and plan.request.minutes is not None:
+        if models.parallel.processes > 1 and plan.config.budget.minutes is not None:
             raise RequestError("--minutes: machines that train together must do equally many steps; give --steps")
         step = _time_steps(plan, models)
         with models.parallel.alone():
@@ -172,11 +167,11 @@ class _StepClock(keras.callbacks.Callback):
 
 def _time_steps(plan: Plan, models: TrainingModels) -> float:
     """Return the seconds of a training step; the first steps, which compile, do not count. The patches are drawn uniformly."""
-    batches = feed(replace(plan, sampler=Spec("uniform")))
+    batches = batch_source(replace(plan, config=with_flags(plan.config, {"sampler": "uniform"})))
     clock = _StepClock(batches, _MAX_SECONDS if models.parallel.processes == 1 else math.inf)  # several machines do equally many steps
     with contextlib.closing(batches), models.parallel.active():
-        models.learner.fit(
-            as_batches(batches, 0, models.parallel, models.takes_both),
+        models.train_model.fit(
+            as_batches(batches, 0, models.parallel, models.reads_pairs),
             epochs=_WARMUP_STEPS + _TIMED_STEPS + 1,
             steps_per_epoch=plan.round_steps if uses_tf_data() else None,
             callbacks=[clock],
@@ -194,12 +189,12 @@ def mean_step(ends: Sequence[float]) -> float:
 
 def _time_validation(plan: Plan, models: TrainingModels) -> float:
     """Return the seconds of a validation. An image of each size is upscaled first, which compiles the model for it."""
-    upscale = upscaler(plan, models.twin)
-    for image in {image.lr.shape: image for image in plan.cases}.values():
+    upscale = upscaler(plan, models.eval_model)
+    for image in {image.lr.shape: image for image in plan.eval_images}.values():
         upscale(image.lr)
     start = time.monotonic()
-    for image in plan.cases:
-        image.score_of(image.finish(upscale(image.lr)))
+    for image in plan.eval_images:
+        image.score(image.to_uint8(upscale(image.lr)))
     return time.monotonic() - start
 
 

@@ -109,3 +109,15 @@ def rescaled(sets: Sequence[ImageSet], factors: Sequence[float]) -> list[ImageSe
         for images in sets
         if images.lr is None and images.degraded is None
     ]
+
+
+def parse_rescale(text: str, flag: str = "rescale") -> tuple[float, ...]:
+    """Parse factors by which training images are also downscaled: '0.8,0.6'; '' or 'none' for none. Raises RequestError."""
+    parts = [part.strip() for part in text.split(",") if part.strip() not in ("", "none")]
+    try:
+        factors = tuple(dict.fromkeys(float(part) for part in parts))
+    except ValueError:
+        factors = (0.0,)
+    if not all(0 < factor < 1 for factor in factors):
+        raise RequestError(f"--{flag}={text}: must be numbers between 0 and 1, joined by commas (0.8,0.6), or none")
+    return factors

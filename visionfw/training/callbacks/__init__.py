@@ -68,14 +68,14 @@ def training_callbacks(
     """
     shown = [TrainingProgress(progress, plan.steps, state)] if progress is not None else []
     return [
-        StepCounter(state, seed=plan.request.seed, total_steps=plan.steps, stop=stop),
+        StepCounter(state, seed=plan.config.runtime.seed, total_steps=plan.steps, stop=stop),
         *shown,
         feedback,
-        RoundMetrics(state, names=models.figures, round_steps=plan.round_steps, total_steps=plan.steps),
+        RoundMetrics(state, names=models.metric_names, round_steps=plan.round_steps, total_steps=plan.steps),
         DivergenceGuard(plan, models, run, batches, state),
         Validation(plan, models, run, state),
         WeightFiles(models, run, state),
-        HistoryFile(run, state, names=models.figures),
+        HistoryFile(run, state, names=models.metric_names),
         Checkpoint(run, state, batches, total_steps=plan.steps, stop=stop),
         ConsoleReport(plan, models, state, log),
         *([StepTensorBoard(run, state)] if writes_tensorboard() else []),

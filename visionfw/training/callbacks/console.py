@@ -31,12 +31,12 @@ class ConsoleReport(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         if "val_psnr" not in logs:
             return
-        state, steps, is_adversarial = self.state, self.plan.steps, self.models.judge is not None
+        state, steps, is_adversarial = self.state, self.plan.steps, self.models.discriminator is not None
         losses = told_of(logs) if is_adversarial else f"loss {logs['loss']:.4g}"
         remaining = duration_text(state.seconds / state.step * (steps - state.step))
         self.log(f"step {state.step}/{steps}: {losses}, training {logs['psnr']:.2f} dB, {self._validation_text(logs)}; {remaining} left")
         if is_adversarial:
-            for line in warnings_of(logs, state.history[0]["color_shift"], self.plan.request.adversarial):
+            for line in warnings_of(logs, state.history[0]["color_shift"], self.plan.config.gan.loss.name):
                 self.log(line)
 
     def _validation_text(self, logs: Mapping[str, float]) -> str:
@@ -47,4 +47,4 @@ class ConsoleReport(keras.callbacks.Callback):
             rank = "best"
         else:
             rank = f"{best.val_psnr - psnr:.3f} below step {best.step}'s"
-        return f"validation {psnr:.3f} dB, {logs['val_gain']:+.3f} over {self.plan.cases[0].protocol.baseline} ({rank})"
+        return f"validation {psnr:.3f} dB, {logs['val_gain']:+.3f} over {self.plan.eval_images[0].protocol.baseline} ({rank})"

@@ -46,7 +46,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         nonfinite_steps = int(keras.ops.convert_to_numpy(self.model.optimizer.nonfinite_steps))
         if nonfinite_steps:
             raise Exploded(f"the gradient is not finite in {nonfinite_steps} of the steps up to step {state.step}; {kept_weights(state)}")
-        loss = logs[self.models.watched]
+        loss = logs[self.models.watched_metric]
         factor = _EXPLOSION_FACTOR if self.plan.round_steps >= _RELIABLE_STEPS else _NOISY_FACTOR
         if loss > factor * state.lowest_loss:
             text = f"the loss exploded: {loss:.4g} in the round up to step {state.step}, {state.lowest_loss:.4g} before"
@@ -62,7 +62,7 @@ class DivergenceGuard(keras.callbacks.Callback):
             ids = self.batches.ids_of_round(round_number)[step_in_round]
             lr, hr = self.batches.read(step - 1)
             text = f": {where_not_finite(self.models, self.plan, lr[0], hr[0])}"
-            return f"{text}; its patches: {keep_batch(self.run.folder, self.plan.source, ids, step)}"
+            return f"{text}; its patches: {keep_batch(self.run.folder, self.plan.patches, ids, step)}"
         except Exception as error:  # the diagnosis fails, for example on a full disk: the loss that is not finite is reported all the same
             return f" (no diagnosis: {brief(error)})"
 

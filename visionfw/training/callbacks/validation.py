@@ -43,15 +43,15 @@ class Validation(keras.callbacks.Callback):
     def validate(self) -> tuple[float, float]:
         """Return the mean PSNR and the mean gain over the validation images, dB."""
         self._update_eval_model()
-        upscale, images = upscaler(self.plan, self.models.twin), self.plan.cases
-        outputs = [image.finish(upscale(image.lr)) for image in images]
-        if self.models.takes_both:
-            self._keep_sample(images[0].pictured(outputs[0]))
-        scores = [image.score_of(output) for image, output in zip(images, outputs, strict=True)]
+        upscale, images = upscaler(self.plan, self.models.eval_model), self.plan.eval_images
+        outputs = [image.to_uint8(upscale(image.lr)) for image in images]
+        if self.models.reads_pairs:
+            self._keep_sample(images[0].to_rgb(outputs[0]))
+        scores = [image.score(output) for image, output in zip(images, outputs, strict=True)]
         return float(np.mean([score.psnr for score in scores])), float(np.mean([score.gain for score in scores]))
 
     def _update_eval_model(self) -> None:
-        eval_model, train_model = self.models.twin, self.models.model
+        eval_model, train_model = self.models.eval_model, self.models.model
         if eval_model is train_model:
             return
         eval_model.set_weights(train_model.get_weights())

@@ -36,6 +36,6 @@ class WeightFiles(keras.callbacks.Callback):
         if not all(np.isfinite(weight).all() for weight in self.models.model.get_weights()):
             raise Exploded(f"a weight is not finite at step {self.state.step}; {kept_weights(self.state)}")
         if self.models.keeps_last or self.state.best is None or logs["val_psnr"] > self.state.best.val_psnr:
-            save_weights(self.models.twin, self.run.best)
+            save_weights(self.models.eval_model, self.run.best)
             self.state.best = BestValidation(self.state.step, logs["val_psnr"], logs["val_gain"])
         save_weights(self.models.model, self.run.last)
