@@ -91,7 +91,7 @@ MISTAKES = [
     (
         "other channels",
         {"conv_par": [None, {"filters": 12}, {"filters": 1}]},
-        "Net: output node 5 has 1 channels, but color 'rgb' has 3; for a model of luma say 'color': 'y'",
+        "Net: output node 5 has 1 channels, but color 'rgb' has 3; for a model of luma set 'color': 'y'",
     ),
     ("one source for a merge", {"merge": [(5, 6)]}, "Net: merge[0] (5 -> 6): Add takes two sources or more, not 1"),
     ("two sources for a convolution", {"conv": [(0, 1), (2, 3), (4, 0, 5)]}, "Net: conv[2] (4, 0 -> 5): Conv2D takes 1 source, not 2"),
@@ -106,7 +106,7 @@ MISTAKES = [
     (
         "PReLU with a weight a pixel",
         {"activation": [(5, 6)], "activation_sub": "PReLU"},
-        "Net: activation[0] (5 -> 6): PReLU: has a weight a pixel, and the image may have any size; say 'shared_axes': [1, 2] for one a channel",
+        "Net: activation[0] (5 -> 6): PReLU: has a weight per pixel, and the image may have any size; set 'shared_axes': [1, 2] for one per channel",
     ),
     (
         "groups that do not divide",

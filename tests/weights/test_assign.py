@@ -264,7 +264,7 @@ def test_layers_side_by_side_are_told(tmp_path):
         given |= {f"{name}.weight": normal(*shape), f"{name}.bias": normal(shape[0])}
     write_zip(tmp_path / "x.pth", as_tensors(given))
     (remark,) = vf.load_weights(model, tmp_path / "x.pth")
-    assert re.search("conv_(left|right|further) and conv_(left|right|further) stand side by side, so which is which is a guess", remark)
+    assert re.search("conv_(left|right|further) and conv_(left|right|further) are parallel, so which is which is a guess", remark)
     assert vf.load_weights(model, tmp_path / "x.pth", {f"conv_{name}": name for name in ("a", "left", "right", "further", "sr")}) == []
     np.testing.assert_array_equal(model.get_layer("conv_left").bias, given["left.bias"])
 
@@ -321,7 +321,7 @@ def test_what_stands_around_the_weights_is_warned_of(tmp_path):
     given |= {"a.weight": normal(4, 3, 3, 3), "a.bias": normal(4), "b.weight": normal(4, 3, 9, 9), "b.bias": normal(3)}
     write_zip(tmp_path / "x.pth", as_tensors(given))
     told = "\n".join(vf.load_weights(model, tmp_path / "x.pth"))
-    assert "sub_mean takes off a mean of 114: these weights are for pixels of 0..255" in told
+    assert "sub_mean subtracts a mean of 114: these weights are for pixels of 0..255" in told
     assert "conv_2: 'same' crops this transposed convolution unevenly" in told
 
 

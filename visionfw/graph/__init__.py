@@ -1,1 +1,1 @@
-"""The dictionary language and its compiler: schema -> order -> expand -> check -> build, and what is said of a dictionary."""
+"""The dictionary language: language/ parses it, checking/ checks it, build compiles it, analysis/ counts, describes and draws it."""

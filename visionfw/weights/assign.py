@@ -106,7 +106,7 @@ def _match(layers: Layers, modules: Mapping[str, Module], file: WeightFile, name
         remarks.append(f"it holds its layers in the order of their names, which need not be the network's; {_NAMES}")
     parallel = parallel_layers(kinds)
     if parallel:
-        remarks.append(f"{' and '.join(parallel)} stand side by side, so which is which is a guess; {_NAMES}")
+        remarks.append(f"{' and '.join(parallel)} are parallel, so which is which is a guess; {_NAMES}")
     return _converted(pairs, layout, remarks)
 
 

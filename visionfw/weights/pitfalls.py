@@ -74,7 +74,7 @@ def _mean_shift(modules: Mapping[str, Module], used: Collection[str]) -> list[st
         mean = np.abs(bias).max()
         if mean > _MAX_UNIT_MEAN:
             hint = "these weights are for pixels of 0..255, so put a Rescaling of 255 before and of 1/255 behind"
-            return [f"{name} takes off a mean of {mean:.0f}: {hint}"]
+            return [f"{name} subtracts a mean of {mean:.0f}: {hint}"]
     return []
 
 
@@ -83,7 +83,7 @@ def _is_cropped_unevenly(layer: keras.layers.Conv2DTranspose) -> bool:
 
 
 def _uneven_cropping(layer: keras.layers.Layer) -> str:
-    return f"{layer.name}: 'same' crops this transposed convolution unevenly, theirs may crop otherwise; 'valid' and a Cropping2D say it exactly"
+    return f"{layer.name}: 'same' crops this transposed convolution unevenly, and the original may crop differently; 'valid' and a Cropping2D are explicit"
 
 
 def _other_epsilon(layer: keras.layers.Layer) -> str:

@@ -115,7 +115,7 @@ def receptive_field_of(model: keras.Model) -> ReceptiveField:
         RequestError: the model has several inputs.
     """
     if len(model.inputs) != 1:
-        raise RequestError(f"a model with several inputs ({', '.join(tensor.name for tensor in model.inputs)}) cannot enlarge a single image")
+        raise RequestError(f"a model with several inputs ({', '.join(tensor.name for tensor in model.inputs)}) cannot upscale a single image")
     output = model.output["sr"] if isinstance(model.output, dict) else model.output
     views: _Views = {id(model.inputs[0]): (_View(), _View())}
     walk = _walk(model, output, views)

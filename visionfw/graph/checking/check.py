@@ -233,7 +233,7 @@ class _Examination:
         for name, tensor in self.flat.outputs.items():
             shape = self.shapes[tensor]
             if shape.is_image and shape.channels != definition.channels and name not in LOGIT_OUTPUTS:
-                hint = "; for a model of luma say 'color': 'y'" if definition.color == "rgb" and shape.channels == 1 else ""
+                hint = "; for a model of luma set 'color': 'y'" if definition.color == "rgb" and shape.channels == 1 else ""
                 declared = f"color '{definition.color}' has {definition.channels}"
                 self.report(f"output node {nodes[name]} has {shape.channels} channels, but {declared}{hint}")
 

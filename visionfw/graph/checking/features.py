@@ -44,7 +44,7 @@ def _pixel_problem(link: Link, shape: SymbolicShape) -> str | None:
     free = {axis + 1 for axis, size in enumerate(shape.partial) if size is None}
     if free <= set(link.parameters.get("shared_axes") or ()):
         return None
-    return f"{link.layer}: has a weight a pixel, and the image may have any size; say 'shared_axes': [1, 2] for one a channel"
+    return f"{link.layer}: has a weight per pixel, and the image may have any size; set 'shared_axes': [1, 2] for one per channel"
 
 
 def _group_problem(link: Link, default: int | None, shape: SymbolicShape) -> str | None:

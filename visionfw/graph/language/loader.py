@@ -99,19 +99,19 @@ def load(name: str, arguments: Mapping[str, Any] | None = None, scale: int | Non
     Raises:
         RequestError: no such model, file or argument; the nearest is named.
     """
-    given = dict(arguments or {})
+    values = dict(arguments or {})
     path, entry, note = _locate(name)
     if path.suffix == ".json":
-        _refuse_arguments(name, given, "a JSON file")
+        _refuse_arguments(name, values, "a JSON file")
         return Source(_read_json(path), path)
     with _imported(path) as module:
         value = _pick(module, path, entry)
         functions = {key: item for key, item in vars(module).items() if inspect.isfunction(item) and item.__globals__ is vars(module)}
         if isinstance(value, Mapping):
-            _refuse_arguments(name, given, f"{path.name} holds a plain dictionary, which")
+            _refuse_arguments(name, values, f"{path.name} holds a plain dictionary, which")
             return Source(value, path, functions, note)
         offered = {key: size for key, size in (("scale", scale), ("patch_size", patch_size)) if size is not None}
-        return Source(_call(value, name, given, offered, path), path, functions, note)
+        return Source(_call(value, name, values, offered, path), path, functions, note)
 
 
 def _refuse_arguments(name: str, arguments: Mapping[str, Any], what: str) -> None:
