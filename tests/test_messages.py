@@ -7,6 +7,8 @@ import pytest
 
 import visionfw as vf
 from visionfw.errors import RequestError
+from visionfw.graph.checking.check import examine
+from visionfw.graph.language.parser import parse
 
 RESIDUAL = {"conv": [(0, 1), (2, 3)], "activation": [(1, 2)], "merge": [(0, 3, 4)]}
 GOOD = {
@@ -234,6 +236,13 @@ def test_a_function_reaches_a_dictionary_by_an_argument_only():
     assert canonical["blocks"] == {"doubled": {"function": "doubled"}}
     assert vf.diff(d, canonical, functions) == ""
     vf.check(canonical, functions=functions)
+    nested = {"name": "Net", "block": [(0, 1)], "block_sub": "outer", "blocks": {"outer": {**canonical, "inputs": [0]}}}
+    for key in ("name", "color", "scale"):
+        nested["blocks"]["outer"].pop(key, None)
+    vf.check(nested, functions=functions)
+    for spelled in (d, canonical, nested):  # parsed before the functions are known
+        definition, _ = parse(spelled)
+        assert examine(definition, None, functions).has_function_blocks
     with pytest.raises(vf.ModelDefinitionError, match="no block 'doublde'; did you mean 'doubled'"):
         vf.check(d | {"block_sub": "doublde"}, functions=functions)
 

@@ -141,7 +141,7 @@ def _beginning(request: TrainConfig, own: Run | None) -> tuple[Source, Path | No
 
 
 def _parsed(source: Source) -> Definition:
-    definition, problems = parse(source.dictionary)
+    definition, problems = parse(source.dictionary, source.functions)
     if problems or definition is None:
         raise ModelDefinitionError(problems)
     return definition

@@ -66,7 +66,7 @@ def parse(dictionary: Any, functions: Functions | None = None) -> tuple[Definiti
     """Parse any spelling of a dictionary.
 
     Args:
-        dictionary: the dictionary; a definition is returned as it is.
+        dictionary: the dictionary; a definition is returned as it is, but for functions that it lacks.
         functions: Python functions that its links may name as blocks. Blocks that it defines and registered ones come first.
 
     Returns:
@@ -74,7 +74,7 @@ def parse(dictionary: Any, functions: Functions | None = None) -> tuple[Definiti
         problems, the definition holds what could be read, so that later checks can go on.
     """
     if isinstance(dictionary, Definition):
-        return dictionary, []
+        return replace(dictionary, graph=_with_functions(dictionary.graph, functions)) if functions else dictionary, []
     if not isinstance(dictionary, Mapping):
         return None, [f"a model is a dictionary, not {describe_value(dictionary)}"]
     name, problems = dictionary.get("name"), []
@@ -82,7 +82,7 @@ def parse(dictionary: Any, functions: Functions | None = None) -> tuple[Definiti
     if title != name:
         problems.append(f"{title}: " + ("a model needs a 'name'" if name is None else f"'name' must be a non-empty string, not {name!r}"))
     try:
-        return _parse_model(dictionary, _GraphReader(title, problems, functions or {})), problems
+        return _parse_model(dictionary, functions or {}, _GraphReader(title, problems)), problems
     except RecursionError:
         return None, [f"{name}: blocks are nested too deeply, or a block's dictionary contains itself"]
 
@@ -90,11 +90,11 @@ def parse(dictionary: Any, functions: Functions | None = None) -> tuple[Definiti
 def parse_block(name: str, dictionary: Mapping[str, Any]) -> tuple[Graph, list[str]]:
     """Parse a block's dictionary that stands outside a model: what a registered block returns."""
     problems: list[str] = []
-    return _GraphReader(f"block '{name}'", problems, {}, is_block=True).read(dictionary), problems
+    return _GraphReader(f"block '{name}'", problems, is_block=True).read(dictionary), problems
 
 
-def _parse_model(dictionary: Mapping[str, Any], reader: _GraphReader) -> Definition:
-    graph = _with_functions(reader.read(dictionary), reader.functions)
+def _parse_model(dictionary: Mapping[str, Any], functions: Functions, reader: _GraphReader) -> Definition:
+    graph = _with_functions(reader.read(dictionary), functions)
     dictionary, report = reader.spelled_currently(dictionary), reader.report
     definition = Definition(
         name=reader.path,
@@ -111,10 +111,21 @@ def _parse_model(dictionary: Mapping[str, Any], reader: _GraphReader) -> Definit
 
 
 def _with_functions(graph: Graph, functions: Functions) -> Graph:
-    """Return a model's graph with the caller's functions that its links name entered among its blocks."""
+    """Return a model's graph with the caller's functions that its links name among its blocks."""
     names = {name for name in _unknown_blocks(graph, (graph.blocks,)) if callable(functions.get(name)) and name not in BLOCKS}
     blocks = {name: FunctionBlock(name, functions[name]) for name in sorted(names)}
-    return replace(graph, blocks={**graph.blocks, **blocks}) if blocks else graph
+    return replace(graph, blocks={**_filled(graph, functions).blocks, **blocks})
+
+
+def _filled(graph: Graph, functions: Functions) -> Graph:
+    """Return a graph whose blocks that are only named functions are the caller's functions of these names."""
+
+    def fill(block: Graph | FunctionBlock) -> Graph | FunctionBlock:
+        if isinstance(block, Graph):
+            return _filled(block, functions)
+        return block if block.call is not None else FunctionBlock(block.name, functions.get(block.name))
+
+    return replace(graph, blocks={name: fill(block) for name, block in graph.blocks.items()}) if graph.blocks else graph
 
 
 def _unknown_blocks(graph: Graph, scopes: Scopes) -> Iterator[str]:
@@ -152,15 +163,13 @@ class _GraphReader:
     Args:
         path: the graph's address, with which its problems begin.
         problems: the list that problems are added to.
-        functions: Python functions by name, for blocks that canonical dictionaries only name.
         is_block: the graph is a block's.
         defaults: those of the graph around it.
     """
 
-    def __init__(self, path: str, problems: list[str], functions: Functions, is_block: bool = False, defaults: Defaults | None = None):
+    def __init__(self, path: str, problems: list[str], is_block: bool = False, defaults: Defaults | None = None):
         self.path = path
         self.problems = problems
-        self.functions = functions
         self.is_block = is_block
         self.defaults: Defaults = defaults or {}
         self.blocks: Blocks = {}
@@ -243,9 +252,9 @@ class _GraphReader:
             if not isinstance(name, str) or not name:
                 self.report(f"a block's name must be a non-empty string, not {name!r}")
             elif isinstance(block, Mapping) and set(block) == {"function"}:
-                blocks[name] = FunctionBlock(str(block["function"]), self.functions.get(str(block["function"])))
+                blocks[name] = FunctionBlock(str(block["function"]))
             elif isinstance(block, Mapping):
-                inner = _GraphReader(f"{self.path}: blocks['{name}']", self.problems, self.functions, True, self.defaults)
+                inner = _GraphReader(f"{self.path}: blocks['{name}']", self.problems, True, self.defaults)
                 blocks[name] = inner.read(block)
             elif callable(block):
                 blocks[name] = FunctionBlock(name, block)
