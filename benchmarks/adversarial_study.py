@@ -30,12 +30,12 @@ def evaluated(run: Path, asked: argparse.Namespace, report: Path) -> dict[str, f
     """Return what evaluate.py says of a run."""
     if not report.exists():
         flags = [f"--run={run}", f"--test_data={','.join(TESTS)}", f"--data_root={asked.data_root}"]
-        flags += ["--metrics=psnr,ssim,high_frequencies,consistency,checkerboard"]
+        flags += ["--metrics=psnr,ssim,high_frequencies,lr_psnr,checkerboard"]
         subprocess.run([sys.executable, str(ROOT / "evaluate.py"), *flags, f"--report={report}"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     rows = json.loads(report.read_text(encoding="utf-8"))["rows"]
     figures = {f"{row['dataset']} PSNR": f"{row['psnr']:.3f}" for row in rows}
     figures |= {f"{row['dataset']} fine detail": f"{row['high_frequencies']:.3f}" for row in rows}
-    return figures | {"Set5 consistency": f"{rows[0]['consistency']:.1f}", "Set5 checkerboard": f"{rows[0]['checkerboard']:.2f}"}
+    return figures | {"Set5 LR-PSNR": f"{rows[0]['lr_psnr']:.1f}", "Set5 checkerboard": f"{rows[0]['checkerboard']:.2f}"}
 
 
 def played(run: Path) -> dict[str, str]:

@@ -57,12 +57,16 @@ def round_seconds(sampler, patches: int, rounds: int) -> float:
 
 def step_seconds(batch: int) -> float:
     """Return the time of a training step of EDSR-baseline, x4, on LR patches of 24x24: the fastest of some, which favors no sampler."""
-    from visionfw.config import TrainRequest
-    from visionfw.training.models import compile_for_training, feed
+    from visionfw.config import from_flags
+    from visionfw.training.batches import batch_source
+    from visionfw.training.models import compile_for_training
+    from visionfw.training.config import TrainConfig
+    from visionfw.training.preflight import preflight
     from visionfw.training.setup import prepare
 
-    plan = prepare(TrainRequest(model="edsr", batch_size=batch, sampler="uniform"), lambda line: None)
-    learner, batches, times = compile_for_training(plan).learner, iter(feed(plan)), []
+    request = from_flags(TrainConfig, {"model": "edsr", "batch_size": batch, "sampler": "uniform"})
+    plan = prepare(preflight(request), lambda line: None)
+    learner, batches, times = compile_for_training(plan).train_model, iter(batch_source(plan)), []
     for _ in range(8):
         started = time.perf_counter()
         learner.train_on_batch(*next(batches))

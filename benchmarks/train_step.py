@@ -71,24 +71,27 @@ def run_visionfw(options: argparse.Namespace, model: str, turns: Turns) -> None:
     start_backend()
     import keras
 
-    from visionfw.config import TrainRequest
-    from visionfw.training.models import as_batches, compile_for_training, feed
+    from visionfw.config import from_flags
+    from visionfw.training.batches import as_batches, batch_source
+    from visionfw.training.config import TrainConfig
+    from visionfw.training.models import compile_for_training
+    from visionfw.training.preflight import preflight
     from visionfw.training.setup import prepare
 
-    request = TrainRequest(
-        model=model,
-        batch_size=options.batch_size,
-        patch_size=options.patch_size,
-        steps=options.steps * options.rounds,
-        validate_every=options.steps,
-        optimizer="adam",
-        loss="l1",
-        sampler="uniform",
-        precision=options.precision,
-    )
-    plan = prepare(request, lambda line: None)
+    flags = {
+        "model": model,
+        "batch_size": options.batch_size,
+        "patch_size": options.patch_size,
+        "steps": options.steps * options.rounds,
+        "validate_every": options.steps,
+        "optimizer": "adam",
+        "loss": "l1",
+        "sampler": "uniform",
+        "precision": options.precision,
+    }
+    plan = prepare(preflight(from_flags(TrainConfig, flags)), lambda line: None)
     steps = options.steps if keras.backend.backend() == "tensorflow" else None
-    fit_in_turns(compile_for_training(plan).learner, as_batches(feed(plan)), options.rounds, steps, turns)
+    fit_in_turns(compile_for_training(plan).train_model, as_batches(batch_source(plan)), options.rounds, steps, turns)
 
 
 def run_keras(options: argparse.Namespace, model: str, turns: Turns) -> None:

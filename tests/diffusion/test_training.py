@@ -66,8 +66,8 @@ def whole(small, tmp_path_factory):
 def test_what_the_network_is_given_and_asked(small):
     """The noisy patch is the closed form of a level between two steps, and the loss that of the noise."""
     plan = plan_of(change(REQUEST, val_data=str(small), noise_target="image", model_args={**REQUEST.model.args, "tells": "noise"}), quiet)
-    learner = compile_for_training(plan).learner
-    lr, hr = plan.source.read(np.arange(4))
+    learner = compile_for_training(plan).train_model
+    lr, hr = plan.patches.read(np.arange(4))
     seen, network, learner.parts = {}, learner.network, 1
     learner.network = lambda given, training=None: (seen.update({name: np.asarray(value) for name, value in given.items()}), network(given, training=training))[
         1
@@ -85,8 +85,8 @@ def test_what_the_network_is_given_and_asked(small):
 @pytest.mark.parametrize("tells", ["noise", "velocity"])
 def test_one_look_that_tells_what_is_asked_gives_the_image(tells, small):
     plan = plan_of(change(REQUEST, val_data=str(small), model_args={**REQUEST.model.args, "tells": tells}), quiet)
-    learner = compile_for_training(plan).learner
-    lr, hr = plan.source.read(np.arange(2))
+    learner = compile_for_training(plan).train_model
+    lr, hr = plan.patches.read(np.arange(2))
     learner.parts = 1
 
     def knowing(given, training=None):
@@ -114,8 +114,8 @@ def test_the_run_holds_what_was_made_over_time(whole):
 def test_a_checkpoint_holds_what_noise_comes_next(small, tmp_path):
     """Beside what every training keeps, which tests/training/test_resume.py holds to the bit: the state that steps and noise are drawn from."""
     plan = plan_of(change(REQUEST, val_data=str(small)), quiet)
-    lr, hr = plan.source.read(np.arange(4))
-    learner, other = (compile_for_training(plan).learner for _ in range(2))
+    lr, hr = plan.patches.read(np.arange(4))
+    learner, other = (compile_for_training(plan).train_model for _ in range(2))
     learner.optimizer.build(learner.trainable_variables)
     learner({"lr": lr, "hr": hr})
     save_checkpoint(tmp_path / "checkpoint.npz", learner, TrainingState(step=1))

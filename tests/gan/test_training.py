@@ -72,8 +72,8 @@ def test_each_network_learns_from_its_own_loss_alone(game, monkeypatch):
     monkeypatch.setattr(gan, "_MOST_SHIFT", 1)
     plan = plan_of(change(REQUEST, adversarial=game), quiet)
     made = compile_for_training(plan)
-    learner, judge = made.learner, made.judge
-    lr, hr = plan.source.read(np.arange(4))
+    learner, judge = made.train_model, made.discriminator
+    lr, hr = plan.patches.read(np.arange(4))
     real = uint8_to_float(hr, "rgb")
     with tf.GradientTape() as tape:
         loss = learner.compute_loss(lr, tf.constant(hr), learner(lr, training=True))
@@ -95,7 +95,7 @@ def test_each_network_learns_from_its_own_loss_alone(game, monkeypatch):
 
 def initial_left(plan, name):
     """Return a layer's power iteration as it was before the first look."""
-    return compile_for_training(plan).judge.get_layer(name).left.numpy()
+    return compile_for_training(plan).discriminator.get_layer(name).left.numpy()
 
 
 @pytest.mark.parametrize("judge", ["patch_discriminator", "unet_discriminator", "srgan_discriminator"])
@@ -106,21 +106,21 @@ def test_a_critic_of_any_kind_is_held_to_a_slope_of_one(judge):
     arguments = (("filters", 2), *((("dense", 4), ("norm", False)) if judge == "srgan_discriminator" else ()))
     plan = plan_of(change(REQUEST, adversarial="wgan_gp", discriminator=judge, discriminator_args=arguments), quiet)
     made = compile_for_training(plan)
-    lr, hr = plan.source.read(np.arange(4))
+    lr, hr = plan.patches.read(np.arange(4))
     with tf.GradientTape() as tape:
-        loss = made.learner.compute_loss(lr, tf.constant(hr), made.learner(lr, training=True))
-    gradients = tape.gradient(loss, [variable.value for variable in made.judge.trainable_variables if len(variable.shape) == 4])
+        loss = made.train_model.compute_loss(lr, tf.constant(hr), made.train_model(lr, training=True))
+    gradients = tape.gradient(loss, [variable.value for variable in made.discriminator.trainable_variables if len(variable.shape) == 4])
     assert all(np.abs(gradient).max() > 0 for gradient in gradients)
-    assert float(made.learner.figures["discriminator"].result()) > 1  # ten times the squared distance of a small slope from 1
+    assert float(made.train_model.figures["discriminator"].result()) > 1  # ten times the squared distance of a small slope from 1
 
 
 def test_the_generator_runs_once_a_step(monkeypatch):
     plan = plan_of(REQUEST, quiet)
-    learner = compile_for_training(plan).learner
+    learner = compile_for_training(plan).train_model
     calls = []
     call = type(learner.enlarge).call
     monkeypatch.setattr(type(learner.enlarge), "call", lambda self, *a, **k: (calls.append(self is learner.enlarge), call(self, *a, **k))[1])
-    lr, hr = plan.source.read(np.arange(4))
+    lr, hr = plan.patches.read(np.arange(4))
     learner.run_eagerly = True
     learner.train_on_batch(lr, hr)
     assert calls.count(True) == 1
@@ -189,9 +189,9 @@ def test_a_tanh_generator_plays_too(tmp_path):
 def test_what_is_not_finite_is_found_in_the_discriminator():
     plan = plan_of(REQUEST, quiet)
     made = compile_for_training(plan)
-    lr, hr = plan.source.read(np.arange(4))
+    lr, hr = plan.patches.read(np.arange(4))
     assert "the loss of this batch is finite" in where_not_finite(made, plan, lr, hr)
-    last = made.judge.layers[-1]
+    last = made.discriminator.layers[-1]
     last.set_weights([np.full_like(weight, np.nan) for weight in last.get_weights()])
     assert where_not_finite(made, plan, lr, hr) == "not finite: loss term adversarial (the discriminator's logits)"
 

@@ -28,7 +28,7 @@ def test_the_term_the_layer_and_the_patches_are_named(tmp_path):
     told = json.loads((tmp_path / "run" / "bad_batch.json").read_text())
     assert told["step"] == 2
     assert len(told["patches"]) == 4
-    source = plan_of(REQUEST, quiet).source
+    source = plan_of(REQUEST, quiet).patches
     ids = np.array([patch["patch"] for patch in told["patches"]])
     np.testing.assert_array_equal(source.locate(ids)[1], [patch["row"] for patch in told["patches"]])
     with Image.open(tmp_path / "run" / "bad_batch.png") as picture:
@@ -39,7 +39,7 @@ def test_the_term_the_layer_and_the_patches_are_named(tmp_path):
 def test_the_first_layer_is_the_first_on_the_way():
     plan = plan_of(REQUEST, quiet)
     made = compile_for_training(plan)
-    lr, hr = plan.source.read(np.arange(2))
+    lr, hr = plan.patches.read(np.arange(2))
     assert "the loss of this batch is finite" in where_not_finite(made, plan, lr, hr)
     inner = made.model.get_layer("conv_body")
     inner.set_weights([np.full_like(weight, np.inf) for weight in inner.get_weights()])

@@ -5,16 +5,18 @@ import json
 
 import numpy as np
 import pytest
-from configs import plan_of, training
+from configs import change, plan_of, training
 from PIL import Image
 
 import visionfw as vf
+from visionfw.config import from_record, read_toml
 from visionfw.data.datasets import find_sets
 from visionfw.errors import RequestError
 from visionfw.evaluation.benchmark import benchmark
 from visionfw.evaluation.protocol import Protocol
 from visionfw.imaging.files import image_size
 from visionfw.inference.upscaler import Upscaler, super_resolve
+from visionfw.training.config import TrainConfig
 from visionfw.training.fit import train
 
 SMALL = {"model_args": {"blocks": 1, "filters": 8}, "batch_size": 4, "patch_size": 12, "steps": 30, "validate_every": 10}
@@ -33,7 +35,10 @@ def test_the_directory_holds_everything(finished):
     run, _ = finished
     record = run.read()
     assert record["state"] == "done"
-    assert record["request"]["model_args"] == {"blocks": 1, "filters": 8}
+    assert record["request"]["model"]["args"] == {"blocks": 1, "filters": 8}
+    assert "optimizer" not in record["request"]["optimizer"]  # left open in the request, settled in the configuration
+    assert record["config"]["optimizer"]["optimizer"].startswith("muon:")
+    assert read_toml(TrainConfig, str(run.config)) == change(from_record(TrainConfig, record["config"], "run.json"), run_dir=None)
     assert record["data"]["patches"] > 100
     assert len(record["data"]["fingerprint"]) == 16
     assert {"visionfw", "keras", "python", "backend"} <= set(record["versions"]) | {"visionfw"}
@@ -176,12 +181,13 @@ def test_averaged_weights_are_what_is_validated_kept_and_evaluated(tmp_path):
 @pytest.mark.parametrize("ema", [0.0, 0.1, 0.999])
 def test_the_average_is_its_formula(tmp_path, ema):
     """After three steps: average = decay x average + (1 - decay) x weights, from the first step's weights on; the decay of step t is min(ema, (1 + t) / (10 + t))."""
-    from visionfw.training.models import compile_for_training, feed
+    from visionfw.training.batches import batch_source
+    from visionfw.training.models import compile_for_training
 
     plan = plan_of(training(**SMALL, ema=ema), lambda line: None)
     made = compile_for_training(plan)
-    model, learner = made.model, made.learner
-    batches = iter(feed(plan))
+    model, learner = made.model, made.train_model
+    batches = iter(batch_source(plan))
     average = None
     for step in range(3):
         learner.train_on_batch(*next(batches))

@@ -51,7 +51,7 @@ def test_a_run_records_every_round_and_draws_them(tmp_path, sampler):
     assert [("scores" in record) for record in rounds] == [sampler.startswith("psnr_gain")] * 4
     if sampler == "widening:fraction=0.1":
         highest = PSNR_EDGES[np.flatnonzero(rounds[0]["drawn"])[-1]]
-        assert highest <= np.quantile(patch_statistic(plan_of(REQUEST, silent).source, "bicubic_psnr"), 0.1)
+        assert highest <= np.quantile(patch_statistic(plan_of(REQUEST, silent).patches, "bicubic_psnr"), 0.1)
     assert "patches of highest and lowest priority: " in "".join(lines)
     for picture in (run.sampling, run.priority):
         with Image.open(picture) as image:

@@ -83,7 +83,7 @@ def test_scores_are_the_models_own_on_those_patches(tmp_path, events, score, exp
     """With a learning rate of next to nothing, the last weights are those of all steps."""
     request = training(**SMALL, **FROZEN, loss="l1", sampler=f"recorder:score={score}", round_patches=24, run_dir=str(tmp_path / "run"))
     run = train(request, quiet)
-    source, model = plan_of(training(**SMALL), quiet).source, vf.load(run.folder)
+    source, model = plan_of(training(**SMALL), quiet).patches, vf.load(run.folder)
     _, ids, scores = [event for event in events if event[0] == "update"][-1]
     lr, hr = source.read(ids)
     sr = model.predict_on_batch(lr / np.float32(255))

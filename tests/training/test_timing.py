@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from configs import training
+from configs import change, training
 
 import visionfw as vf
 from visionfw.errors import RequestError, VisionfwError
@@ -10,9 +10,14 @@ from visionfw.imaging.files import write_image
 from visionfw.runs.directory import create
 from visionfw.training import fit, timing
 from visionfw.training.fit import train
-from visionfw.training.timing import StepTiming, dry_run, estimate_seconds, mean_step
+from visionfw.training.preflight import preflight
+from visionfw.training.timing import StepTiming, estimate_seconds, mean_step
 
 SMALL = {"model_args": {"blocks": 1, "filters": 8}, "batch_size": 4, "patch_size": 12, "steps": 30, "validate_every": 10}
+
+
+def dry_run(request, log):
+    timing.dry_run(preflight(request), log)
 
 
 def everything_in(folder):
@@ -32,7 +37,7 @@ def empty_home(tmp_path, monkeypatch):
     return home
 
 
-@pytest.mark.parametrize("sampler", ["", "psnr_gain"], ids=["default sampler, which ranks patches by their pixels", "a sampler that waits for scores"])
+@pytest.mark.parametrize("sampler", [None, "psnr_gain"], ids=["default sampler, which ranks patches by their pixels", "a sampler that waits for scores"])
 def test_a_dry_run_writes_nothing_anywhere(empty_home, sampler):
     lines, before = [], everything_in(empty_home)
     dry_run(training(**SMALL, sampler=sampler, round_patches=8), lines.append)
@@ -46,7 +51,7 @@ def test_a_dry_run_says_of_the_data_what_the_run_says(tmp_path, image_folder):
     request = training(**SMALL | {"steps": 1, "validate_every": 0}, standardize_input=True, train_data=str(image_folder), val_data=str(image_folder))
     dry, real = [], []
     dry_run(request, dry.append)
-    train(training(**vars(request) | {"run_dir": str(tmp_path / "run")}), real.append)
+    train(change(request, run_dir=str(tmp_path / "run")), real.append)
     assert dry[0] == real[0]
     assert "patches of 12x12" in dry[0]
 
@@ -55,11 +60,11 @@ def test_images_smaller_than_a_patch_are_named(image_folder, photograph):
     write_image(image_folder / "small.png", photograph[:40, :40])
     lines = []
     dry_run(training(**SMALL, train_data=str(image_folder)), lines.append)
-    assert "1 of them smaller than a patch and left out (--small_images=frame frames them): small.png" in lines
+    assert "1 images are smaller than a patch and skipped (--small_images=pad pads them): small.png" in lines
     lines.clear()
     dry_run(training(**SMALL, train_data=str(image_folder), small_images="pad"), lines.append)
-    assert lines[0].startswith("8 images (4 of them smaller ones made of the others), ")
-    assert not any("left out" in line for line in lines)
+    assert lines[0].startswith("8 images (4 of them downscaled copies), ")
+    assert not any("skipped" in line for line in lines)
 
 
 def test_a_file_without_a_header_stops_a_dry_run(image_folder):
@@ -115,14 +120,14 @@ def test_a_run_of_minutes_is_that_of_its_steps(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_resumed_run_of_minutes_is_not_timed_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(fit, "steps_within", lambda request, log: 20)
+    monkeypatch.setattr(fit, "steps_within", lambda plan, log: 20)
     request = training(**SMALL | {"steps": None}, minutes=5.0, run_dir=str(tmp_path / "run"))
     run = train(request, lambda line: None)
     run.checkpoint.unlink()
-    monkeypatch.setattr(fit, "steps_within", lambda request, log: pytest.fail("a run is timed once"))
+    monkeypatch.setattr(fit, "steps_within", lambda plan, log: pytest.fail("a run is timed once"))
     lines = []
     train(request, lines.append, resume=True)
-    assert "going on from step 0 of 20" in lines
+    assert "resuming at step 0 of 20" in lines
 
 
 def test_minutes_that_are_too_few_are_reported(tmp_path):

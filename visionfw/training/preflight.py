@@ -34,7 +34,6 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "rescale": "0.7",
     },
     "adversarial": {
-        "loss": "l1+luma",
         "content_loss": "l1+checkerboard",
         "optimizer": "adam",
         "learning_rate": 2e-4,
