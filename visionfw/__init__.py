@@ -34,6 +34,7 @@ _CONTENTS = {
     "register_degradation": "visionfw.imaging.degradations",
     "register_layer": "visionfw.layers",
     "register_loss": "visionfw.losses",
+    "register_metric": "visionfw.metrics",
     "register_optimizer": "visionfw.optimizers",
     "register_sampler": "visionfw.samplers",
     "samplers": "visionfw.samplers",

@@ -202,7 +202,7 @@ def test_evaluate_draws_several_and_says_so(whole, small, capsys, tmp_path):
     assert "SR3" in page.read_text() and "ddpm, 2 looks, 2 samples, seed 0" in page.read_text()
     assert json.loads(figures.read_text())["protocol"]["noise"] == "linear, 2000 steps, in the residual"
     said = capsys.readouterr().out
-    assert "psnr_spread" in said and "consistency" in said
+    assert "psnr_spread" in said and "LR-PSNR" in said
     assert "a diffusion model draws one of the images that fit" in said
     assert " ms per denoising step, 2 steps: " in said
 

@@ -1,4 +1,4 @@
-"""What the training step measures is the reference's."""
+"""Metrics of tensors are those of NumPy arrays."""
 
 import numpy as np
 import pytest
@@ -15,13 +15,13 @@ def test_each_images_psnr_is_the_reference(photograph):
     np.testing.assert_allclose(psnr_per_image(a, b), [psnr(x * 255, y * 255) for x, y in zip(a, b, strict=True)], atol=1e-3)
 
 
-def test_equal_images_give_a_finite_figure():
+def test_equal_images_give_a_finite_value():
     x = np.zeros((1, 4, 4, 3), np.float32)
     np.testing.assert_allclose(psnr_per_image(x, x), [100], atol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["ssim", "ms_ssim", "mse", "mae"])
-def test_each_measure_is_the_reference(photograph, name):
+def test_each_metric_is_the_reference(photograph, name):
     random = np.random.default_rng(0)
     a = np.stack([photograph[:165, :171], photograph[130:295, 250:421]]).astype(np.float32) / 255
     b = np.clip(a + random.normal(0, [[[[0.02]]], [[[0.1]]]], a.shape), 0, 1).astype(np.float32)

@@ -6,12 +6,13 @@ import json
 import pytest
 
 from visionfw.errors import VisionfwError
+from visionfw.metrics import METRICS, MetricEntry
 from visionfw.reports.tables import as_table, write_report
 
 ROWS = [
     {"model": "EDSR", "dataset": "Set5", "scale": 4, "images": 5, "psnr": 32.09, "ssim": 0.8938, "bicubic_psnr": 28.42, "bicubic_ssim": 0.8104, "gain": 3.67}
 ]
-IMAGES = [{"dataset": "Set5", "image": "baby", "psnr": float("inf"), "gain": 0.0}]
+IMAGES = [{"dataset": "Set5", "image": "baby", "psnr": float("inf"), "gain": -float("inf"), "kid": float("nan")}]
 
 
 def test_a_table_is_markdown_with_aligned_columns():
@@ -22,9 +23,20 @@ def test_a_table_is_markdown_with_aligned_columns():
     ]
 
 
+def test_titles_and_digits_are_the_metrics_own():
+    with METRICS.temporary(MetricEntry(name="mine", target=len, title="My metric", digits=1)):
+        table = as_table([{"lr_psnr": 50.0, "fid": 1.0, "mine": 2.0, "gain": -float("inf")}])
+    assert table.splitlines()[0] == "| LR-PSNR |  FID | My metric | gain |"
+    assert table.splitlines()[2] == "|  50.000 | 1.00 |       2.0 | -inf |"
+
+
 def test_json_holds_protocol_rows_and_images(tmp_path):
     write_report(tmp_path / "x.json", {"crop": 4}, ROWS, IMAGES)
-    assert json.loads((tmp_path / "x.json").read_text()) == {"protocol": {"crop": 4}, "rows": ROWS, "per_image": [IMAGES[0] | {"psnr": None}]}
+    assert json.loads((tmp_path / "x.json").read_text()) == {
+        "protocol": {"crop": 4},
+        "rows": ROWS,
+        "per_image": [IMAGES[0] | {"psnr": "Infinity", "gain": "-Infinity", "kid": "NaN"}],
+    }
 
 
 def test_csv_holds_the_rows(tmp_path):

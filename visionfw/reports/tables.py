@@ -11,13 +11,30 @@ from pathlib import Path
 from typing import Any
 
 from visionfw.io.files import write_text
+from visionfw.metrics import METRICS
 
 Row = Mapping[str, Any]
-_DIGITS = {"megapixels": 1, "psnr": 3, "bicubic_psnr": 3, "gain": 3, "consistency": 3, "mse": 2, "mae": 3, "fid": 2, "kid": 5, "entropy": 3, "mean rank": 2}
-TITLES = {
-    **{"psnr": "PSNR", "ssim": "SSIM", "bicubic_psnr": "bicubic", "bicubic_ssim": "bicubic SSIM", "ms_ssim": "MS-SSIM"},
-    **{name: name.upper() for name in ("mse", "mae", "vif", "lpips", "fid", "kid")},
+#: Title and digits of columns that are not metrics themselves.
+_COLUMNS = {
+    "bicubic_psnr": ("bicubic", 3),
+    "bicubic_ssim": ("bicubic SSIM", 4),
+    "gain": ("gain", 3),
+    "megapixels": ("megapixels", 1),
+    "mean rank": ("mean rank", 2),
 }
+_DIGITS = 4
+
+
+def column_title(key: str) -> str:
+    """Return the heading of a column."""
+    return METRICS.get(key).heading if key in METRICS else _COLUMNS.get(key, (key, _DIGITS))[0]
+
+
+def _digits(key: str) -> int:
+    """Return the digits after the point of a column's numbers."""
+    if key.startswith("rank on"):
+        return 2
+    return METRICS.get(key).digits if key in METRICS else _COLUMNS.get(key, (key, _DIGITS))[1]
 
 
 def as_table(rows: Sequence[Row]) -> str:
@@ -25,7 +42,7 @@ def as_table(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     keys = list(rows[0])
-    cells = [[TITLES.get(key, key) for key in keys], *[[cell(key, row[key]) for key in keys] for row in rows]]
+    cells = [[column_title(key) for key in keys], *[[cell(key, row[key]) for key in keys] for row in rows]]
     widths = [max(len(line[column]) for line in cells) for column in range(len(keys))]
     right = [isinstance(rows[0][key], int | float) for key in keys]
     lines = [_line(line, widths, right) for line in cells]
@@ -36,9 +53,7 @@ def as_table(rows: Sequence[Row]) -> str:
 def cell(key: str, value: Any) -> str:
     """Return a value as tables show it."""
     if isinstance(value, float):
-        sign = "+" if key == "gain" else ""
-        digits = 2 if key.startswith("rank on") else _DIGITS.get(key, 4)
-        return f"{value:{sign}.{digits}f}"
+        return f"{value:{'+' if key == 'gain' else ''}.{_digits(key)}f}"
     return str(value)
 
 
@@ -60,8 +75,8 @@ def write_report(path: Path, protocol: Row, rows: Sequence[Row], per_image: Sequ
 
 
 def as_json(protocol: Row, rows: Sequence[Row], per_image: Sequence[Row]) -> str:
-    """Return a benchmark as JSON; what is infinite becomes null."""
-    return json.dumps(_finite({"protocol": dict(protocol), "rows": list(rows), "per_image": list(per_image)}), indent=2) + "\n"
+    """Return a benchmark as JSON; an infinity or NaN, which JSON lacks, becomes the text "Infinity", "-Infinity" or "NaN"."""
+    return json.dumps(_spelled_out({"protocol": dict(protocol), "rows": list(rows), "per_image": list(per_image)}), indent=2) + "\n"
 
 
 def write_rows(path: Path, about: Row, sets: Sequence[Row], findings: Sequence[Row]) -> None:
@@ -84,10 +99,12 @@ def as_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def _finite(value: Any) -> Any:
-    """Replace infinities, which JSON does not have, by null."""
+def _spelled_out(value: Any) -> Any:
+    """Replace infinities and NaN, which JSON lacks, by their names, which float() of Python and Number() of JavaScript read."""
     if isinstance(value, Mapping):
-        return {key: _finite(entry) for key, entry in value.items()}
+        return {key: _spelled_out(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [_finite(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return [_spelled_out(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value

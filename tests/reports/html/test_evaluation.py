@@ -58,6 +58,7 @@ def test_it_shows_all_there_is(page):
 def test_what_is_infinite_is_shown_and_sorts_as_such():
     made = table([{"image": "a", "psnr": float("inf")}, {"image": "b", "psnr": 30.0}], "x")
     assert 'data-value="Infinity">\u221e' in made
+    assert 'data-value="-Infinity">\u2212\u221e' in table([{"image": "a", "gain": -float("inf")}], "x")
 
 
 def test_a_curve_leaves_out_what_is_not_finite():

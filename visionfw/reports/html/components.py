@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from visionfw.reports.html.style import SCRIPT, STYLE
-from visionfw.reports.tables import TITLES, cell
+from visionfw.reports.tables import cell, column_title
 
 Row = Mapping[str, Any]
 
@@ -43,7 +43,7 @@ def table(rows: Sequence[Row], name: str) -> str:
         return ""
     keys = list(rows[0])
     numbers = {key for key in keys if all(isinstance(row[key], int | float) for row in rows)}
-    heads = "".join(f'<th class="{"number" if key in numbers else ""}">{escape(TITLES.get(key, key))}</th>' for key in keys)
+    heads = "".join(f'<th class="{"number" if key in numbers else ""}">{escape(column_title(key))}</th>' for key in keys)
     lines = "".join("<tr>" + "".join(_cell(key, row[key], key in numbers) for key in keys) + "</tr>" for row in rows)
     return f'<table class="sortable" id="{name}"><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>'
 
@@ -52,7 +52,7 @@ def _cell(key: str, value: Any, is_number: bool) -> str:
     if not is_number:
         return f"<td>{escape(cell(key, value))}</td>"
     kind = "number" + ((" good" if value > 0 else " bad" if value < 0 else "") if key == "gain" else "")
-    shown = "\u221e" if isinstance(value, float) and math.isinf(value) else escape(cell(key, value))
+    shown = escape(cell(key, value).replace("-", "\u2212").replace("inf", "\u221e")) if math.isinf(value) else escape(cell(key, value))
     return f'<td class="{kind}" data-value="{str(value).replace("inf", "Infinity")}">{shown}</td>'
 
 
