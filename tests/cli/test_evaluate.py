@@ -129,14 +129,14 @@ def test_images_without_references(flags, tmp_path, image_folder, capsys):
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (["--images=x"], "--images: name the folder for what is made of them with --out=DIR"),
+        (["--images=x"], "--images: name the folder for the upscaled images with --out=DIR"),
         (["--images=nowhere", "--out=x"], "--images: there is no nowhere"),
         (["--metrics=psrn"], "--metrics: no metric 'psrn'; did you mean 'psnr'?"),
         (["--metrics=fid"], "--metrics=fid needs the weights of InceptionV3 .*: give --feature_weights=inception=FILE or --allow_download"),
         (["--metrics=lpips", "--feature_weights=vgg16=nowhere.pth"], "--feature_weights: vgg16: no file nowhere.pth"),
         (["--feature_weights=vgg=x"], "--feature_weights: no feature network 'vgg'; did you mean 'vgg16'?"),
         (["--channel=cb"], "--channel: no channel 'cb'"),
-        (["--crop=-1"], "--crop must be at least 0, not -1"),
+        (["--crop=-1"], "--crop must be a whole number of at least 0, not -1"),
         (["--weight_names=nowhere.json"], "--weight_names: nowhere.json cannot be read"),
         (["--report=x.html,x.pdf"], r"--report: a report ends in \.html, \.md, \.csv, \.json, not 'x\.pdf'"),
         (["--overwrite"], "--overwrite belongs to --images"),

@@ -66,7 +66,7 @@ class SetScore:
         Where the value of an image is infinite, so is the mean; it is NaN where infinities of both signs meet. Images that failed are
         counted as "failed", and are in no mean.
         """
-        names = list(self.scores[0].values()) if self.scores else list(Score("", *[np.nan] * 4).values())
+        names = list(self.scores[0].values()) if self.scores else list(Score("", np.nan, np.nan, np.nan, np.nan).values())
         record = self.protocol.record()
         protocol = {key: record[key] for key in ("channel", "crop", "rounding", "resize")} | {"model scale": self.protocol.scale}
         counts = {"model": model, "dataset": self.dataset, "scale": self.protocol.factor, "images": len(self.scores), "failed": len(self.failures)}

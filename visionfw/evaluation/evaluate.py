@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from visionfw.backend.start import start_backend
 from visionfw.data.datasets import ImageSet, find_sets
 from visionfw.data.datasets.standard import count_mismatch
+from visionfw.errors import VisionfwError
 from visionfw.evaluation.config import EvaluateConfig
+
+if TYPE_CHECKING:
+    from visionfw.evaluation.benchmark import OnImage, SetScore
+    from visionfw.evaluation.loaded_model import LoadedModel
+    from visionfw.evaluation.protocol import Protocol
 
 Log = Callable[[str], None]
 #: Columns of the reports that the line below the printed table says for all rows.
@@ -66,15 +73,21 @@ def measure(config: EvaluateConfig, log: Log) -> str:
     for line in (*loaded.remarks, *(line for images in sets for line in count_mismatch(images))):
         log(line)
     results = Results(config, loaded, protocol, _lr_folders(sets, protocol))
-    scores, remarks = _score(config, loaded, sets, protocol, results.keep)
+    scores, remarks = _score(config, loaded, sets, protocol, results.add)
     rows = results.write(scores)
-    shown = [{key: value for key, value in row.items() if key not in _SHOWN_BELOW} for row in rows]
+    failures = [line for score in scores for line in score.failure_lines()]
+    hidden = _SHOWN_BELOW if failures else (*_SHOWN_BELOW, "failed")
+    shown = [{key: value for key, value in row.items() if key not in hidden} for row in rows]
     lines = [as_table(shown), *remarks, "protocol: " + ", ".join(f"{key} {value}" for key, value in results.record.items())]
     lines += [f"report: {file}" for file in benchmark.report]
-    return "\n".join([*lines, *([f"images: {config.upscale.out}"] if config.upscale.out else [])])
+    lines += [f"images: {config.upscale.out}"] if config.upscale.out else []
+    if failures:
+        log("\n".join(lines))
+        raise VisionfwError("\n".join(failures))
+    return "\n".join(lines)
 
 
-def _lr_folders(sets: Sequence[ImageSet], protocol) -> dict[str, str]:
+def _lr_folders(sets: Sequence[ImageSet], protocol: Protocol) -> dict[str, str]:
     """Return the folders of the LR files that sets bring along, by set; none for a protocol of float luma, which makes its own."""
     if protocol.uses_float_luma:
         return {}
@@ -82,7 +95,7 @@ def _lr_folders(sets: Sequence[ImageSet], protocol) -> dict[str, str]:
     return {name: str(paths[0].parent) for name, paths in files.items() if paths}
 
 
-def _score(config: EvaluateConfig, loaded, sets: Sequence[ImageSet], protocol, keep):
+def _score(config: EvaluateConfig, loaded: LoadedModel, sets: Sequence[ImageSet], protocol: Protocol, on_image: OnImage) -> tuple[list[SetScore], list[str]]:
     """Return every set's scores, averaged over a diffusion model's samples, and remarks on how its images were made."""
     from visionfw.evaluation.benchmark import average_samples, benchmark
     from visionfw.evaluation.loaded_model import upscaler_for
@@ -97,5 +110,5 @@ def _score(config: EvaluateConfig, loaded, sets: Sequence[ImageSet], protocol, k
     draws = []
     for sample in range(samples):
         upscaler = upscaler_for(loaded, config, sample, timer)
-        draws.append(benchmark(upscaler, sets, protocol, metrics=suite, on_image=None if sample else keep, progress=progress))
+        draws.append(benchmark(upscaler, sets, protocol, metrics=suite, on_image=None if sample else on_image, progress=progress))
     return average_samples(draws) if samples > 1 else draws[0], [_ONE_OF_MANY, timer.speed_text()] if timer.done else []

@@ -79,7 +79,7 @@ class Protocol:
 
     def record(self) -> dict[str, str | int]:
         """Return the protocol in words, for reports."""
-        record = {
+        record: dict[str, str | int] = {
             "channel": self.channel.upper(),
             "model": self.color.upper(),
             "crop": self.border,

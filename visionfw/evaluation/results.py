@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: enlarged images, and reports of every kind."""
+"""Writes what a benchmark leaves behind: the model's images, and reports of every kind."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from visionfw.diffusion.noise_schedule import NoiseSchedule
+from visionfw.diffusion.target import Target
 from visionfw.errors import RequestError
 from visionfw.evaluation.benchmark import SetScore
 from visionfw.evaluation.config import EvaluateConfig
@@ -28,61 +31,70 @@ from visionfw.reports import tables as reports
 from visionfw.reports.html.evaluation import EvaluationPage, Example
 from visionfw.runs.directory import Run
 
-_SHOWN = 2  # images of a set with the most and with the least gain
+_SHOWN = 2  # images of each set with the highest gain, and as many with the lowest
 
 
 class Results:
-    """Gathers what reports show while a benchmark goes on.
+    """Collects images and scores during a benchmark, and writes its reports.
 
     Args:
         config: which reports are written, and where images go.
-        subject: what is measured.
-        protocol: how.
-        given: sets that bring their own LR images -> where they lie.
+        loaded: the model that is measured.
+        protocol: how metrics are computed.
+        lr_folders: folders of the LR images that sets bring along, by the set's name.
     """
 
-    def __init__(self, config: EvaluateConfig, subject: LoadedModel, protocol: Protocol, given: Mapping[str, str]):
-        self.config, self.subject, self.given = config, subject, given
-        self.record = protocol.record() | {"precision": config.precision} | ({"self-ensemble": "x8"} if config.upscale.self_ensemble else {})
-        self.record |= {"LR as given": "; ".join(f"{name} in {folder}" for name, folder in given.items())} if given else {}
-        if subject.diffusion is not None:
-            schedule, target = subject.diffusion
-            sampling = config.sampling
-            steps = subject.denoising_steps(config)
-            drawn = f"{sampling.sampling or 'ddim'}, {steps} denoising steps, {sampling.samples or 1} samples, seed {sampling.seed or 0}"
-            self.record |= {"sampling": drawn, "noise": f"{schedule.name}, {schedule.steps} steps, in the {target.name}"}
-        self._wants_page = any(file.lower().endswith(".html") for file in config.benchmark.report)
+    def __init__(self, config: EvaluateConfig, loaded: LoadedModel, protocol: Protocol, lr_folders: Mapping[str, str]):
+        self.config, self.loaded, self.lr_folders = config, loaded, lr_folders
+        self.record: dict[str, Any] = protocol.record() | {"precision": config.precision}
+        if config.upscale.self_ensemble:
+            self.record["self-ensemble"] = "x8"
+        if lr_folders:
+            self.record["LR files"] = "; ".join(f"{name} in {folder}" for name, folder in lr_folders.items())
+        if loaded.diffusion is not None:
+            self.record |= self._sampling_record(*loaded.diffusion)
+        self._needs_examples = any(file.lower().endswith(".html") for file in config.benchmark.report)
         self._examples: dict[str, list[Example]] = {}
         self._written: set[Path] = set()
 
-    def keep(self, dataset: str, case: EvalImage, score: Score, levels: np.ndarray) -> None:
-        """Take one image: write it where images are asked for, and remember it while it is among the best or worst of its set."""
-        if self.config.upscale.out:
-            write_image(self._place(dataset, case.name), case.to_rgb(levels))
-        if self._wants_page:
-            figures = {key: getattr(score, key) for key in ("psnr", "ssim", "bicubic_psnr", "bicubic_ssim", "gain")}
-            images = case.to_rgb(case.bicubic), case.to_rgb(levels), case.hr
-            self._remember(Example(dataset, case.name, False, *images, figures))
+    def _sampling_record(self, schedule: NoiseSchedule, target: Target) -> dict[str, str]:
+        """Return how a diffusion model's images are sampled, in words."""
+        sampling, steps = self.config.sampling, self.loaded.denoising_steps(self.config)
+        return {
+            "sampling": f"{sampling.sampling or 'ddim'}, {steps} denoising steps, {sampling.samples or 1} samples, seed {sampling.seed or 0}",
+            "noise": f"{schedule.name}, {schedule.steps} steps, in the {target.name}",
+        }
 
-    def _place(self, dataset: str, name: str) -> Path:
-        """Return where an enlarged image goes: a file for each, also where two of a set differ in nothing but their suffix."""
-        folder = user_path(self.config.upscale.out) / re.sub(r"[^\w.-]+", "_", dataset).strip("_")
+    def add(self, dataset: str, image: EvalImage, score: Score, sr: np.ndarray) -> None:
+        """Take one measured image: write it if images are written, and keep it while it is among the best or worst of its set."""
+        if self.config.upscale.out:
+            write_image(self._path(self.config.upscale.out, dataset, image.name), image.to_rgb(sr))
+        if self._needs_examples:
+            panels = image.to_rgb(image.bicubic), image.to_rgb(sr), image.hr
+            self._keep_example(Example(dataset, image.name, False, *panels, score.values()))
+
+    def _path(self, out: str, dataset: str, name: str) -> Path:
+        """Return the file of an image: its own, even where two images of a set differ only in their suffix."""
+        folder = user_path(out) / re.sub(r"[^\w.-]+", "_", dataset).strip("_")
         folder.mkdir(parents=True, exist_ok=True)
         paths = (folder / f"{name}{number}.png" for number in itertools.chain([""], (f"-{count}" for count in itertools.count(2))))
         path = next(path for path in paths if path not in self._written)
         self._written.add(path)
         return path
 
-    def _remember(self, example: Example) -> None:
+    def _keep_example(self, example: Example) -> None:
         kept = sorted([*self._examples.get(example.dataset, []), example], key=lambda one: -one.figures["gain"])
         self._examples[example.dataset] = kept if len(kept) <= 2 * _SHOWN else kept[:_SHOWN] + kept[-_SHOWN:]
 
-    def write(self, scores: Sequence[SetScore]) -> list[dict[str, Any]]:
-        """Write the reports; return the rows, each with the weights and the run it is of. Raises VisionfwError where the disk refuses."""
-        of = {"precision": self.config.precision, "self-ensemble": "x8" if self.config.upscale.self_ensemble else ""}
-        of |= {"weights": self.subject.weights, "run": self.subject.run}
-        rows = [score.row(self.subject.name) | of | {"LR": self.given.get(score.dataset, "made")} for score in scores]
-        per_image = [row for score in scores for row in score.image_rows()]
+    def write(self, set_scores: Sequence[SetScore]) -> list[dict[str, Any]]:
+        """Write the reports; return the rows, each with the precision, the weights and the run. Raises VisionfwError if a file cannot be written."""
+        failures = [line for score in set_scores for line in score.failure_lines()]
+        if failures:
+            self.record["not measured"] = "; ".join(failures)
+        source = {"precision": self.config.precision, "self-ensemble": "x8" if self.config.upscale.self_ensemble else ""}
+        source |= {"weights": self.loaded.weights, "run": self.loaded.run}
+        rows = [score.row(self.loaded.name) | source | {"LR": self.lr_folders.get(score.dataset, "computed")} for score in set_scores]
+        per_image = [row for score in set_scores for row in score.image_rows()]
         for file in self.config.benchmark.report:
             if file.lower().endswith(".html"):
                 write_text(user_path(file), self._page(rows, per_image))
@@ -91,40 +103,44 @@ class Results:
         return rows
 
     def _page(self, rows: Sequence[dict], per_image: Sequence[dict]) -> str:
-        subject = self.subject
-        about = {"weights": subject.weights, **({"run": subject.run} if subject.run else {})}
-        if subject.checked:
-            cost = compute_cost(subject.checked)
-            about |= {"parameters": f"{cost.params:,}", "multiply-adds": f"{cost.multiply_adds / 1e9:.2f} G for an output of 1280x720"}
-            reach = "the whole image" if math.isinf(cost.receptive_field) else f"{cost.receptive_field:g} x {cost.receptive_field:g} pixels"
-            about |= {"receptive field": reach}
+        loaded = self.loaded
         return EvaluationPage(
-            title=f"{subject.name} x{subject.scale}",
-            about=about,
+            title=f"{loaded.name} x{loaded.scale}",
+            about=self._model_facts(),
             protocol=self.record,
             rows=rows,
             per_image=per_image,
-            examples=self._chosen(),
-            model=table(subject.checked) if subject.checked else "",
+            examples=self._ranked_examples(),
+            model=table(loaded.checked) if loaded.checked else "",
             picture=self._picture(),
-            history=plots.read_history(Run(Path(subject.run)).history) if subject.run else [],
+            history=plots.read_history(Run(Path(loaded.run)).history) if loaded.run else [],
             data=reports.as_json(self.record, rows, per_image),
         ).html()
 
-    def _chosen(self) -> list[Example]:
-        """Return each set's best images and its worst ones, one after the other; no image twice."""
-        found = []
+    def _model_facts(self) -> dict[str, str]:
+        """Return facts about the model, by name."""
+        facts = {"weights": self.loaded.weights} | ({"run": self.loaded.run} if self.loaded.run else {})
+        if not self.loaded.checked:
+            return facts
+        cost = compute_cost(self.loaded.checked)
+        field = "the whole image" if math.isinf(cost.receptive_field) else f"{cost.receptive_field:g} x {cost.receptive_field:g} pixels"
+        multiply_adds = f"{cost.multiply_adds / 1e9:.2f} G for an output of 1280x720"
+        return facts | {"parameters": f"{cost.params:,}", "multiply-adds": multiply_adds, "receptive field": field}
+
+    def _ranked_examples(self) -> list[Example]:
+        """Return the best images of each set, then its worst; no image twice."""
+        examples = []
         for kept in self._examples.values():
-            best = kept[: min(_SHOWN, -(-len(kept) // 2))]
-            found += [Example(one.dataset, one.image, one in best, one.bicubic, one.made, one.original, one.figures) for one in kept]
-        return found
+            best = min(_SHOWN, -(-len(kept) // 2))
+            examples += [replace(example, is_best=place < best) for place, example in enumerate(kept)]
+        return examples
 
     def _picture(self) -> str:
-        """Return the model's picture; '' where matplotlib is not installed."""
+        """Return the model's picture as SVG; "" where matplotlib is not installed."""
         file = io.BytesIO()
         try:
-            if self.subject.checked:
-                render(self.subject.checked, file, "svg")
+            if self.loaded.checked:
+                render(self.loaded.checked, file, "svg")
         except RequestError:
             return ""
         text = file.getvalue().decode()

@@ -266,7 +266,7 @@ def register_metric(
 
         # --metrics=psnr,worst_error:power=2
     """
-    facts = {"title": title, "digits": digits, "higher_is_better": higher_is_better, "inputs": tuple(inputs)}
+    facts: dict[str, Any] = {"title": title, "digits": digits, "higher_is_better": higher_is_better, "inputs": tuple(inputs)}
     if target is None:
         return lambda target: register_metric(target, name=name, help=help, **facts)
     problems = [unknown("input", wrong, IMAGE_INPUTS) for wrong in inputs if wrong not in IMAGE_INPUTS]

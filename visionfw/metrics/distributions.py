@@ -34,7 +34,7 @@ def fid(hr_features: np.ndarray, sr_features: np.ndarray) -> float:
 def _covariance_factor(features: np.ndarray) -> np.ndarray:
     """Return a matrix F with F^T F = the sample covariance, float64, with as few rows as possible."""
     centered = (features - features.mean(axis=0, dtype=np.float64)) / np.sqrt(len(features) - 1)
-    return np.linalg.qr(centered, mode="r") if len(centered) > centered.shape[1] else centered
+    return np.asarray(np.linalg.qr(centered, mode="r")) if len(centered) > centered.shape[1] else centered
 
 
 def kid(hr_features: np.ndarray, sr_features: np.ndarray) -> float:

@@ -81,7 +81,7 @@ class SamplerFeedback(keras.callbacks.Callback):
 
     def _end_round(self, round_number: int, values: np.ndarray | None) -> None:
         ids = self.batches.ids_of_round(round_number).reshape(-1)
-        scores = None if self.score is None else self.score.compute(values, ids, self.statistic)
+        scores = None if self.score is None or values is None else self.score.compute(values, ids, self.statistic)
         if scores is not None:
             self.batches.sampler.update(ids, scores)
         if self.history is not None:
