@@ -38,7 +38,7 @@ def links_of(graph):
 
 
 def test_each_layer_is_made_once_for_the_analysis_and_once_for_the_model(layers_made):
-    dictionary = vf.definition(training().model, scale=4)
+    dictionary = vf.definition(training().model.name, scale=4)
     checked = examine(dictionary, 4)
     compute_cost(checked)
     compute_cost(checked, output=(123, 457))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,9 +39,9 @@ class Link:
     address: str = ""
 
     @property
-    def copies(self) -> list[int | None]:
-        """The numbers of its copies; [None] for a link that is not repeated."""
-        return [None] if self.repeat is None else list(range(self.repeat))
+    def copies(self) -> Sequence[int | None]:
+        """The numbers of its copies; (None,) for a link that is not repeated."""
+        return (None,) if self.repeat is None else range(self.repeat)
 
 
 @dataclass(frozen=True)
