@@ -59,8 +59,8 @@ def step_seconds(batch: int) -> float:
     """Return the time of a training step of EDSR-baseline, x4, on LR patches of 24x24: the fastest of some, which favors no sampler."""
     from visionfw.config import from_flags
     from visionfw.training.batches import batch_source
-    from visionfw.training.models import compile_for_training
     from visionfw.training.config import TrainConfig
+    from visionfw.training.models import compile_for_training
     from visionfw.training.preflight import preflight
     from visionfw.training.setup import prepare
 

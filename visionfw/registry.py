@@ -59,10 +59,14 @@ def number_text(minimum: float = -math.inf, maximum: float = math.inf, above: fl
     """Describe a range of numbers: "a whole number of at least 1", "a number above 0 and at most 1"."""
     kind = "a whole number" if whole else "a number"
     if minimum > -math.inf and maximum < math.inf:
-        return f"{kind} from {minimum:g} to {maximum:g}"
-    bounds = [f"above {above:g}"] if above > -math.inf else [f"of at least {minimum:g}"] if minimum > -math.inf else []
-    bounds += [f"at most {maximum:g}"] if maximum < math.inf else []
+        return f"{kind} from {_short(minimum)} to {_short(maximum)}"
+    bounds = [f"above {_short(above)}"] if above > -math.inf else [f"of at least {_short(minimum)}"] if minimum > -math.inf else []
+    bounds += [f"at most {_short(maximum)}"] if maximum < math.inf else []
     return " ".join([kind, " and ".join(bounds)]).strip()
+
+
+def _short(bound: float) -> str:
+    return str(int(bound)) if bound == int(bound) else f"{bound:g}"
 
 
 def choice(default: str, *others: str, help: str = "") -> Option:

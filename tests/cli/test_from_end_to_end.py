@@ -23,7 +23,7 @@ def test_a_model_dropped_in_is_trained_resumed_evaluated_and_used(command, tiny,
     assert_ends_well(command("train", *FLAGS, "--run_dir=whole"), "Tiny x4")
     with ctrl_c_after(7):
         assert command("train", *FLAGS, "--run_dir=run").status == 130
-    assert_ends_well(command("train", "--resume", "--run_dir=run"), "going on from step 7 of 12")
+    assert_ends_well(command("train", "--resume", "--run_dir=run"), "resuming at step 7 of 12")
     assert_same_weights(Run(tiny / "run"), Run(tiny / "whole"))
 
     assert_ends_well(command("evaluate", "--run=run", "--report=out.json"), "| Tiny  | embedded/test |     4 |      2 |")

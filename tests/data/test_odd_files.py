@@ -59,7 +59,7 @@ def test_the_survey_names_every_broken_file(folder):
 
 
 def test_the_cache_leaves_out_what_is_broken(folder, tmp_path):
-    store = open_sets(find_sets(str(folder)), Degradation.parse("bicubic", 4), tmp_path, on_bad="skip")
+    store = open_sets(find_sets(str(folder)), Degradation.parse("bicubic", 4), tmp_path, invalid_images="skip")
     assert {path.name for path, _ in store.skipped} == BROKEN
     assert {path.name for path in store.paths} == ODD | {"good0.png", "good1.png", "good2.png"}
 
@@ -84,9 +84,9 @@ def test_the_commands_go_through(command, folder, monkeypatch):
     small = ("--model_args=blocks=1,filters=4", "--steps=4", "--patch_size=12", "--batch_size=4", "--train_data=images")
     status, text, errors = command("train", *small)
     assert status == 1
-    assert f"error: {len(BROKEN)} of {len(BROKEN | ODD) + 3} images cannot be used; --on_bad=skip goes on without them" in errors
+    assert f"error: {len(BROKEN)} of {len(BROKEN | ODD) + 3} images cannot be used; --invalid_images=skip goes on without them" in errors
     assert not (folder.parent / "runs").exists()
-    status, text, errors = command("train", *small, "--on_bad=skip")
+    status, text, errors = command("train", *small, "--invalid_images=skip")
     assert (status, errors) == (0, "")
     assert f"{len(BROKEN)} files cannot be used and are left out" in text
     assert "best validation" in text

@@ -118,9 +118,9 @@ def warnings_of(figures: Mapping[str, float], color_before: float, game: str) ->
     real, fake = figures["real_accuracy"], figures["fake_accuracy"]
     said = []
     if min(real, fake) > _SURE and not GAN_LOSSES.get(game).has_gradient_penalty:
-        said.append(f"the discriminator tells {min(real, fake):.1%} apart, and the generator learns little from it: try a lower --discriminator_rate")
+        said.append(f"the discriminator tells {min(real, fake):.1%} apart, and the generator learns little from it: try a lower --discriminator_lr")
     if min(real, fake) < 1 - _SURE:
-        said.append(f"the discriminator takes {1 - min(real, fake):.1%} for the other kind, and has collapsed: try a higher --discriminator_rate")
+        said.append(f"the discriminator takes {1 - min(real, fake):.1%} for the other kind, and has collapsed: try a higher --discriminator_lr")
     if figures["color_shift"] > color_before + _SHIFTED:
         said.append(f"colors have shifted by {figures['color_shift']:.1f} gray levels from the LR patches': try a lower --adversarial_weight")
     return said

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from visionfw.diffusion.noise_schedule import NoiseSchedule
 from visionfw.diffusion.sampler import DiffusionSampler
 from visionfw.diffusion.target import Target
 from visionfw.diffusion.training import DiffusionTrainer
-from visionfw.errors import RequestError, brief
+from visionfw.errors import RequestError, VisionfwError, brief
 from visionfw.gan.discriminator import build_discriminator
 from visionfw.gan.optimizer import GanOptimizer
 from visionfw.gan.training import FIGURES as GAN_METRICS
@@ -121,23 +122,31 @@ def _compile(plan: Plan, lr_factor: float, parallel: Parallel) -> TrainingModels
 
 def _build(plan: Plan) -> keras.Model:
     """Build the model, with the weights that training starts from."""
-    model, name, side, scale = None, plan.checked.definition.name, plan.config.data.patch_size, plan.config.model.scale
-    try:
-        with precision(plan.policy):
-            model = compile_model(plan.checked)
+    side, scale = plan.config.data.patch_size, plan.config.model.scale
+    with _reporting_build_errors(plan), precision(plan.policy):
+        model = compile_model(plan.checked)
+    multiple = side_multiple(model, scale)
+    if side % multiple:
+        reason = f"because of the strides of {plan.checked.definition.name}"
+        raise RequestError(f"--patch_size={side}: must be a multiple of {multiple}, {reason}")
+    with _reporting_build_errors(plan):
         output = model(_example(model, side, scale), training=False)
         if plan.checked.definition.prediction_type is not None and output.shape[1] != side * scale:
             raise ValueError("its prediction is not as large as the noisy image")
-    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:  # what only Keras finds, building a layer or running it
-        if is_out_of_memory(error):
-            raise
-        multiple = side_multiple(model, scale) if model else 1
-        if side % multiple:
-            raise RequestError(f"--patch_size={side}: must be a multiple of {multiple}, because of the strides of {name}") from error
-        raise RequestError(f"{name} cannot be built: {brief(error)}") from error
     if plan.initial is not None:
         load_weights(model, plan.initial)
     return model
+
+
+@contextmanager
+def _reporting_build_errors(plan: Plan) -> Iterator[None]:
+    """Turn what only Keras or its backend finds, building a layer or running it, into a wrong request; out of memory stays what it is."""
+    try:
+        yield
+    except Exception as error:  # Keras and the backends raise errors of many kinds
+        if is_out_of_memory(error) or isinstance(error, VisionfwError):
+            raise
+        raise RequestError(f"{plan.checked.definition.name} cannot be built: {brief(error)}") from error
 
 
 def _example(model: keras.Model, side: int, scale: int) -> Any:

@@ -134,9 +134,9 @@ def test_progress_counts_the_images(images, tmp_path):
 
 def test_a_file_that_cannot_be_used_stops_or_is_skipped(images, image_folder, tmp_path):
     (image_folder / "1.png").write_bytes((image_folder / "1.png").read_bytes()[:2000])
-    with pytest.raises(VisionfwError, match=r"1\.png: cannot be read.*\n1 of 3 images cannot be used; --on_bad=skip goes on without them"):
+    with pytest.raises(VisionfwError, match=r"1\.png: cannot be read.*\n1 of 3 images cannot be used; --invalid_images=skip goes on without them"):
         open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache")
-    store = open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache", on_bad="skip")
+    store = open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache", invalid_images="skip")
     assert [path.name for path in store.paths] == ["0.png", "2.png"]
     assert [path.name for path, _ in store.skipped] == ["1.png"]
 
@@ -145,7 +145,7 @@ def test_a_set_of_which_nothing_can_be_used_is_refused(image_folder, tmp_path):
     for path in image_folder.iterdir():
         path.write_text("no image")
     with pytest.raises(VisionfwError, match=r"none of its 3 images can be used: 0\.png: not an image that can be read"):
-        open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache", on_bad="skip")
+        open_sets(find_sets(str(image_folder)), BICUBIC, tmp_path / "cache", invalid_images="skip")
 
 
 def test_an_interrupted_decoding_is_continued(images, tmp_path, writes):
@@ -275,7 +275,7 @@ def test_too_many_open_files_say_nothing_about_an_image(images, tmp_path, monkey
 
 def test_an_image_that_cannot_be_degraded_is_reported_by_its_name(images, image_folder, tmp_path):
     write_image(image_folder / "wide.png", np.zeros((4, 70_000, 3), np.uint8))
-    store = open_sets(find_sets(str(image_folder)), Degradation.parse("jpeg", 1), tmp_path / "cache", on_bad="skip")
+    store = open_sets(find_sets(str(image_folder)), Degradation.parse("jpeg", 1), tmp_path / "cache", invalid_images="skip")
     ((path, reason),) = store.skipped
     assert path.name == "wide.png"
     assert reason.startswith("cannot be degraded by jpeg:quality=50: ")

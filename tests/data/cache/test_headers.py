@@ -26,13 +26,13 @@ def test_they_tell_what_decoding_would(image_folder, tmp_path, photograph, min_s
 def test_files_without_a_header_are_named(image_folder):
     (image_folder / "broken.png").write_text("nothing")
     sets = find_sets(str(image_folder))
-    with pytest.raises(VisionfwError, match=r"broken\.png: .*\n1 of 4 images cannot be used; --on_bad=skip goes on without them"):
+    with pytest.raises(VisionfwError, match=r"broken\.png: .*\n1 of 4 images cannot be used; --invalid_images=skip goes on without them"):
         open_headers(sets, BICUBIC)
-    assert [path.name for path, _ in open_headers(sets, BICUBIC, on_bad="skip").skipped] == ["broken.png"]
+    assert [path.name for path, _ in open_headers(sets, BICUBIC, invalid_images="skip").skipped] == ["broken.png"]
 
 
 def test_a_set_without_a_usable_image_is_reported(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "broken.png").write_text("nothing")
     with pytest.raises(VisionfwError, match=r"none of its 1 images can be used: broken\.png"):
-        open_headers(find_sets(str(tmp_path / "set")), BICUBIC, on_bad="skip")
+        open_headers(find_sets(str(tmp_path / "set")), BICUBIC, invalid_images="skip")

@@ -74,7 +74,9 @@ def test_a_missing_root_is_refused(tmp_path):
 
 def test_a_missing_lr_image_is_reported(paired):
     (paired / "Pairs/LR_bicubic/X2/1x2.png").unlink()
-    with pytest.raises(VisionfwError, match=r"1\.png: its LR image .*1x2\.png: no such file\n1 of 3 images cannot be used; --on_bad=skip goes on without them"):
+    with pytest.raises(
+        VisionfwError, match=r"1\.png: its LR image .*1x2\.png: no such file\n1 of 3 images cannot be used; --invalid_images=skip goes on without them"
+    ):
         open_sets(find_sets("Pairs", str(paired), scale=2), Degradation.parse("bicubic", 2), paired / "cache")
 
 

@@ -53,7 +53,7 @@ def open_sets(
     sets: Sequence[ImageSet],
     degradation: Degradation,
     folder: Path,
-    on_bad: str = "stop",
+    invalid_images: str = "stop",
     min_side: int = 0,
     progress: ProgressCallback | None = None,
     log: Log = lambda line: None,
@@ -64,43 +64,43 @@ def open_sets(
         sets: what to read.
         degradation: makes the LR images of sets without their own.
         folder: of the cache.
-        on_bad: 'stop' or 'skip': what to do where images cannot be used.
+        invalid_images: 'stop' or 'skip': what to do where images cannot be used.
         min_side: images that are used at their own size are padded with noise up to this many HR pixels a side; 0 for no padding.
         progress: called with (images done, images in all) of each set.
         log: called with a line while another process is waited for, and where a damaged store is decoded anew.
 
     Raises:
-        VisionfwError: images cannot be used and `on_bad` is 'stop' (all of them are named), no image of a set can be used, or the
+        VisionfwError: images cannot be used and `invalid_images` is 'stop' (all of them are named), no image of a set can be used, or the
             disk is full; what was decoded is kept, and the next call continues from there.
     """
     stores = [_open_set(images, _options(images, degradation, min_side), folder, progress, log) for images in sets]
-    return _join_usable(sets, stores, on_bad)
+    return _join_usable(sets, stores, invalid_images)
 
 
-def open_headers(sets: Sequence[ImageSet], degradation: Degradation, on_bad: str = "stop", min_side: int = 0) -> Store:
+def open_headers(sets: Sequence[ImageSet], degradation: Degradation, invalid_images: str = "stop", min_side: int = 0) -> Store:
     """Return what `open_sets` would return without the pixels. Only headers are read, and nothing is written.
 
     Args:
-        sets, degradation, on_bad, min_side: as in `open_sets`.
+        sets, degradation, invalid_images, min_side: as in `open_sets`.
 
     Raises:
         VisionfwError: as `open_sets`, for files whose header cannot be read.
     """
-    return _join_usable(sets, [store_without_pixels(images, _options(images, degradation, min_side)) for images in sets], on_bad)
+    return _join_usable(sets, [store_without_pixels(images, _options(images, degradation, min_side)) for images in sets], invalid_images)
 
 
 def _options(images: ImageSet, degradation: Degradation, min_side: int) -> DecodeOptions:
     return DecodeOptions(degradation, min_side if images.rescale == 1 else 0, images.rescale)
 
 
-def _join_usable(sets: Sequence[ImageSet], stores: Sequence[Store], on_bad: str) -> Store:
+def _join_usable(sets: Sequence[ImageSet], stores: Sequence[Store], invalid_images: str) -> Store:
     """Join stores, unless a set has no usable image or images cannot be used and that is a reason to stop."""
     for images, store in zip(sets, stores, strict=True):
         if not len(store):
             reasons = "; ".join(f"{path.name}: {reason}" for path, reason in store.skipped[:3])
             raise VisionfwError(f"data set {images.name!r}: none of its {len(images.hr)} images can be used: {reasons}")
     joined = join(stores)
-    if joined.skipped and on_bad == "stop":
+    if joined.skipped and invalid_images == "stop":
         raise VisionfwError(_report(joined))
     return joined
 
@@ -110,7 +110,7 @@ def _report(store: Store) -> str:
     lines = [f"{path}: {reason}" for path, reason in store.skipped[:_MAX_SHOWN]]
     lines += [f"... and {len(store.skipped) - _MAX_SHOWN} more"] if len(store.skipped) > _MAX_SHOWN else []
     count = len(set(store.paths)) + len(store.skipped)
-    return "\n".join([*lines, f"{len(store.skipped)} of {count} images cannot be used; --on_bad=skip goes on without them"])
+    return "\n".join([*lines, f"{len(store.skipped)} of {count} images cannot be used; --invalid_images=skip goes on without them"])
 
 
 def store_folder(images: ImageSet, degradation: Degradation, folder: Path, min_side: int = 0) -> Path:

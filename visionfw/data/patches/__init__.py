@@ -126,7 +126,7 @@ def open_patches(
     *,
     degradation: str = "bicubic",
     seed: int = 0,
-    on_bad: str = "stop",
+    invalid_images: str = "stop",
     cache: str | None = None,
 ) -> PatchSource:
     """Open an image set as patches by number (`vf.data.open`). Its images are decoded into the cache the first time.
@@ -139,7 +139,7 @@ def open_patches(
         stride: LR pixels between neighboring patches; a quarter of the patch unless given.
         degradation: how LR images are made where the set has none: 'bicubic', 'blur:sigma=1.6+bicubic' ...
         seed: of the random parts of the degradation.
-        on_bad: 'stop' or 'skip': what to do where images cannot be used.
+        invalid_images: 'stop' or 'skip': what to do where images cannot be used.
         cache: folder of decoded images; $VISIONFW_CACHE or the user's cache folder unless given.
 
     Returns:
@@ -149,8 +149,8 @@ def open_patches(
         RequestError: no such set, a wrong argument, or no image as large as a patch.
         VisionfwError: images cannot be used, or the disk is full.
     """
-    if on_bad not in ("stop", "skip"):
-        raise RequestError(f"on_bad must be 'stop' or 'skip', not {on_bad!r}")
+    if invalid_images not in ("stop", "skip"):
+        raise RequestError(f"invalid_images must be 'stop' or 'skip', not {invalid_images!r}")
     steps = Degradation.parse(degradation, scale, seed)
     sets = find_sets(str(name), None if root is None else str(root), scale)
-    return PatchSource(open_sets(sets, steps, cache_folder(cache), on_bad), patch_size, stride)
+    return PatchSource(open_sets(sets, steps, cache_folder(cache), invalid_images), patch_size, stride)
