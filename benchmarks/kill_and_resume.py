@@ -37,7 +37,7 @@ def command(folder: Path, *flags: str) -> list[str]:
 def arrays(folder: Path) -> dict[str, np.ndarray]:
     """Return the weights and the optimizer's state of a run's checkpoint."""
     with np.load(folder / "checkpoint.npz") as file:
-        return {key: file[key] for key in file.files if key != "standing"}
+        return {key: file[key] for key in file.files if "/" in key}
 
 
 def kill_once(line: list[str], folder: Path, moments: random.Random, log: Path) -> bool:

@@ -64,12 +64,12 @@ def step_seconds(batch: int) -> float:
     from visionfw.training.preflight import preflight
     from visionfw.training.setup import prepare
 
-    request = from_flags(TrainConfig, {"model": "edsr", "batch_size": batch, "sampler": "uniform"})
-    plan = prepare(preflight(request), lambda line: None)
-    learner, batches, times = compile_for_training(plan).train_model, iter(batch_source(plan)), []
+    config = from_flags(TrainConfig, {"model": "edsr", "batch_size": batch, "sampler": "uniform"})
+    plan = prepare(preflight(config), lambda line: None)
+    model, batches, times = compile_for_training(plan).train_model, iter(batch_source(plan)), []
     for _ in range(8):
         started = time.perf_counter()
-        learner.train_on_batch(*next(batches))
+        model.train_on_batch(*next(batches))
         times.append(time.perf_counter() - started)
     return min(times)
 

@@ -78,17 +78,9 @@ def run_visionfw(options: argparse.Namespace, model: str, turns: Turns) -> None:
     from visionfw.training.preflight import preflight
     from visionfw.training.setup import prepare
 
-    flags = {
-        "model": model,
-        "batch_size": options.batch_size,
-        "patch_size": options.patch_size,
-        "steps": options.steps * options.rounds,
-        "validate_every": options.steps,
-        "optimizer": "adam",
-        "loss": "l1",
-        "sampler": "uniform",
-        "precision": options.precision,
-    }
+    flags = {"model": model, "batch_size": options.batch_size, "patch_size": options.patch_size, "precision": options.precision}
+    flags |= {"steps": options.steps * options.rounds, "validate_every": options.steps}
+    flags |= {"optimizer": "adam", "loss": "l1", "sampler": "uniform"}
     plan = prepare(preflight(from_flags(TrainConfig, flags)), lambda line: None)
     steps = options.steps if keras.backend.backend() == "tensorflow" else None
     fit_in_turns(compile_for_training(plan).train_model, as_batches(batch_source(plan)), options.rounds, steps, turns)
