@@ -1,5 +1,7 @@
 """The table of metrics, and how --metrics and --feature_weights are parsed."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,12 @@ def test_the_list_says_which_direction_is_better():
     assert lines["ms_ssim"].endswith("; higher is better")
     assert lines["lpips"].endswith("; lower is better")
     assert "better" not in lines["entropy"]
+
+
+def test_the_docs_list_every_metric(root):
+    table = (root / "docs" / "evaluation.md").read_text(encoding="utf-8").partition("## Metrics")[2].partition("Nothing is downloaded")[0]
+    documented = [name for line in table.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert sorted(documented) == sorted(METRICS)
 
 
 def test_metrics_are_parsed_in_their_order():

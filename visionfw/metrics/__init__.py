@@ -186,13 +186,12 @@ def parse_metrics(text: str, flag: str = "metrics") -> tuple[Spec, ...]:
         RequestError: an unknown name, a metric given twice, or a wrong option; all problems are reported.
     """
     problems: list[str] = []
-    specs = [METRICS.read(part, problems) for part in _split_metrics(text)]
-    found = [spec for spec in specs if spec is not None]
-    names = [spec.name for spec in found]
+    specs = [spec for part in _split_metrics(text) if (spec := METRICS.read(part, problems)) is not None]
+    names = [spec.name for spec in specs]
     problems += [f"{name} is given twice" for name in dict.fromkeys(names) if names.count(name) > 1]
     if problems:
         raise RequestError("\n".join(f"--{flag}: {problem}" for problem in problems))
-    return tuple(found)
+    return tuple(specs)
 
 
 def _split_metrics(text: str) -> list[str]:

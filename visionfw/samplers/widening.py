@@ -10,7 +10,7 @@ import numpy as np
 from visionfw.samplers.sampler import PatchStatistic, check_scores
 from visionfw.samplers.subset import Subset, quantile
 
-_ENOUGH_IMPROVED = 0.25  # of the patches: where back-projection improves fewer, it tells nothing
+_ENOUGH_IMPROVED = 0.25  # of the patches: where back-projection improves fewer, it is no guide
 
 
 class _Curriculum(Subset):
