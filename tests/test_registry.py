@@ -53,6 +53,17 @@ def test_a_name_is_taken_once_and_a_refusal_changes_nothing(registry):
     assert registry.load("blur").__name__ == "Fraction"
 
 
+def test_a_definition_made_again_takes_the_place_of_the_first(registry):
+    def define(value):
+        @registry.register
+        def mine():
+            return value
+
+    define(1)
+    define(2)
+    assert registry.load("mine")() == 2
+
+
 @pytest.mark.parametrize("name", ["", "a:b", "a b", "a+b", "a,b", "a=b", 5])
 def test_a_name_that_the_grammar_could_not_read_is_refused(registry, name):
     with pytest.raises(RequestError, match="must be a word"):

@@ -179,7 +179,7 @@ class Registry(Generic[E]):
             self.add(entry)
 
     def add(self, entry: E) -> None:
-        """Add an entry.
+        """Add an entry. The same definition made again, by a file or a notebook's cell that runs twice, takes the place of the first.
 
         Raises:
             RequestError: its name is empty, or taken by another implementation; the registry is left as it was.
@@ -187,7 +187,7 @@ class Registry(Generic[E]):
         name = entry.name
         if not isinstance(name, str) or not name or set(name) & set(":,=+* "):
             raise RequestError(f"the name of a {self.kind} must be a word without spaces or any of : , = + *, not {name!r}")
-        if name in self._entries and self._entries[name].target is not entry.target:
+        if name in self._entries and not _is_same(self._entries[name].target, entry.target):
             raise RequestError(f"a {self.kind} {name!r} is registered already; choose another name")
         self._entries[name] = entry
 
@@ -289,6 +289,12 @@ class Registry(Generic[E]):
         own = {"options": options_of(target)} | facts
         self.add(self.entry_type(name=name or target.__name__, target=target, help=line if help is None else help, **own))
         return target
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Return whether two implementations are one, or the same definition made twice."""
+    origins = [(getattr(target, "__module__", None), getattr(target, "__qualname__", None)) for target in (one, other)]
+    return one is other or (not isinstance(one, str) and None not in origins[0] and origins[0] == origins[1])
 
 
 def _pairs(entry: Entry, rest: str) -> list[tuple[str, str]]:
