@@ -103,7 +103,7 @@ def plugged(tmp_path, monkeypatch):
 
 
 def test_one_entry_for_each_kind_is_enough(command, plugged):
-    status, lines, errors = command(
+    status, _, errors = command(
         "train",
         "--plugins=mine.py",
         "--model=plugged.json",
@@ -122,7 +122,7 @@ def test_one_entry_for_each_kind_is_enough(command, plugged):
     config = json.loads((plugged / "run" / "run.json").read_text())["config"]
     assert config["loss"]["loss"] == "l1+0.1*power:exponent=2"
     assert config["sampler"]["sampler"] == "Stride:step=3"
-    status, lines, errors = command("evaluate", "--plugins=mine.py", "--run=run", "--metrics=psnr,largest_error", "--report=report.json")
+    status, _, errors = command("evaluate", "--plugins=mine.py", "--run=run", "--metrics=psnr,largest_error", "--report=report.json")
     assert (status, errors) == (0, ""), errors
     assert json.loads((plugged / "report.json").read_text())["rows"][0]["largest_error"] > 0
 

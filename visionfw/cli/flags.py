@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags
 
-from visionfw.config import Config, flags_of
+from visionfw.config import Config, Flag, flags_of
 from visionfw.errors import RequestError, unknown
 
 _WIDTH = 110
@@ -64,8 +64,7 @@ class Flags:
         """Define the flags of a configuration, but for some."""
         for flag in flags_of(config):
             if flag.name not in without:
-                default = flag.setting.default_text or _shown(flag.default)
-                self.add(flag.name, flag.type, flag.setting.help, section=flag.section or "Command", default_text=default)
+                self.add(flag.name, flag.type, flag.setting.help, section=flag.section or "Command", default_text=default_text(flag))
 
     def add_list(self) -> None:
         """Define --list, which may be given alone or with a kind of names (--list=models)."""
@@ -137,8 +136,13 @@ def _row(line: _Line, width: int) -> str:
     return "\n".join([*start, *(indent + text for text in wrapped[1:])])
 
 
-def _shown(default: Any) -> str:
-    """Write a default for --help; "" where there is nothing to show."""
+def default_text(flag: Flag) -> str:
+    """Write a flag's default; "" where there is nothing to show."""
+    default = flag.default
+    if flag.setting.default_text:
+        return flag.setting.default_text
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
     if default is None or default is False or default in ("", {}, ()):
         return ""
     return f"{default:g}" if isinstance(default, float) else str(default)

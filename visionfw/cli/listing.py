@@ -19,41 +19,42 @@ from visionfw.layers.initializers import INITIALIZERS
 from visionfw.losses import LOSSES
 from visionfw.metrics import FEATURE_NETWORKS, METRICS
 from visionfw.optimizers import OPTIMIZERS, SCHEDULES
+from visionfw.registry import Registry
 from visionfw.samplers import SAMPLERS
 
-_KINDS: Mapping[str, Callable[[str | None], Mapping[str, str]]] = {
+#: Kind of name -> its registry.
+REGISTRIES: Mapping[str, Registry] = {
+    "degradations": DEGRADATION_STEPS,
+    "augmentations": AUGMENTATIONS,
+    "losses": LOSSES,
+    "gan_losses": GAN_LOSSES,
+    "optimizers": OPTIMIZERS,
+    "schedules": SCHEDULES,
+    "samplers": SAMPLERS,
+    "metrics": METRICS,
+    "feature_networks": FEATURE_NETWORKS,
+    "noise_schedules": NOISE_SCHEDULES,
+    "noise_targets": TARGETS,
+    "diffusion_samplers": SAMPLING,
+    "initializers": INITIALIZERS,
+    "layers": LAYERS,
+    "blocks": BLOCKS,
+}
+_OTHERS: Mapping[str, Callable[[str | None], Mapping[str, str]]] = {
     "models": lambda root: {name: loader.summary(name) for name in loader.names()},
     "datasets": lambda root: _datasets(root),
     "standard_datasets": lambda root: _standard_datasets(root),
-    "degradations": lambda root: DEGRADATION_STEPS.summaries(),
-    "augmentations": lambda root: AUGMENTATIONS.summaries(),
-    "losses": lambda root: LOSSES.summaries(),
-    "gan_losses": lambda root: GAN_LOSSES.summaries(),
-    "optimizers": lambda root: OPTIMIZERS.summaries(),
-    "schedules": lambda root: SCHEDULES.summaries(),
-    "samplers": lambda root: SAMPLERS.summaries(),
-    "metrics": lambda root: METRICS.summaries(),
-    "feature_networks": lambda root: FEATURE_NETWORKS.summaries(),
-    "noise_schedules": lambda root: NOISE_SCHEDULES.summaries(),
-    "noise_targets": lambda root: _lines(TARGETS),
-    "diffusion_samplers": lambda root: _lines(SAMPLING),
-    "initializers": lambda root: INITIALIZERS.summaries(),
-    "layers": lambda root: LAYERS.summaries(),
-    "blocks": lambda root: BLOCKS.summaries(),
     "precisions": lambda root: PRECISIONS,
 }
 
 
 def listing(kind: str, root: str | None) -> str:
     """Return the names of one kind with a line each, or of all kinds for ''. Raises RequestError for an unknown kind."""
-    if kind and kind not in _KINDS:
-        raise RequestError(f"--list: {unknown('kind', kind, _KINDS, most=30)}")
-    sections = {name: _KINDS[name](root) for name in ([kind] if kind else _KINDS)}
+    kinds = [*_OTHERS, *REGISTRIES]
+    if kind and kind not in kinds:
+        raise RequestError(f"--list: {unknown('kind', kind, kinds, most=30)}")
+    sections = {name: _OTHERS[name](root) if name in _OTHERS else REGISTRIES[name].summaries() for name in ([kind] if kind else kinds)}
     return "\n\n".join(_section(name, entries) for name, entries in sections.items() if entries or kind)
-
-
-def _lines(names: object) -> Mapping[str, str]:
-    return names.summaries() if hasattr(names, "summaries") else names  # type: ignore[return-value]
 
 
 def _section(title: str, entries: Mapping[str, str]) -> str:
