@@ -1,17 +1,16 @@
-"""Schedules, the forward process and single steps back, against closed formulae."""
+"""Noise schedules against their formulas."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from visionfw.diffusion.noise_schedule import SCHEDULES, Target, ddim_step, ddpm_step, denoised, noised, read_noise_schedule
+import visionfw as vf
+from visionfw.config import TrainRequest
+from visionfw.diffusion import NOISE_SCHEDULES, parse_noise_schedule
 from visionfw.errors import RequestError
-from visionfw.graph.language.defaults import PREDICTION_OUTPUTS
 
 
-def test_sr3s_linear_schedule_is_its_products():
-    gammas = read_noise_schedule("linear").gammas()
+def test_the_schedule_of_sr3_is_the_product_of_its_betas():
+    gammas = parse_noise_schedule("linear").gammas()
     assert len(gammas) == 2001 and gammas[0] == 1
     expected = 1.0
     for t in range(2000):
@@ -22,7 +21,7 @@ def test_sr3s_linear_schedule_is_its_products():
 
 
 def test_the_cosine_schedule_is_its_formula():
-    gammas = read_noise_schedule("cosine:steps=100").gammas()
+    gammas = parse_noise_schedule("cosine:steps=100").gammas()
 
     def f(t):
         return np.cos((t / 100 + 0.008) / 1.008 * np.pi / 2) ** 2
@@ -32,97 +31,69 @@ def test_the_cosine_schedule_is_its_formula():
     assert gammas[100] == pytest.approx(gammas[99] * 0.001)  # the last beta is held below 0.999
 
 
-def test_fewer_steps_bring_as_much_noise():
-    long, short = (read_noise_schedule(f"linear:steps={steps}").gammas()[-1] for steps in (2000, 500))
+def test_fewer_steps_add_as_much_noise():
+    long, short = (parse_noise_schedule(f"linear:steps={steps}").gammas()[-1] for steps in (2000, 500))
     assert np.log(short) == pytest.approx(np.log(long), rel=0.05)
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+def test_betas_that_depend_on_the_steps_are_resolved():
+    assert parse_noise_schedule("linear") == parse_noise_schedule("linear:steps=2000,first=1e-6,last=0.01")
+    assert parse_noise_schedule("linear:steps=500,first=auto") == parse_noise_schedule("linear:steps=500,first=4e-6,last=0.04")
+
+
+@pytest.mark.parametrize("name", NOISE_SCHEDULES)
 def test_noise_only_grows(name):
-    gammas = read_noise_schedule(f"{name}:steps=50").gammas()
+    gammas = parse_noise_schedule(f"{name}:steps=50").gammas()
     assert (np.diff(gammas) < 0).all() and gammas[-1] > 0
 
 
-def test_many_small_steps_are_one_large_one():
-    """q(x_t | x_0) as DDPM defines it step by step has the mean and the variance of the closed form."""
-    gammas = read_noise_schedule("linear:steps=200,first=1e-4,last=0.05").gammas()
-    random = np.random.default_rng(0)
-    x = np.full(200_000, 0.7)
-    for t in range(200):
-        beta = 1 - gammas[t + 1] / gammas[t]
-        x = np.sqrt(1 - beta) * x + np.sqrt(beta) * random.normal(size=x.shape)
-    closed = noised(np.full_like(x, 0.7), random.normal(size=x.shape), gammas[200])
-    assert x.mean() == pytest.approx(closed.mean(), abs=0.01)
-    assert x.var() == pytest.approx(closed.var(), abs=0.01)
-
-
-@given(st.floats(0.01, 0.99), st.integers(0, 1000))
-def test_denoising_undoes_noising(gamma, seed):
-    image, noise = np.random.default_rng(seed).normal(size=(2, 3, 3))
-    np.testing.assert_allclose(denoised(noised(image, noise, gamma), noise, gamma), image, atol=1e-9)
-
-
-@pytest.mark.parametrize("told", PREDICTION_OUTPUTS.values())
-@given(st.floats(0.01, 0.99), st.integers(0, 1000))
-def test_what_a_network_is_asked_takes_the_noise_off(told, gamma, seed):
-    image, noise = np.random.default_rng(seed).normal(size=(2, 3, 3))
-    target = Target(told=told)
-    np.testing.assert_allclose(target.denoised(noised(image, noise, gamma), target.asked(image, noise, gamma), gamma), image, atol=1e-9)
-
-
-def test_velocity_is_the_change_along_the_circle_between_image_and_noise():
-    """With sqrt(gamma) = cos(phi): the derivative of the noisy image by phi."""
-    image, noise, phi, small = 0.3, -1.2, 0.7, 1e-6
-    later, before = (noised(image, noise, np.cos(angle) ** 2) for angle in (phi + small, phi - small))
-    assert Target(told="v").asked(image, noise, np.cos(phi) ** 2) == pytest.approx((later - before) / (2 * small), rel=1e-6)
-
-
-def test_a_ddpm_step_is_the_posterior_of_bayes():
-    """p(x_s | x_t, x_0) is proportional to q(x_t | x_s) q(x_s | x_0), two normal densities, multiplied here on a fine grid."""
-    gamma, before, image, noisy = 0.4, 0.7, 0.3, -0.8
-    grid = np.linspace(-6, 6, 200_001)
-    ratio = gamma / before
-    density = np.exp(-((noisy - np.sqrt(ratio) * grid) ** 2) / (2 * (1 - ratio))) * np.exp(-((grid - np.sqrt(before) * image) ** 2) / (2 * (1 - before)))
-    density /= density.sum()
-    mean = (grid * density).sum()
-    deviation = np.sqrt((np.square(grid - mean) * density).sum())
-    assert ddpm_step(noisy, image, gamma, before, 0.0) == pytest.approx(mean, abs=1e-6)
-    assert ddpm_step(noisy, image, gamma, before, 1.0) == pytest.approx(mean + deviation, abs=1e-6)
-
-
-def test_ddim_keeps_the_noise_and_with_eta_one_is_ddpm():
-    gamma, before = 0.3, 0.6
-    image, noise, fresh = np.random.default_rng(1).normal(size=(3, 4))
-    noisy = noised(image, noise, gamma)
-    np.testing.assert_allclose(ddim_step(noisy, image, gamma, before, fresh), noised(image, noise, before), atol=1e-12)
-    np.testing.assert_allclose(ddim_step(noisy, image, gamma, before, fresh, eta=1.0), ddpm_step(noisy, image, gamma, before, fresh), atol=1e-12)
-
-
-def test_the_last_step_leaves_no_noise():
-    for step in (ddpm_step, ddim_step):
-        assert step(0.9, 0.25, 0.99, 1.0, 1.0) == pytest.approx(0.25)
-
-
-@pytest.mark.parametrize(("count", "expected"), [(4, [100, 75, 50, 25, 0]), (1, [100, 0]), (1000, list(range(100, -1, -1)))])
-def test_steps_back_are_spread_evenly(count, expected):
-    assert read_noise_schedule("cosine:steps=100").steps_back(count).tolist() == expected
+@pytest.mark.parametrize(("count", "steps"), [(4, [100, 75, 50, 25, 0]), (1, [100, 0]), (1000, list(range(100, -1, -1)))])
+def test_sampling_steps_are_evenly_spaced(count, steps):
+    assert parse_noise_schedule("cosine:steps=100").sampling_steps(count).tolist() == steps
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("linaer", "no schedule 'linaer'; did you mean 'linear'?"),
-        ("linear:steps=100,last=0.01", "ends with 0.6 of the image left"),
-        ("linear:last=0.9", "ends with 0 of the image left"),
-        ("linear:steps=5", "0 < first <= last < 1 must hold, not first=0.0004, last=4"),
-        ("linear:step=5", "no parameter 'step'; did you mean 'steps'?"),
-        ("cosine:first=1", "no parameter 'first'"),
-        ("linear:steps=x", "steps must be a number, not 'x'"),
-        ("linear:steps=0", "steps must be at least 1, not 0"),
-        ("linear:first=0.5", "0 < first <= last < 1 must hold"),
+        ("linaer", "--noise_schedule: no noise schedule 'linaer'; did you mean 'linear'?"),
+        ("linear:steps=100,last=0.01", "--noise_schedule=linear:steps=100,last=0.01: ends with gamma=0.6; it must be above 1e-15 and below 0.05"),
+        ("linear:last=0.9", "ends with gamma=0; it must be above 1e-15 and below 0.05"),
+        ("linear:steps=5", "linear: 0 < first <= last < 1 must hold, not first=0.0004, last=4"),
+        ("linear:step=5", "linear: no option 'step'; did you mean 'steps'?"),
+        ("linear:first=nan", "linear: 0 < first <= last < 1 must hold"),
+        ("linear:first=x", "linear: first must be auto or a number, not 'x'"),
+        ("linear:steps=500,steps=100", "linear: steps is given twice"),
+        ("cosine:first=1", "cosine: no option 'first'"),
+        ("linear:steps=x", "linear: steps must be a whole number of at least 1, not 'x'"),
+        ("linear:steps=0", "linear: steps must be a whole number of at least 1, not '0'"),
+        ("linear:first=0.5", "linear: 0 < first <= last < 1 must hold"),
     ],
 )
-def test_what_is_wrong_is_told(text, sentence):
-    with pytest.raises(RequestError) as told:
-        read_noise_schedule(text)
-    assert sentence in str(told.value)
+def test_a_wrong_schedule_is_one_line(text, sentence):
+    with pytest.raises(RequestError) as error:
+        parse_noise_schedule(text)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_schedule_from_outside_is_used_by_the_text_of_a_flag():
+    @vf.register_noise_schedule
+    def exponential(*, steps=100, last=1e-3):
+        """gamma falls exponentially"""
+        return last ** (np.arange(steps + 1) / steps)
+
+    schedule = parse_noise_schedule(TrainRequest(model="sr3", noise_schedule="exponential:steps=10,last=0.01").noise_schedule)
+    np.testing.assert_allclose(schedule.gammas(), 0.01 ** np.linspace(0, 1, 11))
+    assert schedule.steps == 10
+    with pytest.raises(RequestError, match=r"ends with gamma=0\.5"):
+        parse_noise_schedule("exponential:last=0.5")
+
+
+def test_a_schedule_from_outside_must_fall_from_1():
+    @vf.register_noise_schedule
+    def wrong(*, steps=100):
+        """one value too few"""
+        return np.linspace(1, 0.01, steps)
+
+    with pytest.raises(RequestError, match="wrong must give 101 values of gamma that fall from 1"):
+        parse_noise_schedule("wrong")

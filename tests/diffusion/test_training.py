@@ -9,25 +9,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from configs import change, plan_of, training
-from visionfw.config.recipes import with_recipe
 
 from visionfw.cli.rank import define, request_of
 from visionfw.cli.train import completed
-from visionfw.config import EvaluateRequest
-from visionfw.diffusion.noise_schedule import Target, read_noise_schedule
+from visionfw.config import EvaluateRequest, TrainRequest
+from visionfw.config.recipes import with_recipe
+from visionfw.diffusion import SAMPLING, parse_noise_schedule
 from visionfw.diffusion.sampler import DiffusionSampler
+from visionfw.diffusion.target import Target
 from visionfw.errors import RequestError
 from visionfw.evaluation.loaded_model import load_for_evaluation, upscaler_for
 from visionfw.io.files import write_json
 from visionfw.runs.checkpoints import load_run
-from visionfw.runs.resume import TrainingState, load_checkpoint, save_checkpoint
+from visionfw.runs.resume import TrainingState, load, save
 from visionfw.training.fit import train
 from visionfw.training.models import compile_for_training
+from visionfw.training.setup import prepare
 
-REQUEST = training(
+REQUEST = TrainRequest(
     model="sr3",
-    model_args={"filters": 8, "multiples": (1,), "attention": (), "groups": 2},
+    model_args=(("filters", 8), ("multiples", (1,)), ("attention", ()), ("groups", 2)),
     batch_size=3,
     patch_size=4,
     steps=8,
@@ -60,46 +61,46 @@ def small(tmp_path_factory):
 @pytest.fixture(scope="module")
 def whole(small, tmp_path_factory):
     """A finished run."""
-    return train(change(REQUEST, val_data=str(small), run_dir=str(tmp_path_factory.mktemp("runs") / "whole")), quiet)
+    return train(replace(REQUEST, val_data=str(small), run_dir=str(tmp_path_factory.mktemp("runs") / "whole")), quiet)
 
 
-def test_what_the_network_is_given_and_asked(small):
+def test_the_network_s_input_and_training_target(small):
     """The noisy patch is the closed form of a level between two steps, and the loss that of the noise."""
-    plan = plan_of(change(REQUEST, val_data=str(small), noise_target="image", model_args={**REQUEST.model.args, "tells": "noise"}), quiet)
-    learner = compile_for_training(plan).train_model
-    lr, hr = plan.patches.read(np.arange(4))
+    plan = prepare(replace(REQUEST, val_data=str(small), noise_target="image", model_args=(*REQUEST.model_args, ("prediction_type", "epsilon"))), quiet)
+    learner = compile_for_training(plan).learner
+    lr, hr = plan.source.read(np.arange(4))
     seen, network, learner.parts = {}, learner.network, 1
     learner.network = lambda given, training=None: (seen.update({name: np.asarray(value) for name, value in given.items()}), network(given, training=training))[
         1
     ]
-    told = {name: np.asarray(value) for name, value in learner({"lr": lr, "hr": hr}).items()}
+    outputs = {name: np.asarray(value) for name, value in learner({"lr": lr, "hr": hr}).items()}
     root = seen["noise_level"].reshape(4, 1, 1, 1)
-    np.testing.assert_allclose(seen["noisy"], root * (hr / 127.5 - 1) + np.sqrt(1 - root**2) * told["asked"], atol=1e-5)
-    roots = np.sqrt(read_noise_schedule("linear").gammas())
+    np.testing.assert_allclose(seen["noisy"], root * (hr / 127.5 - 1) + np.sqrt(1 - root**2) * outputs["training_target"], atol=1e-5)
+    roots = np.sqrt(parse_noise_schedule("linear").gammas())
     assert ((root >= roots[-1]) & (root <= 1)).all() and len(np.unique(root)) == 4
-    loss = float(learner.compute_loss(None, None, told))
-    assert loss == pytest.approx(np.square(told["asked"] - told["told"]).mean(), rel=1e-5)
+    loss = float(learner.compute_loss(None, None, outputs))
+    assert loss == pytest.approx(np.square(outputs["training_target"] - outputs["prediction"]).mean(), rel=1e-5)
     np.testing.assert_allclose(seen["lr"], lr / 255, atol=1e-6)
 
 
-@pytest.mark.parametrize("tells", ["noise", "velocity"])
-def test_one_look_that_tells_what_is_asked_gives_the_image(tells, small):
-    plan = plan_of(change(REQUEST, val_data=str(small), model_args={**REQUEST.model.args, "tells": tells}), quiet)
-    learner = compile_for_training(plan).train_model
-    lr, hr = plan.patches.read(np.arange(2))
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v"])
+def test_one_step_with_a_perfect_prediction_gives_the_image(prediction_type, small):
+    plan = prepare(replace(REQUEST, val_data=str(small), model_args=(*REQUEST.model_args, ("prediction_type", prediction_type))), quiet)
+    learner = compile_for_training(plan).learner
+    lr, hr = plan.source.read(np.arange(2))
     learner.parts = 1
 
-    def knowing(given, training=None):
+    def perfect(inputs, training=None):
         enlarged = np.asarray(learner.bicubic(lr.astype(np.float32) / 255))
         image = (hr / np.float32(255) - enlarged) * 4
-        root = np.asarray(given["noise_level"]).reshape(-1, 1, 1, 1)
-        noise = (np.asarray(given["noisy"]) - root * image) / np.sqrt(1 - root**2)
-        return noise if tells == "noise" else root * noise - np.sqrt(1 - root**2) * image
+        root = np.asarray(inputs["noise_level"]).reshape(-1, 1, 1, 1)
+        noise = (np.asarray(inputs["noisy"]) - root * image) / np.sqrt(1 - root**2)
+        return noise if prediction_type == "epsilon" else root * noise - np.sqrt(1 - root**2) * image
 
-    learner.network = knowing
-    made = learner({"lr": lr, "hr": hr})
-    np.testing.assert_allclose(np.asarray(made["told"]), np.asarray(made["asked"]), atol=1e-3)
-    np.testing.assert_allclose(np.asarray(made["sr"]), hr / 255, atol=0.02)
+    learner.network = perfect
+    outputs = learner({"lr": lr, "hr": hr})
+    np.testing.assert_allclose(np.asarray(outputs["prediction"]), np.asarray(outputs["training_target"]), atol=1e-3)
+    np.testing.assert_allclose(np.asarray(outputs["sr"]), hr / 255, atol=0.02)
 
 
 def test_the_run_holds_what_was_made_over_time(whole):
@@ -113,14 +114,14 @@ def test_the_run_holds_what_was_made_over_time(whole):
 
 def test_a_checkpoint_holds_what_noise_comes_next(small, tmp_path):
     """Beside what every training keeps, which tests/training/test_resume.py holds to the bit: the state that steps and noise are drawn from."""
-    plan = plan_of(change(REQUEST, val_data=str(small)), quiet)
-    lr, hr = plan.patches.read(np.arange(4))
-    learner, other = (compile_for_training(plan).train_model for _ in range(2))
+    plan = prepare(replace(REQUEST, val_data=str(small)), quiet)
+    lr, hr = plan.source.read(np.arange(4))
+    learner, other = (compile_for_training(plan).learner for _ in range(2))
     learner.optimizer.build(learner.trainable_variables)
     learner({"lr": lr, "hr": hr})
-    save_checkpoint(tmp_path / "checkpoint.npz", learner, TrainingState(step=1))
-    assert load_checkpoint(tmp_path / "checkpoint.npz", other).step == 1
-    ours, theirs = (np.asarray(one({"lr": lr, "hr": hr})["asked"]) for one in (learner, other))
+    save(tmp_path / "checkpoint.npz", learner, TrainingState(step=1))
+    assert load(tmp_path / "checkpoint.npz", other).step == 1
+    ours, theirs = (np.asarray(one({"lr": lr, "hr": hr})["training_target"]) for one in (learner, other))
     np.testing.assert_array_equal(ours, theirs)
 
 
@@ -144,25 +145,25 @@ def test_it_trains_on_other_backends(backend, arguments, small, tmp_path, root):
 
 
 def test_equal_seeds_make_equal_images(whole):
-    refiner = DiffusionSampler(load_run(whole), read_noise_schedule("linear"), Target("residual"), 4, steps=3)
+    sampler = DiffusionSampler(load_run(whole), parse_noise_schedule("linear"), Target("residual"), 4, steps=3)
     lr = np.random.default_rng(0).random((9, 10, 3), np.float32)
-    first = refiner(lr)
+    first = sampler(lr)
     assert first.shape == (36, 40, 3) and first.min() >= 0 and first.max() <= 1
-    np.testing.assert_array_equal(first, refiner(lr))
-    assert np.abs(first - replace(refiner, seed=1)(lr)).max() > 0.01
-    ancestral = replace(refiner, eta=None)
+    np.testing.assert_array_equal(first, sampler(lr))
+    assert np.abs(first - replace(sampler, seed=1)(lr)).max() > 0.01
+    ancestral = replace(sampler, sampling=SAMPLING.parse("ddpm"))
     np.testing.assert_array_equal(ancestral(lr), ancestral(lr))
 
 
 def test_batches_share_nothing_but_the_network(whole):
-    refiner = DiffusionSampler(load_run(whole), read_noise_schedule("linear"), Target("residual"), 4, steps=2)
+    sampler = DiffusionSampler(load_run(whole), parse_noise_schedule("linear"), Target("residual"), 4, steps=2)
     lr = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
-    np.testing.assert_allclose(refiner.batch(lr)[0], refiner(lr[0]), atol=0.2)  # the noise of a batch's first image is drawn first
-    assert refiner.batch(lr).shape == (2, 32, 32, 3)
+    np.testing.assert_allclose(sampler.upscale_batch(lr)[0], sampler(lr[0]), atol=0.2)  # the noise of a batch's first image is drawn first
+    assert sampler.upscale_batch(lr).shape == (2, 32, 32, 3)
 
 
-def test_tiles_of_a_network_that_sees_little_are_the_whole_image():
-    """Shared noise: with a network that looks one pixel far, tiles change nothing at all."""
+def test_tiles_of_a_network_with_a_small_receptive_field_are_the_whole_image():
+    """Shared noise: with a network whose receptive field is small, tiles change nothing at all."""
     import visionfw as vf
 
     model = vf.build(
@@ -173,25 +174,25 @@ def test_tiles_of_a_network_that_sees_little_are_the_whole_image():
             "inputs": {"lr": "lr", "noisy": "noisy", "noise_level": "level"},
             "shapes": {"noise_level": [1]},
             "outputs": {"noise": "noise"},
-            "merge": [("lr", "noisy", "given"), ("head", "told", "shifted")],
+            "merge": [("lr", "noisy", "joined"), ("head", "shift", "shifted")],
             "merge_sub": ["Concatenate", "Add"],
-            "layer": [("level", "told")],
+            "layer": [("level", "shift")],
             "layer_sub": "Dense",
             "layer_par": {"units": 8},
-            "conv": [("given", "head"), ("shifted", "noise")],
+            "conv": [("joined", "head"), ("shifted", "noise")],
             "conv_par": [{"filters": 8}, {"filters": 3}],
         }
     )
-    refiner = DiffusionSampler(model, read_noise_schedule("linear:steps=10,first=0.01,last=0.5"), Target("image"), 2, steps=4, tile=0)
+    sampler = DiffusionSampler(model, parse_noise_schedule("linear:steps=10,first=0.01,last=0.5"), Target("image"), 2, steps=4, tile=0)
     lr = np.random.default_rng(3).random((60, 70, 3), np.float32)
-    np.testing.assert_allclose(replace(refiner, tile=16)(lr), refiner(lr), atol=2e-5)
+    np.testing.assert_allclose(replace(sampler, tile=16)(lr), sampler(lr), atol=2e-5)
 
 
-def test_levels_keep_their_kind(whole):
-    refiner = DiffusionSampler(load_run(whole), read_noise_schedule("linear"), Target("residual"), 4, steps=1)
-    assert refiner.upscale_image(np.full((6, 5), 200, np.uint8)).shape == (24, 20)
-    made = refiner.upscale_image(np.full((6, 5, 3), 50_000, np.uint16))
-    assert made.dtype == np.uint16 and made.shape == (24, 20, 3)
+def test_pixels_keep_their_dtype_and_axes(whole):
+    sampler = DiffusionSampler(load_run(whole), parse_noise_schedule("linear"), Target("residual"), 4, steps=1)
+    assert sampler.upscale_image(np.full((6, 5), 200, np.uint8)).shape == (24, 20)
+    sr = sampler.upscale_image(np.full((6, 5, 3), 50_000, np.uint16))
+    assert sr.dtype == np.uint16 and sr.shape == (24, 20, 3)
 
 
 def test_evaluate_draws_several_and_says_so(whole, small, capsys, tmp_path):
@@ -199,10 +200,10 @@ def test_evaluate_draws_several_and_says_so(whole, small, capsys, tmp_path):
 
     page, figures = tmp_path / "x.html", tmp_path / "x.json"
     run("evaluate.py", [f"--run={whole.folder}", f"--test_data={small}", "--samples=2", "--sampling_steps=2", "--sampling=ddpm", f"--report={page},{figures}"])
-    assert "SR3" in page.read_text() and "ddpm, 2 looks, 2 samples, seed 0" in page.read_text()
-    assert json.loads(figures.read_text())["protocol"]["noise"] == "linear, 2000 steps, in the residual"
+    assert "SR3" in page.read_text() and "ddpm, 2 steps, 2 samples, seed 0" in page.read_text()
+    assert json.loads(figures.read_text())["protocol"]["noise"] == "linear, 2000 steps, on the residual"
     said = capsys.readouterr().out
-    assert "psnr_spread" in said and "LR-PSNR" in said
+    assert "psnr_spread" in said and "consistency" in said
     assert "a diffusion model draws one of the images that fit" in said
     assert " ms per denoising step, 2 steps: " in said
 
@@ -216,13 +217,13 @@ def test_weights_without_their_run_make_the_same(whole, tmp_path):
     other = replace(of_file, noise_target="image")
     assert np.abs(upscaler_for(load_for_evaluation(other), other)(lr) - made).max() > 0.01
     with pytest.raises(RequestError, match="--noise_target belongs to --weights: a run says itself"):
-        change(of_run, noise_target="image")
+        replace(of_run, noise_target="image")
 
 
 def test_going_on_from_a_run_keeps_its_noise(whole, tmp_path):
     """Without being asked: its weights know no other."""
     write_json(whole.record, whole.read() | {"request": whole.read()["request"] | {"noise_target": "image", "noise_schedule": "cosine"}})
-    given = {"init_from": str(whole.folder), "adversarial": "", "noise_target": "residual", "noise_schedule": "linear", "model_args": {}, "scale": 4}
+    given = {"init_from": str(whole.folder), "adversarial": "", "noise_target": "residual", "noise_schedule": "linear", "model_args": (), "scale": 4}
     try:
         values, _ = completed(given, {"noise_schedule"})
     finally:
@@ -255,23 +256,23 @@ def test_images_without_references(whole, tmp_path, capsys):
         ({"adversarial": "vanilla"}, "--adversarial: SR3 is a diffusion model, which this does not go with"),
         ({"sampler": "psnr_gain:score=loss"}, "--sampler: a diffusion model's loss compares noise, not images, so it cannot rank patches"),
         ({"standardize_input": True}, "--standardize_input: SR3 is a diffusion model"),
-        ({"model_args": {"tells": "nosie"}}, "inputs 'lr', 'noisy' and 'noise_level' or 'step', output 'noise' or 'velocity'"),
+        ({"model_args": (("prediction_type", "nosie"),)}, "inputs 'lr', 'noisy' and 'noise_level' or 'step', output 'noise' or 'velocity'"),
     ],
 )
 def test_what_does_not_go_with_it_is_told(changes, sentence, tmp_path):
     with pytest.raises(RequestError, match=sentence):
-        train(change(REQUEST, **changes, run_dir=str(tmp_path / "run")), quiet)
+        train(replace(REQUEST, **changes, run_dir=str(tmp_path / "run")), quiet)
     assert not (tmp_path / "run").exists()
 
 
 def test_other_models_have_no_noise_to_be_asked_about(tmp_path):
     with pytest.raises(RequestError) as told:
-        plan_of(training(model="srcnn", noise_target="image", sampling_steps=5), quiet)
+        prepare(TrainRequest(model="srcnn", noise_target="image", sampling_steps=5), quiet)
     assert str(told.value).splitlines() == [f"--{name}: belongs to diffusion models, and SRCNN is none" for name in ("noise_target", "sampling_steps")]
 
 
 def test_what_its_strides_do_not_divide_is_told_by_the_flag(small):
-    plan = plan_of(change(REQUEST, val_data=str(small), patch_size=5, scale=3), quiet)
+    plan = prepare(replace(REQUEST, val_data=str(small), patch_size=5, scale=3), quiet)
     with pytest.raises(RequestError, match=r"--patch_size=5: must be a multiple of 2, by the strides of SR3"):
         compile_for_training(plan)
 

@@ -102,17 +102,17 @@ def _tested(matrix: Grid, folder: Path) -> dict[str, Any]:
     }
 
 
-def _seconds_per_image(enlarge: Callable, color: str, looks: int) -> float:
-    """Return the time to enlarge a 128x128 image, the faster of two after one that compiles; of a diffusion model that of one look, times its looks."""
+def _seconds_per_image(enlarge: Callable, color: str, denoising_steps: int) -> float:
+    """Return the time to upscale a 128x128 image, the faster of two after one that compiles; for a diffusion model, one denoising step times their number."""
     import numpy as np
 
-    enlarge = replace(enlarge, steps=1) if looks else enlarge
+    enlarge = replace(enlarge, steps=1) if denoising_steps else enlarge
     image, times = np.zeros((128, 128, 1 if color == "y" else 3), np.float32), []
     for _ in range(3):
         started = time.perf_counter()
         enlarge(image)
         times.append(time.perf_counter() - started)
-    return min(times[1:]) * max(1, looks)
+    return min(times[1:]) * max(1, denoising_steps)
 
 
 if __name__ == "__main__":
