@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from configs import training
 
 import visionfw as vf
-from visionfw.config import TrainRequest
 from visionfw.diffusion import NOISE_SCHEDULES, parse_noise_schedule
 from visionfw.errors import RequestError
 
@@ -82,7 +82,7 @@ def test_a_schedule_from_outside_is_used_by_the_text_of_a_flag():
         """gamma falls exponentially"""
         return last ** (np.arange(steps + 1) / steps)
 
-    schedule = parse_noise_schedule(TrainRequest(model="sr3", noise_schedule="exponential:steps=10,last=0.01").noise_schedule)
+    schedule = training(model="sr3", noise_schedule="exponential:steps=10,last=0.01").diffusion.noise_schedule
     np.testing.assert_allclose(schedule.gammas(), 0.01 ** np.linspace(0, 1, 11))
     assert schedule.steps == 10
     with pytest.raises(RequestError, match=r"ends with gamma=0\.5"):

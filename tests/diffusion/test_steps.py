@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 import visionfw as vf
-from visionfw.config import EvaluateRequest
+from visionfw.config import from_flags
 from visionfw.diffusion import SAMPLING
 from visionfw.diffusion.steps import ddim_step, ddpm_step
 from visionfw.diffusion.target import add_noise
 from visionfw.errors import RequestError
+from visionfw.evaluation.config import EvaluateConfig
 
 
 def test_a_ddpm_step_is_the_posterior_of_bayes():
@@ -43,7 +44,7 @@ def test_a_step_from_outside_is_used_by_the_text_of_a_flag():
         """straight to x0, with fresh noise"""
         return add_noise(x0, noise * fresh, next_gamma)
 
-    spec = SAMPLING.parse(EvaluateRequest(run="x", sampling="jump:noise=0.5").sampling)
+    spec = from_flags(EvaluateConfig, {"run": "x", "sampling": "jump:noise=0.5"}).sampling.sampling
     assert SAMPLING.load(spec.name)(0.9, 0.25, 0.5, 0.75, 1.0, **spec.options) == pytest.approx(0.75**0.5 * 0.25 + 0.25**0.5 * 0.5)
 
 

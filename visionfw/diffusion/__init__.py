@@ -89,7 +89,7 @@ TARGETS: Registry[Entry] = Registry(
 )
 
 SAMPLING: Registry[Entry] = Registry(
-    "sampling",
+    "sampling method",
     [
         Entry(
             name="ddim",

@@ -50,7 +50,7 @@ class NoiseSchedule:
 def schedule_problems(schedule: NoiseSchedule) -> list[str]:
     """Return what keeps a schedule from being used, in words."""
     gammas = schedule.gammas()
-    if gammas.shape != (schedule.steps + 1,) or gammas[0] != 1 or not (np.diff(gammas) < 0).all():
+    if gammas.shape != (schedule.steps + 1,) or gammas[0] != 1 or not (np.diff(gammas) <= 0).all():
         return [f"{schedule.name} must give {schedule.steps + 1} values of gamma that fall from 1"]
     if not _MIN_LAST_GAMMA < gammas[-1] < _MAX_LAST_GAMMA:
         return [f"ends with gamma={gammas[-1]:.2g}; it must be above {_MIN_LAST_GAMMA:g} and below {_MAX_LAST_GAMMA:g}"]

@@ -62,7 +62,7 @@ class Results:
         sampling, steps = self.config.sampling, self.loaded.denoising_steps(self.config)
         return {
             "sampling": f"{sampling.sampling or 'ddim'}, {steps} denoising steps, {sampling.samples or 1} samples, seed {sampling.seed or 0}",
-            "noise": f"{schedule.name}, {schedule.steps} steps, in the {target.name}",
+            "noise": f"{schedule.name}, {schedule.steps} steps, on the {target.name}",
         }
 
     def add(self, dataset: str, image: EvalImage, score: Score, sr: np.ndarray) -> None:
