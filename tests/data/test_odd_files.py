@@ -88,5 +88,5 @@ def test_the_commands_go_through(command, folder, monkeypatch):
     assert not (folder.parent / "runs").exists()
     status, text, errors = command("train", *small, "--invalid_images=skip")
     assert (status, errors) == (0, "")
-    assert f"{len(BROKEN)} files cannot be used and are left out" in text
+    assert f"{len(BROKEN)} files cannot be used and are skipped" in text
     assert "best validation" in text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from visionfw.graph.analysis.describe import table
 from visionfw.graph.analysis.draw import render
 from visionfw.imaging.files import write_image
 from visionfw.io.files import write_text
-from visionfw.io.paths import user_path
+from visionfw.io.paths import folder_name, user_path
 from visionfw.reports import plots
 from visionfw.reports import tables as reports
 from visionfw.reports.html.evaluation import EvaluationPage, Example
@@ -75,7 +74,7 @@ class Results:
 
     def _path(self, out: str, dataset: str, name: str) -> Path:
         """Return the file of an image: its own, even where two images of a set differ only in their suffix."""
-        folder = user_path(out) / re.sub(r"[^\w.-]+", "_", dataset).strip("_")
+        folder = user_path(out) / folder_name(dataset)
         folder.mkdir(parents=True, exist_ok=True)
         paths = (folder / f"{name}{number}.png" for number in itertools.chain([""], (f"-{count}" for count in itertools.count(2))))
         path = next(path for path in paths if path not in self._written)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from visionfw.errors import RequestError
@@ -14,6 +15,11 @@ def user_path(text: str | Path) -> Path:
         return Path(text).expanduser()
     except RuntimeError as error:
         raise RequestError(f"{text}: there is no such user's folder") from error
+
+
+def folder_name(text: str, max_length: int = 80) -> str:
+    """Return a text as the name of a folder: letters, digits, '.', '-' and '_', each run of others as one '_'."""
+    return re.sub(r"[^\w.-]+", "_", text).strip("_.")[:max_length]
 
 
 def cache_folder(folder: str | Path | None = None) -> Path:

@@ -7,7 +7,6 @@ process holds (running), none of these (to do). The system lifts a lock when its
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from visionfw.data.datasets import data_root
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.io.files import read_json, read_json_value, write_json
 from visionfw.io.locks import is_locked, try_lock
-from visionfw.io.paths import user_path
+from visionfw.io.paths import folder_name, user_path
 from visionfw.ranking.config import ExecutionConfig, RankConfig
 from visionfw.runs import directory as runs
 from visionfw.training.config import TrainConfig
@@ -108,17 +107,12 @@ class Grid:
 
     def cells(self) -> list[Job]:
         """Return every cell, seed by seed, so that a matrix that is stopped early has whole rows."""
-        folders = {name: self.folder / "cells" / f"{place}-{safe(name)}" for place, name in enumerate(self.request.comparison.names, 1)}
+        folders = {name: self.folder / "cells" / f"{place}-{folder_name(name)}" for place, name in enumerate(self.request.comparison.names, 1)}
         return [Job(name, seed, Path(f"{folders[name]}-seed{seed}")) for seed in self.request.comparison.seeds for name in self.request.comparison.names]
 
     def cell(self, name: str, seed: int) -> Job:
         """Return one cell."""
         return next(cell for cell in self.cells() if (cell.name, cell.seed) == (name, seed))
-
-
-def safe(name: str) -> str:
-    """Return a name as a part of a folder's."""
-    return re.sub(r"[^A-Za-z0-9.]+", "_", name).strip("_.")[:80]
 
 
 def refuse_taken(out: str) -> None:

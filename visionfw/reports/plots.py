@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from visionfw.errors import RequestError, VisionfwError
+from visionfw.numerics import summed_area_table, window_sums
 
 Row = Mapping[str, Any]
 
@@ -49,8 +50,7 @@ def detail_of(bicubic: np.ndarray, made: np.ndarray, original: np.ndarray, most:
     better = ((bicubic - reference) ** 2 - (made - reference) ** 2).sum(axis=2)
     height, width = better.shape
     side = min(height, width, most, max(16, min(height, width) // 5))
-    total = np.pad(better, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
-    sums = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
+    sums = window_sums(summed_area_table(better), side, side)
     top, left = np.unravel_index(np.argmax(sums), sums.shape)
     return int(top), int(left), side
 

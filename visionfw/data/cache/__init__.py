@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from visionfw.errors import VisionfwError
 from visionfw.imaging import files
 from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.io.locks import locked
+from visionfw.io.paths import folder_name
 from visionfw.io.progress import ProgressCallback
 
 _MAX_SHOWN = 40
@@ -125,8 +125,8 @@ def store_folder(images: ImageSet, degradation: Degradation, folder: Path, min_s
     for hr, lr in images.pairs(degradation):
         for path in (hr, lr):
             digest.update(f"\n{_identity(path)}".encode("utf-8", "surrogateescape"))
-    plain = re.sub(r"[^A-Za-z0-9]+", "_", "_".join(Path(images.name).parts[-2:])).strip("_")[:60]
-    return folder / f"{plain}_x{degradation.scale}-{digest.hexdigest()[:16]}"
+    name = folder_name("_".join(Path(images.name).parts[-2:]), 60)
+    return folder / f"{name}_x{degradation.scale}-{digest.hexdigest()[:16]}"
 
 
 def _identity(path: Path | None) -> str:
