@@ -15,7 +15,7 @@ import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import tomli_w
 
@@ -30,6 +30,12 @@ PRECISIONS = {
 }
 
 Names = Mapping[str, str] | Registry[Any]
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: The type of a field that may be left open (None) in a request, and is settled, or refused by `problems`, before its value is used.
+Settled = Annotated[T, "None while it is left open"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,20 +137,25 @@ class Config:
         return ()
 
 
-@cache
+def _cached(function: F) -> F:
+    """Cache a function of a class, typed as the function itself: mypy does not take a class for hashable."""
+    return cast(F, cache(function))
+
+
+@_cached
 def settings_of(config: type[Config]) -> tuple[tuple[str, type, bool, Any, Setting], ...]:
     """Return (field, type, may be None, default, setting) of every field that is not a section."""
-    hints = typing.get_type_hints(config)
+    hints = typing.get_type_hints(config, include_extras=True)
     entries = []
     for field in dataclasses.fields(config):  # type: ignore[arg-type]
         if "setting" in field.metadata:
             kind, optional = _plain_type(hints[field.name])
-            default = field.default if field.default is not dataclasses.MISSING else field.default_factory()  # type: ignore[misc]
+            default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
             entries.append((field.name, kind, optional, default, field.metadata["setting"]))
     return tuple(entries)
 
 
-@cache
+@_cached
 def sections_of(config: type[Config]) -> dict[str, Section]:
     """Return the nested configurations by field name."""
     fields = dataclasses.fields(config)  # type: ignore[arg-type]
@@ -152,7 +163,9 @@ def sections_of(config: type[Config]) -> dict[str, Section]:
 
 
 def _plain_type(hint: Any) -> tuple[type, bool]:
-    """Return a type hint without None, and whether None was in it."""
+    """Return a type hint without None, and whether it may be None."""
+    if typing.get_origin(hint) is Annotated:
+        return _plain_type(typing.get_args(hint)[0])[0], True
     arguments = typing.get_args(hint) if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union else (hint,)
     plain = [argument for argument in arguments if argument is not type(None)]
     kind = plain[0] if len(plain) == 1 else object
@@ -209,7 +222,7 @@ def _range_text(kind: type, facts: Setting) -> str:
 # --- flags ------------------------------------------------------------------------------------------------------------
 
 
-@cache
+@_cached
 def flags_of(config: type[Config], title: str = "", path: tuple[str, ...] = ()) -> tuple[Flag, ...]:
     """Return the flags of a configuration and of those nested in it, in the order of the fields."""
     own = {name: _flag(name, kind, default, facts, title, path) for name, kind, _, default, facts in settings_of(config)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from visionfw.config import Config, setting
+from visionfw.config import Config, Settled, setting
 from visionfw.data.build.tile import MAX_TILE, TILE_METHODS, TileOptions
 from visionfw.data.datasets.image_set import parse_rescale
 from visionfw.errors import RequestError
@@ -28,7 +28,7 @@ def _report(text: str, flag: str) -> str:
 class CheckConfig(Config):
     """Inspecting every file of image sets."""
 
-    data: str | None = setting(None, _DATA_HELP)
+    data: Settled[str] = setting(None, _DATA_HELP)
     data_root: str | None = setting(None, _ROOT_HELP, default_text="$VISIONFW_DATA")
     scale: int = setting(4, "HR size / LR size", minimum=1)
     test_data: str = setting("", "test sets; images that are in both are reported as leakage")
@@ -43,7 +43,7 @@ class CheckConfig(Config):
 class CacheConfig(Config):
     """Decoding images ahead of training."""
 
-    data: str | None = setting(None, _DATA_HELP)
+    data: Settled[str] = setting(None, _DATA_HELP)
     data_root: str | None = setting(None, _ROOT_HELP, default_text="$VISIONFW_DATA")
     scale: int = setting(4, "HR size / LR size", minimum=1)
     degradation: DegradationSpec = setting(
@@ -65,14 +65,14 @@ class CacheConfig(Config):
 class DegradeConfig(Config):
     """Writing pairs of HR images and degraded LR images."""
 
-    data: str | None = setting(None, _DATA_HELP)
+    data: Settled[str] = setting(None, _DATA_HELP)
     data_root: str | None = setting(None, _ROOT_HELP, default_text="$VISIONFW_DATA")
     scale: int = setting(4, "HR size / LR size", minimum=1)
     degradation: DegradationSpec = setting(
         parse_degradation("bicubic"), "how LR images are made: steps joined by '+'; see --list=degradations", parse=parse_degradation
     )
     degradation_seed: int = setting(0, "seed of the random parts of the degradation", minimum=0)
-    out: str | None = setting(None, "folder to write HR/ and LR_*/X4/ into")
+    out: Settled[str] = setting(None, "folder to write HR/ and LR_*/X4/ into")
 
     def problems(self) -> Iterable[str]:
         yield from _without_data(self.data)
@@ -83,9 +83,9 @@ class DegradeConfig(Config):
 class TileConfig(Config):
     """Cutting large images into a training set of tiles."""
 
-    data: str | None = setting(None, "sets of source images: names or folders, joined by commas")
+    data: Settled[str] = setting(None, "sets of source images: names or folders, joined by commas")
     data_root: str | None = setting(None, _ROOT_HELP, default_text="$VISIONFW_DATA")
-    out: str | None = setting(None, "folder to write the tiles to")
+    out: Settled[str] = setting(None, "folder to write the tiles to")
     method: str = setting("tile", "how images are cut: tile, or pad_with_noise to keep leftovers", choices=TILE_METHODS)
     size: int = setting(128, "side of a tile in pixels", minimum=1, maximum=MAX_TILE)
     min_side: int = setting(1, "shortest side of a leftover that is padded, in pixels", minimum=1)
@@ -106,7 +106,7 @@ class TileConfig(Config):
 class FetchConfig(Config):
     """Downloading a standard set."""
 
-    name: str | None = setting(None, "standard set to download, also without --name=; --list=datasets shows which have an address")
+    name: Settled[str] = setting(None, "standard set to download, also without --name=; --list=datasets shows which have an address")
     address: str | None = setting(None, "another address of the archive or image")
     data_root: str | None = setting(None, "folder that the set is downloaded into", default_text="$VISIONFW_DATA")
 

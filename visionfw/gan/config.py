@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from visionfw.config import Config, setting
+from visionfw.config import Config, Settled, setting
 from visionfw.gan import GAN_LOSSES
 from visionfw.graph.language.loader import parse_arguments
 from visionfw.losses import Loss, parse_loss
@@ -18,7 +18,7 @@ from visionfw.registry import Spec
 class GanConfig(Config):
     """Training against a discriminator."""
 
-    loss: Spec | None = setting(None, "GAN loss: train against a discriminator as well", flag="adversarial", parse=GAN_LOSSES.parse)
+    loss: Settled[Spec] = setting(None, "GAN loss: train against a discriminator as well", flag="adversarial", parse=GAN_LOSSES.parse)
     weight: float = setting(0.05, "weight of the generator's adversarial loss", flag="adversarial_weight", minimum=0)
     content_loss: Loss | None = setting(
         None,

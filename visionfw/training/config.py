@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from visionfw.config import PRECISIONS, Config, section, setting
+from visionfw.config import PRECISIONS, Config, Settled, section, setting
 from visionfw.data.augmentation import Augmentation, parse_augmentation
 from visionfw.data.datasets.image_set import parse_rescale
 from visionfw.diffusion.config import DiffusionConfig
@@ -85,7 +85,7 @@ class DataConfig(Config):
         parse_degradation("bicubic"), "how LR images are made: steps joined by '+' (blur:sigma=1.6+bicubic); see --list=degradations", parse=parse_degradation
     )
     degradation_seed: int = setting(0, "seed of the random parts of the degradation", minimum=0)
-    rescale: tuple[float, ...] | None = setting(
+    rescale: Settled[tuple[float, ...]] = setting(
         None,
         "factors by which training images without LR files are also downscaled: 0.8,0.6, or none",
         default_text="0.7; none in adversarial and diffusion training",
@@ -94,10 +94,10 @@ class DataConfig(Config):
     augment: Augmentation = setting(
         parse_augmentation("dihedral"), "augmentations of patches, joined by commas, or none; see --list=augmentations", parse=parse_augmentation
     )
-    patch_size: int | None = setting(
+    patch_size: Settled[int] = setting(
         None, "side of a training patch in LR pixels", default_text="half of the model's receptive field, from 12 to 24", minimum=1
     )
-    stride: int | None = setting(None, "LR pixels between neighboring patches", default_text="a quarter of the patch", minimum=1)
+    stride: Settled[int] = setting(None, "LR pixels between neighboring patches", default_text="a quarter of the patch", minimum=1)
     max_images: int = setting(0, "largest number of training images; 0 for all", minimum=0)
     max_patches: int = setting(0, "largest number of training patches; 0 for all", minimum=0)
     invalid_images: str = setting("stop", "what to do with images that cannot be used: stop or skip", choices=INVALID_IMAGES)
@@ -109,7 +109,7 @@ class DataConfig(Config):
 class LossConfig(Config):
     """What training minimizes."""
 
-    loss: Loss | None = setting(
+    loss: Settled[Loss] = setting(
         None, "loss terms joined by '+', with weights (l1+0.1*ssim); see --list=losses", default_text="l1+luma; mse for diffusion models", parse=parse_loss
     )
     feature_weights: Mapping[str, str] = setting({}, "weight files of the feature networks that a loss uses: vgg19=FILE", parse=parse_feature_weights)
@@ -120,18 +120,18 @@ class LossConfig(Config):
 class OptimizerConfig(Config):
     """How the weights are updated."""
 
-    optimizer: Spec | None = setting(
+    optimizer: Settled[Spec] = setting(
         None, "optimizer; see --list=optimizers", default_text="muon; adam in adversarial and diffusion training", parse=OPTIMIZERS.parse
     )
-    learning_rate: float | None = setting(
+    learning_rate: Settled[float] = setting(
         None, "learning rate after the warm-up", default_text="0.002; 0.0002 in adversarial, 0.0005 in diffusion training", above=0
     )
     schedule: Spec = setting(SCHEDULES.parse("cosine"), "learning-rate schedule; see --list=schedules", parse=SCHEDULES.parse)
     warmup: int = setting(0, "steps over which the learning rate rises from 0", minimum=0)
     layer_lr: Mapping[str, float] = setting({}, "learning-rate multipliers of layers, by name pattern: conv_tail=0.1,head*=0.5", parse=parse_layer_lr)
-    clip_norm: float | None = setting(None, "largest norm of the whole gradient; 0 for no limit", default_text="0; 1 in diffusion training", minimum=0)
+    clip_norm: Settled[float] = setting(None, "largest norm of the whole gradient; 0 for no limit", default_text="0; 1 in diffusion training", minimum=0)
     clip_value: float = setting(0.0, "largest absolute value of a gradient's entries; 0 for no limit", minimum=0)
-    ema: float | None = setting(
+    ema: Settled[float] = setting(
         None,
         "decay of the weights' moving average (0.999), which is then validated and kept; 0 for none",
         default_text="0; 0.99 in adversarial, 0.999 in diffusion training",
@@ -148,7 +148,7 @@ class OptimizerConfig(Config):
 class SamplerConfig(Config):
     """Which patches come next."""
 
-    sampler: Spec | None = setting(
+    sampler: Settled[Spec] = setting(
         None,
         "patch sampler, with options; see --list=samplers",
         default_text="headroom, or hardest where LR images are not bicubic's; uniform in adversarial and diffusion training",
@@ -164,7 +164,7 @@ class BudgetConfig(Config):
     steps: int | None = setting(None, "training steps", default_text="6000 unless --epochs or --minutes is given", minimum=1)
     epochs: int | None = setting(None, "passes over as many patches as the data has, instead of --steps", minimum=1)
     minutes: float | None = setting(None, "train for as many steps as timed steps predict to fit into so many minutes, instead of --steps", above=0)
-    batch_size: int | None = setting(None, "patches per step", default_text="as many pixels as 8 patches of 24 x 24, and at least 8", minimum=1)
+    batch_size: Settled[int] = setting(None, "patches per step", default_text="as many pixels as 8 patches of 24 x 24, and at least 8", minimum=1)
     validate_every: int = setting(0, "steps between validations; 0 for a tenth of the run", minimum=0)
 
     def problems(self) -> Iterable[str]:
