@@ -148,9 +148,9 @@ class Study:
 
     def draw(self) -> None:
         """Draw the mean Set5 PSNR against steps, with the range over the seeds."""
-        from visionfw.reports.plots import pyplot
+        from matplotlib import pyplot
 
-        figure, axes = pyplot().subplots(figsize=(9, 5.5), layout="constrained")
+        figure, axes = pyplot.subplots(figsize=(9, 5.5), layout="constrained")
         names = list(dict.fromkeys(name for name, steps, _ in self.runs if steps == self.options.steps))
         for name in names:
             curves = [self.curve(run) for run in self.runs if run[0] == name and run[1] == self.options.steps and self.result(run)]

@@ -1,4 +1,4 @@
-"""Rows -> files."""
+"""Rows as Markdown, CSV and JSON files."""
 
 import csv
 import json
@@ -7,7 +7,7 @@ import pytest
 
 from visionfw.errors import VisionfwError
 from visionfw.metrics import METRICS, MetricEntry
-from visionfw.reports.tables import as_table, write_report
+from visionfw.reports.tables import as_table, write_report, write_survey
 
 ROWS = [
     {"model": "EDSR", "dataset": "Set5", "scale": 4, "images": 5, "psnr": 32.09, "ssim": 0.8938, "bicubic_psnr": 28.42, "bicubic_ssim": 0.8104, "gain": 3.67}
@@ -21,6 +21,7 @@ def test_a_table_is_markdown_with_aligned_columns():
         "|-------|---------|------:|-------:|-------:|-------:|--------:|-------------:|-------:|",
         "| EDSR  | Set5    |     4 |      5 | 32.090 | 0.8938 |  28.420 |       0.8104 | +3.670 |",
     ]
+    assert as_table([]) == ""
 
 
 def test_titles_and_digits_are_the_metrics_own():
@@ -52,7 +53,28 @@ def test_markdown_holds_both_tables_and_the_protocol(tmp_path):
     assert "| baby" in text
 
 
-def test_a_refusing_disk_is_told(tmp_path):
+def test_names_of_files_cannot_break_markdown_or_become_html(tmp_path):
+    """A name with a pipe would add a column, one with a tag would be HTML, one with a link an image that a reader's program fetches."""
+    images = [IMAGES[0] | {"image": "a|b"}, IMAGES[0] | {"image": "<img src=x onerror=alert(1)>"}, IMAGES[0] | {"image": "![x](http://y)\nz"}]
+    write_report(tmp_path / "x.md", {"LR as given": "<b>|"}, ROWS, images)
+    text = (tmp_path / "x.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("| Set5 ")]
+    assert len(lines) == 3
+    assert all(line.replace("\\|", "").count("|") == 6 for line in lines)
+    assert "<img" not in text and "<b>" not in text
+    assert "](http" not in text
+
+
+def test_a_survey_holds_sets_and_findings(tmp_path):
+    sets, findings = [{"set": "A", "images": 3}], [{"file": "a|b.png", "finding": "broken"}]
+    for name in ("x.json", "x.csv", "x.md"):
+        write_survey(tmp_path / name, {"data": "A"}, sets, findings)
+    assert json.loads((tmp_path / "x.json").read_text()) == {"request": {"data": "A"}, "sets": sets, "findings": findings}
+    assert (tmp_path / "x.csv").read_text() == "file,finding\na|b.png,broken\n"
+    assert "| a\\|b.png | broken" in (tmp_path / "x.md").read_text()
+
+
+def test_a_file_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(VisionfwError, match="cannot be written"):
         write_report(tmp_path / "file" / "x.md", {}, ROWS, IMAGES)

@@ -80,7 +80,7 @@ def _check(config: CheckConfig) -> None:
             print(f"      {kind}: {len(findings) - _MAX_SHOWN} more; --report=FILE holds them all")
     if config.report:
         parameters = {"scale": config.scale, "patch_size": config.patch_size}
-        tables.write_rows(Path(config.report), parameters, found.sets, [finding.row() for finding in found.findings])
+        tables.write_survey(Path(config.report), parameters, found.sets, [finding.row() for finding in found.findings])
         print(f"report: {config.report}")
     if found.errors:
         raise VisionfwError(f"{len(found.errors)} of {len(found.findings)} findings would spoil training or evaluation; they are listed as ERROR")

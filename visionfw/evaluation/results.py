@@ -25,10 +25,10 @@ from visionfw.graph.analysis.draw import render
 from visionfw.imaging.files import write_image
 from visionfw.io.files import write_text
 from visionfw.io.paths import folder_name, user_path
-from visionfw.reports import plots
 from visionfw.reports import tables as reports
 from visionfw.reports.html.evaluation import EvaluationPage, Example
 from visionfw.runs.directory import Run
+from visionfw.runs.history import read_history
 
 _SHOWN = 2  # images of each set with the highest gain, and as many with the lowest
 
@@ -82,7 +82,7 @@ class Results:
         return path
 
     def _keep_example(self, example: Example) -> None:
-        kept = sorted([*self._examples.get(example.dataset, []), example], key=lambda one: -one.figures["gain"])
+        kept = sorted([*self._examples.get(example.dataset, []), example], key=lambda one: -one.scores["gain"])
         self._examples[example.dataset] = kept if len(kept) <= 2 * _SHOWN else kept[:_SHOWN] + kept[-_SHOWN:]
 
     def write(self, set_scores: Sequence[SetScore]) -> list[dict[str, Any]]:
@@ -111,8 +111,8 @@ class Results:
             per_image=per_image,
             examples=self._ranked_examples(),
             model=table(loaded.checked) if loaded.checked else "",
-            picture=self._picture(),
-            history=plots.read_history(Run(Path(loaded.run)).history) if loaded.run else [],
+            drawing=self._picture(),
+            history=read_history(Run(Path(loaded.run)).history) if loaded.run else [],
             data=reports.as_json(self.record, rows, per_image),
         ).html()
 

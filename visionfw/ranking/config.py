@@ -8,6 +8,7 @@ from typing import Any
 
 from visionfw.config import Config, from_record, section, setting, to_record, with_flags
 from visionfw.errors import RequestError
+from visionfw.registry import Entry, Registry
 from visionfw.samplers import SAMPLERS
 from visionfw.training.config import TrainConfig
 
@@ -16,11 +17,16 @@ EQUALIZE = {
     "patches": "as many patches of each training set as the smallest has",
     "images": "as many images of each training set as the smallest has",
 }
-ENGINES = {"local": "on this machine, --jobs at a time", "ray": "on a Ray cluster, one task per run (pip install 'visionfw[ray]')"}
+#: Each is a function (grid, jobs, log) that does the jobs of a ranking.
+ENGINES = Registry(
+    "engine",
+    [
+        Entry(name="local", target="visionfw.ranking.executor:run_locally", help="processes of this machine, --jobs at a time"),
+        Entry(name="ray", target="visionfw.ranking.executor:run_with_ray", help="tasks of a Ray cluster, one per run (pip install 'visionfw[ray]')"),
+    ],
+)
 #: train.py's flags that a ranking sets itself.
 NOT_TRAINING = ("train_data", "seed", "run_dir", "minutes", "max_images", "max_patches")
-#: What may differ when a ranking is resumed, because results do not depend on it.
-EXECUTION = ("engine", "jobs", "cpus", "gpus")
 _LARGEST_SEED = 2**32 - 1
 
 
@@ -85,7 +91,7 @@ class ExecutionConfig(Config):
     """Where the runs are done; results do not depend on it."""
 
     out: str | None = setting(None, "folder of the ranking")
-    engine: str = setting("local", "what does the runs: local or ray", choices=ENGINES)
+    engine: str = setting("local", "what does the runs: " + " or ".join(ENGINES), choices=ENGINES)
     jobs: int = setting(1, "runs at a time (local)", minimum=1)
     cpus: float = setting(1.0, "processor cores that Ray reserves for a run", minimum=0)
     gpus: float = setting(0.0, "GPUs that Ray reserves for a run", minimum=0)

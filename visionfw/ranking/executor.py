@@ -1,4 +1,4 @@
-"""Who does the cells: processes of this machine, or tasks of a Ray cluster. Either way a cell is a process that writes its own figures."""
+"""Doing jobs: as processes of this machine, or as tasks of a Ray cluster. Either way a job is a process that writes its own result."""
 
 from __future__ import annotations
 
@@ -8,100 +8,115 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from visionfw.backend.devices import processors
 from visionfw.errors import RequestError
-from visionfw.io.progress import duration_text
-from visionfw.ranking.grid import Grid, Job
-from visionfw.ranking.job import LOCKED
+from visionfw.io.files import reporting_write_errors
+from visionfw.io.progress import RemainingTime, duration_text
+from visionfw.ranking.config import ENGINES
+from visionfw.ranking.grid import Grid
+from visionfw.ranking.job import Job, JobState
+from visionfw.ranking.run_job import LOCKED
 
 Log = Callable[[str], None]
-_LOOK = 0.5  # seconds between two looks at the processes
-_GRACE = 60.0  # seconds that an interrupted cell has to save itself
+_POLL_INTERVAL = 0.5  # seconds
+_LOCKED_INTERVAL = 5.0  # seconds until a job that another process does is tried again
+_GRACE_PERIOD = 60.0  # seconds that an interrupted job has to save itself
 
 
-def work(matrix: Grid, log: Log) -> None:
-    """Do all cells that are not done; those that fail are noted and do not stop the others.
+def execute(grid: Grid, log: Log) -> None:
+    """Do all jobs that are not done, by the engine that the ranking names. Failures are recorded and do not stop the other jobs.
 
     Raises:
         RequestError: the engine is not installed.
-        KeyboardInterrupt: Ctrl-C or SIGTERM; the cells under way saved themselves.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the running jobs saved themselves.
     """
-    waiting = [cell for cell in matrix.cells() if cell.state() != "done"]  # one that a process still does is waited for
-    if not waiting:
-        return
-    if matrix.request.execution.engine == "ray":
-        _with_ray(matrix, waiting, log)
-    else:
-        _locally(matrix, waiting, log)
+    jobs = [job for job in grid.jobs() if job.state() is not JobState.DONE]  # a job that another process does is waited for
+    if jobs:
+        ENGINES.load(grid.config.execution.engine)(grid, jobs, log)
 
 
-def command(matrix: Grid, cell: Job) -> list[str]:
-    """Return the command line of a cell's process."""
-    return [sys.executable, "-m", "visionfw.ranking.job", str(matrix.folder.resolve()), cell.name, str(cell.seed)]
+class JobReporter:
+    """Reports how jobs ended, and when all of them will be done.
+
+    Args:
+        total: number of jobs.
+        log: called with each line.
+    """
+
+    def __init__(self, total: int, log: Log):
+        self.total, self.log, self.ended = total, log, 0
+        self._remaining = RemainingTime()
+        self._remaining.seconds(0, total)  # starts the clock
+
+    def end(self, job: Job, seconds: float) -> None:
+        """Report that a job's process ended after some seconds."""
+        self.ended += 1
+        has_ended = job.state() in (JobState.DONE, JobState.FAILED)
+        outcome = job.state_text() if has_ended else f"ended without a result (see {job.log_file})"
+        self.log(f"{self.ended}/{self.total}: {job.title} {outcome}, {duration_text(seconds)}{self._remaining.text(self.ended, self.total)}")
 
 
-def environment(threads: int = 0) -> dict[str, str]:
-    """Return the environment of a cell's process: this package importable, quiet, on so many cores."""
-    root = str(Path(__file__).resolve().parents[2])
-    found = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return found | ({"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": str(threads)} if threads else {})
-
-
-def start(matrix: Grid, cell: Job, threads: int = 0) -> subprocess.Popen:
-    """Start a cell's process; what it says goes into its log."""
-    cell.folder.mkdir(parents=True, exist_ok=True)
-    with cell.log.open("ab") as log:
-        return subprocess.Popen(command(matrix, cell), stdout=log, stderr=subprocess.STDOUT, env=environment(threads), start_new_session=True)
-
-
-class ProgressReporter:
-    """Says which cells are done, and when all will be."""
-
-    def __init__(self, count: int, at_a_time: int, log: Log):
-        self.count, self.at_a_time, self.log, self.times = count, at_a_time, log, []
-
-    def ended(self, cell: Job, seconds: float) -> None:
-        """Say how a cell ended."""
-        self.times.append(seconds)
-        left = (self.count - len(self.times)) * sum(self.times) / len(self.times) / self.at_a_time
-        state = cell.state()
-        how = f"failed: {cell.why()}" if state == "failed" else state if state == "done" else f"ended without figures (see {cell.log})"
-        rest = f"; {duration_text(left)} left" if len(self.times) < self.count else ""
-        self.log(f"{len(self.times)}/{self.count}: {cell.title} {how}, {duration_text(seconds)}{rest}")
-
-
-def _locally(matrix: Grid, waiting: Sequence[Job], log: Log) -> None:
-    jobs = min(matrix.request.execution.jobs, len(waiting))
-    threads = max(1, processors() // jobs) if jobs > 1 else 0
-    told, rest = ProgressReporter(len(waiting), jobs, log), list(waiting)
+def run_locally(grid: Grid, jobs: Sequence[Job], log: Log) -> None:
+    """Do jobs as processes of this machine, several at a time, each on its share of the cores."""
+    parallel = min(grid.config.execution.jobs, len(jobs))
+    threads = max(1, processors() // parallel) if parallel > 1 else 0
+    reporter, waiting = JobReporter(len(jobs), log), list(jobs)
     running: dict[subprocess.Popen, tuple[Job, float]] = {}
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _sigterm_as_interrupt():
+        try:
+            while waiting or running:
+                while waiting and len(running) < parallel:
+                    job = waiting.pop(0)
+                    running[_start(grid, job, threads)] = job, time.monotonic()
+                time.sleep(_POLL_INTERVAL)
+                for process in [process for process in running if process.poll() is not None]:
+                    job, start = running.pop(process)
+                    if process.returncode == LOCKED:
+                        waiting.append(job)
+                    else:
+                        reporter.end(job, time.monotonic() - start)
+        finally:
+            _stop(list(running))
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt for the length of a `with` block."""
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        while rest or running:
-            while rest and len(running) < jobs:
-                cell = rest.pop(0)
-                running[start(matrix, cell, threads)] = (cell, time.monotonic())
-            time.sleep(_LOOK)
-            for process in [process for process in running if process.poll() is not None]:
-                cell, started = running.pop(process)
-                if process.returncode == LOCKED:
-                    rest.append(cell)
-                    time.sleep(_LOOK)
-                else:
-                    told.ended(cell, time.monotonic() - started)
+        yield
     finally:
-        _stop(list(running))
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _start(grid: Grid, job: Job, threads: int = 0) -> subprocess.Popen:
+    """Start a job's process, on some cores or on all of them (0); its output goes to the job's log."""
+    command = [sys.executable, "-m", "visionfw.ranking.run_job", str(grid.folder.resolve()), job.name, str(job.seed)]
+    with reporting_write_errors(job.folder):
+        job.folder.mkdir(parents=True, exist_ok=True)
+        with job.log_file.open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=_environment(threads), start_new_session=True)
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Return the environment of a job's process: with this package importable, TensorFlow quiet, and the number of threads limited."""
+    root = str(Path(__file__).resolve().parents[2])
+    python_path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {"PYTHONPATH": python_path, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if threads:
+        environment |= {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": str(threads)}
+    return environment
 
 
 def _stop(processes: Sequence[subprocess.Popen]) -> None:
-    """Let processes save themselves, and end those that do not."""
+    """Ask processes to save themselves and end; kill those that do not."""
     for process in processes:
         process.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + _GRACE
+    deadline = time.monotonic() + _GRACE_PERIOD
     for process in processes:
         try:
             process.wait(max(0.1, deadline - time.monotonic()))
@@ -110,39 +125,43 @@ def _stop(processes: Sequence[subprocess.Popen]) -> None:
 
 
 def refuse_missing(engine: str) -> None:
-    """Raise RequestError where an engine is not installed."""
+    """Raise RequestError if the library of an engine is not installed."""
     if engine == "ray" and importlib.util.find_spec("ray") is None:
         raise RequestError("--engine=ray: Ray is not installed: pip install 'visionfw[ray]'")
 
 
-def _with_ray(matrix: Grid, waiting: Sequence[Job], log: Log) -> None:
-    """Do cells as Ray tasks: one each, done again elsewhere where a worker is lost. All machines must see the matrix's folder."""
+def run_with_ray(grid: Grid, jobs: Sequence[Job], log: Log) -> None:
+    """Do jobs as Ray tasks, one each; Ray starts a task again elsewhere if a worker is lost. All machines must see the ranking's folder."""
     refuse_missing("ray")
     import ray
 
     ray.init(address=os.environ.get("RAY_ADDRESS"), ignore_reinit_error=True, logging_level="ERROR", log_to_driver=False)
 
-    @ray.remote(num_cpus=matrix.request.execution.cpus, num_gpus=matrix.request.execution.gpus, max_retries=3)
-    def do(place: int) -> float:
-        started = time.monotonic()
-        process = start(matrix, waiting[place], max(1, int(matrix.request.execution.cpus)))
-        try:
-            while process.wait() == LOCKED:  # the process of a worker that was lost goes on; it holds the cell
-                time.sleep(5)
-                process = start(matrix, waiting[place], max(1, int(matrix.request.execution.cpus)))
-        finally:
-            _stop([process] if process.poll() is None else [])
-        return time.monotonic() - started
+    @ray.remote(num_cpus=grid.config.execution.cpus, num_gpus=grid.config.execution.gpus, max_retries=3)
+    def do(number: int) -> float:
+        return _run_to_end(grid, jobs[number])
 
-    told = ProgressReporter(len(waiting), max(1, int(ray.cluster_resources().get("CPU", 1) // max(matrix.request.execution.cpus, 1e-9))), log)
-    tasks = {do.remote(place): cell for place, cell in enumerate(waiting)}
+    reporter, tasks = JobReporter(len(jobs), log), {do.remote(number): job for number, job in enumerate(jobs)}
     try:
         while tasks:
-            (done,), _ = ray.wait(list(tasks), num_returns=1)
-            cell = tasks.pop(done)
+            (ended,), _ = ray.wait(list(tasks), num_returns=1)
+            job = tasks.pop(ended)
             try:
-                told.ended(cell, ray.get(done))
+                reporter.end(job, ray.get(ended))
             except ray.exceptions.RayError as error:
-                log(f"{cell.title}: Ray lost it: {str(error).splitlines()[0]}")
+                log(f"{job.title}: lost by Ray: {str(error).splitlines()[0]}")
     finally:
         ray.shutdown()
+
+
+def _run_to_end(grid: Grid, job: Job) -> float:
+    """Do a job within a Ray task and return its seconds. The process of a task that Ray lost may still hold the job; it is waited for."""
+    start, threads = time.monotonic(), max(1, int(grid.config.execution.cpus))
+    process = _start(grid, job, threads)
+    try:
+        while process.wait() == LOCKED:
+            time.sleep(_LOCKED_INTERVAL)
+            process = _start(grid, job, threads)
+    finally:
+        _stop([process] if process.poll() is None else [])
+    return time.monotonic() - start

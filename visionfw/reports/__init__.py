@@ -1,0 +1,1 @@
+"""Reports: tables of rows, images side by side, plots, and HTML pages."""

@@ -1,4 +1,4 @@
-"""Rows of plain values -> Markdown, CSV, JSON."""
+"""Rows of plain values as Markdown, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from visionfw.io.files import write_text
 from visionfw.metrics import METRICS
+from visionfw.reports.text_tables import escape_markdown, markdown_table
 
 Row = Mapping[str, Any]
 #: Title and digits of columns that are not metrics themselves.
@@ -37,57 +38,20 @@ def _digits(key: str) -> int:
     return METRICS.get(key).digits if key in METRICS else _COLUMNS.get(key, (key, _DIGITS))[1]
 
 
+def format_cell(key: str, value: Any) -> str:
+    """Return a value as the tables show it, with the digits of its column."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:{'+' if key == 'gain' else ''}.{_digits(key)}f}"
+
+
 def as_table(rows: Sequence[Row]) -> str:
-    """Return rows as a Markdown table with aligned columns."""
+    """Return rows of equal keys as a Markdown table with aligned columns; "" without rows."""
     if not rows:
         return ""
     keys = list(rows[0])
-    cells = [[column_title(key) for key in keys], *[[cell(key, row[key]) for key in keys] for row in rows]]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(keys))]
-    right = [isinstance(rows[0][key], int | float) for key in keys]
-    lines = [_line(line, widths, right) for line in cells]
-    rule = "|" + "|".join(("-" * (width + 1) + ":") if is_right else "-" * (width + 2) for width, is_right in zip(widths, right, strict=True)) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
-def cell(key: str, value: Any) -> str:
-    """Return a value as tables show it."""
-    if isinstance(value, float):
-        return f"{value:{'+' if key == 'gain' else ''}.{_digits(key)}f}"
-    return str(value)
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    padded = [cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in zip(cells, widths, right, strict=True)]
-    return "| " + " | ".join(padded) + " |"
-
-
-def write_report(path: Path, protocol: Row, rows: Sequence[Row], per_image: Sequence[Row]) -> None:
-    """Write a benchmark as .json, .csv (the rows) or .md (rows and images). Raises VisionfwError where the disk refuses."""
-    if path.suffix.lower() == ".json":
-        text = as_json(protocol, rows, per_image)
-    elif path.suffix.lower() == ".csv":
-        text = as_csv(rows)
-    else:
-        said = ", ".join(f"{key} {value}" for key, value in protocol.items())
-        text = f"{as_table(rows)}\n\nProtocol: {said}.\n\n{as_table(per_image)}\n"
-    write_text(path, text)
-
-
-def as_json(protocol: Row, rows: Sequence[Row], per_image: Sequence[Row]) -> str:
-    """Return a benchmark as JSON; an infinity or NaN, which JSON lacks, becomes the text "Infinity", "-Infinity" or "NaN"."""
-    return json.dumps(_spelled_out({"protocol": dict(protocol), "rows": list(rows), "per_image": list(per_image)}), indent=2) + "\n"
-
-
-def write_rows(path: Path, about: Row, sets: Sequence[Row], findings: Sequence[Row]) -> None:
-    """Write a survey of data sets as .json, .csv (the findings) or .md. Raises VisionfwError where the disk refuses."""
-    if path.suffix.lower() == ".json":
-        text = json.dumps({"request": dict(about), "sets": list(sets), "findings": list(findings)}, indent=2) + "\n"
-    elif path.suffix.lower() == ".csv":
-        text = as_csv(findings)
-    else:
-        text = f"{as_table(sets)}\n\n{as_table(findings)}\n"
-    write_text(path, text)
+    cells = [[column_title(key) for key in keys], *[[format_cell(key, row[key]) for key in keys] for row in rows]]
+    return "\n".join(markdown_table(cells, [isinstance(rows[0][key], int | float) for key in keys]))
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -99,6 +63,11 @@ def as_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
+def as_json(protocol: Row, rows: Sequence[Row], per_image: Sequence[Row]) -> str:
+    """Return a benchmark as JSON; an infinity or NaN, which JSON lacks, becomes the text "Infinity", "-Infinity" or "NaN"."""
+    return json.dumps(_spelled_out({"protocol": dict(protocol), "rows": list(rows), "per_image": list(per_image)}), indent=2) + "\n"
+
+
 def _spelled_out(value: Any) -> Any:
     """Replace infinities and NaN, which JSON lacks, by their names, which float() of Python and Number() of JavaScript read."""
     if isinstance(value, Mapping):
@@ -108,3 +77,48 @@ def _spelled_out(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return value
+
+
+def write_report(path: Path, protocol: Row, rows: Sequence[Row], per_image: Sequence[Row]) -> None:
+    """Write a benchmark as .json, .csv (the rows alone) or .md.
+
+    Args:
+        path: the file; its suffix determines the format.
+        protocol: how the scores were measured.
+        rows: a row for each test set.
+        per_image: a row for each image.
+
+    Raises:
+        VisionfwError: the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        text = as_json(protocol, rows, per_image)
+    elif suffix == ".csv":
+        text = as_csv(rows)
+    else:
+        facts = ", ".join(f"{key} {escape_markdown(str(value))}" for key, value in protocol.items())
+        text = f"{as_table(rows)}\n\nProtocol: {facts}.\n\n{as_table(per_image)}\n"
+    write_text(path, text)
+
+
+def write_survey(path: Path, request: Row, sets: Sequence[Row], findings: Sequence[Row]) -> None:
+    """Write a survey of image sets as .json, .csv (the findings alone) or .md.
+
+    Args:
+        path: the file; its suffix determines the format.
+        request: what was surveyed.
+        sets: a row for each image set.
+        findings: a row for each finding.
+
+    Raises:
+        VisionfwError: the file cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        text = json.dumps({"request": dict(request), "sets": list(sets), "findings": list(findings)}, indent=2) + "\n"
+    elif suffix == ".csv":
+        text = as_csv(findings)
+    else:
+        text = f"{as_table(sets)}\n\n{as_table(findings)}\n"
+    write_text(path, text)

@@ -14,7 +14,7 @@ from visionfw.imaging.resize import imresize
 from visionfw.io.files import write_json
 from visionfw.layers.uint8_images import uint8_to_float
 from visionfw.losses import Loss
-from visionfw.reports import plots
+from visionfw.reports.sheets import draw_sheet
 from visionfw.training.models import TrainingModels, training_loss
 from visionfw.training.setup import Plan
 
@@ -62,5 +62,5 @@ def keep_batch(folder: Path, source: PatchSource, ids: np.ndarray, step: int) ->
     lr, hr = source.read(ids)
     picture = folder / "bad_batch.png"
     rows = [np.stack([imresize(patch, source.scale) for patch in lr]), hr]
-    plots.draw_sheet(picture, [("LR, bicubic", rows[0]), ("HR", rows[1])], [str(number) for number in ids])
+    draw_sheet(picture, [("LR, bicubic", rows[0]), ("HR", rows[1])], [str(number) for number in ids])
     return picture

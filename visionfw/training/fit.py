@@ -29,7 +29,7 @@ from visionfw.training.config import TrainConfig
 from visionfw.training.diagnosis import Exploded
 from visionfw.training.memory import advice
 from visionfw.training.models import TrainingModels, compile_for_training
-from visionfw.training.pictures import illustrate, illustrate_sampler
+from visionfw.training.pictures import draw_results, draw_sampling
 from visionfw.training.preflight import Preflight, preflight
 from visionfw.training.record import record_early_end, record_of, write_models
 from visionfw.training.sampling import SamplingHistory
@@ -221,9 +221,9 @@ def _illustrate(training: _Training) -> None:
     """Draw the run's pictures, with the best weights, and log its result."""
     plan, run, models, state = training.plan, training.run, training.models, training.state
     if not SAMPLERS.get(plan.config.sampler.sampler.name).is_uniform:
-        illustrate_sampler(plan, run, state, training.log)
+        draw_sampling(plan, run, state, training.log)
     models.eval_model.load_weights(run.best)
-    illustrate(plan, run, models.eval_model, training.log)
+    draw_results(plan, run, models.eval_model, training.log)
     best = state.best
     if best is None:
         raise VisionfwError(f"run {run.folder}: ended without a validation")

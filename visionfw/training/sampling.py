@@ -8,7 +8,8 @@ import numpy as np
 
 from visionfw.data.patches import PatchSource
 from visionfw.imaging.resize import imresize
-from visionfw.reports import plots
+from visionfw.reports.plots import plot_sampling as plot_rounds
+from visionfw.reports.sheets import draw_sheet
 from visionfw.runs.directory import Run
 from visionfw.samplers.sampler import Sampler
 from visionfw.samplers.scores import SCORES
@@ -81,7 +82,7 @@ def plot_sampling(run: Run, rounds: list[dict[str, Any]], *, bicubic_psnr: np.nd
         RequestError: matplotlib is not installed.
     """
     all_patches = (histogram(bicubic_psnr, PSNR_EDGES), flat_fraction(deviation))
-    plots.draw_sampling(run.sampling, rounds, PSNR_EDGES, all_patches, (score, score_edges(score)) if score else None)
+    plot_rounds(run.sampling, rounds, PSNR_EDGES, all_patches, (score, score_edges(score)) if score else None)
 
 
 def plot_priority(run: Run, sampler: Sampler, source: PatchSource, bicubic_psnr: np.ndarray) -> None:
@@ -101,4 +102,4 @@ def plot_priority(run: Run, sampler: Sampler, source: PatchSource, bicubic_psnr:
     bicubic = np.stack([imresize(patch, source.scale) for patch in lr])
     halves = (("highest priority", slice(0, count)), ("lowest priority", slice(count, None)))
     rows = [(f"{half}: {kind}", images[part]) for half, part in halves for kind, images in (("bicubic", bicubic), ("HR", hr))]
-    plots.draw_sheet(run.priority, rows, [""] * count)
+    draw_sheet(run.priority, rows, [""] * count)

@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from visionfw.reports.html.components import curve, table
+from visionfw.reports.html.components import line_chart, sortable_table
 from visionfw.reports.html.evaluation import EvaluationPage, Example
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -34,7 +34,7 @@ def page(photograph):
         per_image=per_image,
         examples=[Example("Set5", "baby", True, bicubic, made, hr, figures), Example("Set5", "a<b>", False, bicubic, made, hr, figures | {"gain": -0.5})],
         model="conv | 3x3",
-        picture='<svg id="graph"></svg>',
+        drawing='<svg id="graph"></svg>',
         history=[{"step": step, "loss": 1 / step, "val_gain": step / 10} for step in (1, 2, 3)],
         data=json.dumps({"rows": []}),
     ).html()
@@ -48,7 +48,7 @@ def test_it_needs_nothing_but_itself(page):
 
 
 def test_it_shows_all_there_is(page):
-    for text in ("EDSR x4", "Set5", "+1.420", "least gain", "29.00 dB / 0.8000", 'id="graph"', "conv | 3x3", "training loss", "crop"):
+    for text in ("EDSR x4", "Set5", "+1.420", "smallest gain", "29.00 dB / 0.8000", 'id="graph"', "conv | 3x3", "training loss", "crop"):
         assert text in page
     assert page.count('<div class="slider">') == 2
     content = re.search(r"data:application/json;base64,([^\"]+)", page).group(1)
@@ -56,14 +56,14 @@ def test_it_shows_all_there_is(page):
 
 
 def test_what_is_infinite_is_shown_and_sorts_as_such():
-    made = table([{"image": "a", "psnr": float("inf")}, {"image": "b", "psnr": 30.0}], "x")
-    assert 'data-value="Infinity">\u221e' in made
-    assert 'data-value="-Infinity">\u2212\u221e' in table([{"image": "a", "gain": -float("inf")}], "x")
+    html_table = sortable_table([{"image": "a", "psnr": float("inf")}, {"image": "b", "psnr": 30.0}], "x")
+    assert 'data-value="Infinity">\u221e' in html_table
+    assert 'data-value="-Infinity">\u2212\u221e' in sortable_table([{"image": "a", "gain": -float("inf")}], "x")
 
 
 def test_a_curve_leaves_out_what_is_not_finite():
-    assert "nan" not in curve([1, 2, 3], [1.0, float("nan"), 2.0], "loss", "")
-    assert curve([1], [1.0], "loss", "") == ""
+    assert "nan" not in line_chart([1, 2, 3], [1.0, float("nan"), 2.0], "loss", "")
+    assert line_chart([1], [1.0], "loss", "") == ""
 
 
 def in_browser(tmp_path, page, script):

@@ -14,6 +14,7 @@ from visionfw.graph.checking.expand import TensorId, layer_text
 from visionfw.graph.checking.shapes import SymbolicShape
 from visionfw.graph.language.ir import Graph, Link, Scopes, find_block, link_text
 from visionfw.graph.language.parser import Functions, canonicalize
+from visionfw.reports.text_tables import plain_table
 
 _HEADINGS = ("link", "layer", "output", "parameters", "multiply-adds")
 _NUMERIC_COLUMNS = 3  # the columns from this one on are aligned to the right
@@ -41,7 +42,9 @@ def table(checked: Checked) -> str:
     uses = layer_uses(checked, OUTPUT)
     rows = _Rows(checked, uses.uses, uses.factor).all()
     cells = [_HEADINGS, *((_INDENT * row.depth + row.link, *row[2:]) for row in rows)]
-    return "\n".join([_head(checked), "", *_aligned(cells), "", _foot(total_cost(checked, uses))])
+    return "\n".join(
+        [_head(checked), "", *plain_table(cells, [column >= _NUMERIC_COLUMNS for column in range(len(_HEADINGS))]), "", _foot(total_cost(checked, uses))]
+    )
 
 
 def _head(checked: Checked) -> str:
@@ -54,16 +57,6 @@ def _foot(cost: Cost) -> str:
     side = cost.receptive_field
     area = "the whole image" if math.isinf(side) else f"{side} x {side} pixels"
     return f"{cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, receptive field {area}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield a table's lines, a rule under the first."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        cells = [cell.rjust(width) if column >= _NUMERIC_COLUMNS else cell.ljust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))]
-        yield "  ".join(cells).rstrip()
-        if number == 0:
-            yield "  ".join("-" * width for width in widths)
 
 
 def short(number: float) -> str:

@@ -8,14 +8,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from visionfw.errors import RequestError, VisionfwError
+from visionfw.errors import RequestError
 from visionfw.graph.analysis.describe import shape_behind
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.expand import TensorId
 from visionfw.graph.checking.shapes import SymbolicShape
 from visionfw.graph.language.ir import Graph, Link, Node, Scopes, find_block
 from visionfw.graph.language.parser import Functions
-from visionfw.reports.plots import pyplot
+from visionfw.reports.figures import new_figure, save_figure
 
 _COLORS = {
     "conv": "#cfe2f3",
@@ -93,24 +93,18 @@ def draw(dictionary: Mapping[str, Any], path: str | Path, scale: int | None = No
 
 def render(checked: Checked, path: Path | BytesIO, kind: str | None = None) -> None:
     """Draw a checked dictionary into a file, or in a format `kind` into memory. Raises RequestError where matplotlib is not installed."""
-    plot = pyplot()
     panels = [_laid_out(panel) for panel in _Panels(checked).all()]
     width = sum(panel.width for panel in panels)
     height = max(panel.ranks for panel in panels) * _DOWN + 0.7
-    figure = plot.figure(figsize=(width, height))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.axis("off")
-    left = 0.0
-    for panel in panels:
-        _draw_panel(axes, panel, left + panel.width / 2)
-        left += panel.width
-    try:
-        figure.savefig(path, dpi=110, facecolor="white", format=kind)
-    except OSError as error:
-        raise VisionfwError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        plot.close(figure)
+    with new_figure(width, height, layout=None) as figure:
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, width), ylim=(height, 0))
+        axes.axis("off")
+        left = 0.0
+        for panel in panels:
+            _draw_panel(axes, panel, left + panel.width / 2)
+            left += panel.width
+        save_figure(figure, path, dpi=110, kind=kind)
 
 
 class _Panels:

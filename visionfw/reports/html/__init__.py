@@ -1,1 +1,1 @@
-"""Reports as HTML pages of one file each: they need no network, are read in light and dark, on a screen and on a phone."""
+"""Reports as HTML pages of a single file: they need no network, and have a light, a dark and a narrow layout."""

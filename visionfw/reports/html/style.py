@@ -1,4 +1,4 @@
-"""How pages look and behave: one style sheet, one script."""
+"""The style sheet and the script of all pages."""
 
 STYLE = """
 :root { color-scheme: light dark; --ground: #fbfbfa; --card: #ffffff; --ink: #1c2024; --soft: #5d6670; --line: #dfe3e6; --accent: #1f6fb4; --good: #1a7f4b;

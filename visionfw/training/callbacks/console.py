@@ -31,12 +31,13 @@ class ConsoleReport(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         if "val_psnr" not in logs:
             return
-        state, steps, is_adversarial = self.state, self.plan.steps, self.models.discriminator is not None
-        losses = told_of(logs) if is_adversarial else f"loss {logs['loss']:.4g}"
+        state, steps = self.state, self.plan.steps
+        losses = told_of(logs) if self.models.discriminator is not None else f"loss {logs['loss']:.4g}"
         remaining = duration_text(state.seconds / state.step * (steps - state.step))
         self.log(f"step {state.step}/{steps}: {losses}, training {logs['psnr']:.2f} dB, {self._validation_text(logs)}; {remaining} left")
-        if is_adversarial:
-            for line in warnings_of(logs, state.history[0]["color_shift"], self.plan.config.gan.loss.name):
+        gan = self.plan.config.gan
+        if gan is not None:
+            for line in warnings_of(logs, state.history[0]["color_shift"], gan.loss.name):
                 self.log(line)
 
     def _validation_text(self, logs: Mapping[str, float]) -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import keras
 
-from visionfw.io.files import write_bytes
 from visionfw.runs.directory import Run
+from visionfw.runs.history import write_history
 from visionfw.runs.resume import TrainingState
 
 
@@ -36,12 +33,3 @@ class HistoryFile(keras.callbacks.Callback):
         write_history(self.run.history, self.state.history)
         if self.state.best is not None:
             self.run.update(best=asdict(self.state.best))
-
-
-def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Write rows of equal keys as CSV, atomically. Raises VisionfwError if the file cannot be written."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode())
