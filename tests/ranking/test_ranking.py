@@ -35,8 +35,8 @@ def data(tmp_path, photograph):
     return tmp_path
 
 
-def flags(data, *more):
-    return [*SMALL, f"--data_root={data}", "--val_data=T", "--test_sets=T", f"--out={data / 'out'}", *more]
+def flags(data, *more, out="out"):
+    return [*SMALL, f"--data_root={data}", "--val_data=T", "--test_sets=T", f"--out={data / out}", *more]
 
 
 @pytest.mark.slow
@@ -57,7 +57,7 @@ def test_killed_and_resumed_it_is_the_table_of_an_undisturbed_ranking(root, data
     for file, text in before.items():
         assert file.read_text() == text
     resumed = collect_results(grid).table()
-    run("rank.py", [*flags(data, "--train_sets=A,B"), f"--out={data / 'whole'}", "--jobs=2"])
+    run("rank.py", flags(data, "--train_sets=A,B", "--jobs=2", out="whole"))
     assert resumed == collect_results(open_grid(str(data / "whole"))).table()
     assert "| test set | A " in capsys.readouterr().out
     assert (data / "out" / "ranking.html").read_text().count("<polyline") == 4
