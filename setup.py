@@ -25,6 +25,7 @@ setup(
         "platformdirs>=4.0",  # the user's cache folder on each system; pure Python, 0.5 MB, no dependencies
         "pooch>=1.8",  # downloads of image sets, checked by their hashes
         "pypng>=0.20220715",  # colors of 16 bits, of which Pillow keeps 8
+        "safetensors>=0.4.3",  # reads weight files and checks their headers; a compiled wheel of 1.4 MB, no dependencies
         "scikit-image>=0.24",
         "scipy>=1.11",
         "tensorboard>=2.18",  # TensorFlow writes its summaries only where this is installed

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,19 +86,17 @@ def _layout_of(keys: Iterable[str]) -> str:
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    """Read the format's header of JSON and its bytes. Reference: github.com/huggingface/safetensors."""
+    """Read a safetensors file, whose tensors lie in it in any order, in the order of their names; bfloat16 becomes float32."""
+    from safetensors import deserialize
+
     kinds = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "U8": "u1"}
-    content = path.read_bytes()
-    (length,) = struct.unpack_from("<Q", content)
-    header = json.loads(content[8 : 8 + length])
     arrays = {}
-    for key, entry in sorted(header.items(), key=lambda item: _naturally(item[0])):
-        if key == "__metadata__" or entry["dtype"] not in kinds:
+    for key, tensor in sorted(deserialize(path.read_bytes()), key=lambda item: _naturally(item[0])):
+        if tensor["dtype"] not in kinds:
             continue
-        first, last = (8 + length + offset for offset in entry["data_offsets"])
-        values = np.frombuffer(content[first:last], kinds[entry["dtype"]])
-        values = (values.astype(np.uint32) << 16).view(np.float32) if entry["dtype"] == "BF16" else values
-        arrays[key] = values.reshape(entry["shape"])
+        values = np.frombuffer(tensor["data"], kinds[tensor["dtype"]])
+        values = (values.astype(np.uint32) << 16).view(np.float32) if tensor["dtype"] == "BF16" else values
+        arrays[key] = values.reshape(tensor["shape"])
     return arrays
 
 
