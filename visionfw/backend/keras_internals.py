@@ -41,7 +41,8 @@ def variable_index(optimizer: keras.optimizers.Optimizer, variable: keras.Variab
 
 def backend_optimizer_class(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
     """Return the class that `kind(...)` makes under the current backend: on PyTorch a subclass that updates all variables at once."""
-    return type(kind.__new__(kind))
+    instance: keras.optimizers.Optimizer = kind.__new__(kind)  # type: ignore[call-overload]
+    return type(instance)
 
 
 def built_variables(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:

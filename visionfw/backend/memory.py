@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 from pathlib import Path
+from typing import Any
 
 from visionfw.backend import backend_name, control_group
 from visionfw.backend.devices import accelerators
@@ -69,7 +70,7 @@ def device_bytes() -> int | None:
 
         return min(torch.cuda.get_device_properties(device).total_memory for device in devices)
     if backend == "jax":
-        limits = [(device.memory_stats() or {}).get("bytes_limit") for device in devices]
+        limits: list[Any] = [(device.memory_stats() or {}).get("bytes_limit") for device in devices]
         return None if None in limits else min(limits)
     return None
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from visionfw.backend import backend_name
+from visionfw.numerics import Tensor
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def seeded(seed: int) -> Iterator[None]:
             torch.set_rng_state(states[2])
 
 
-def _torch_state():
+def _torch_state() -> Tensor | None:
     if backend_name() != "torch":
         return None
     import torch

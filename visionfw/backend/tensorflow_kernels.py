@@ -5,6 +5,8 @@ Call them only where `are_available()`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -80,11 +82,11 @@ def prelu(x: Tensor, slope: Tensor) -> Tensor:
     import tensorflow as tf
 
     @tf.custom_gradient
-    def forward(x, slope):
+    def forward(x: Tensor, slope: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
         positive = tf.nn.relu(x)
         shared_axes = [axis for axis, size in enumerate([1, *slope.shape]) if size == 1]
 
-        def gradient(upstream):
+        def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
             through = tf.raw_ops.ReluGrad(gradients=upstream, features=x)
             rest = upstream - through
             slope_gradient = tf.reduce_sum(rest * x, axis=shared_axes, keepdims=True)

@@ -85,8 +85,8 @@ class DiffusionTrainer(keras.Model):
             return step, after
         return step, after + keras.random.uniform((count,), seed=self.seed_generator) * (before - after)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x: Tensor = None, y: Tensor = None, y_pred: Tensor = None, sample_weight: Tensor = None, training: bool = True) -> Tensor:
         return ops.mean(self.loss_function(y_pred["training_target"], y_pred["prediction"]))
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> dict[str, Tensor]:
         return super().compute_metrics(x, y, y_pred["sr"], sample_weight)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from visionfw.config import PRECISIONS, Config, section, setting
+from visionfw.config import PRECISIONS, Config, Settled, section, setting
 from visionfw.diffusion import SAMPLING, TARGETS, parse_noise_schedule
 from visionfw.diffusion.noise_schedule import NoiseSchedule
 from visionfw.errors import RequestError
@@ -61,9 +61,9 @@ class SubjectConfig(Config):
     """Which model is evaluated."""
 
     run: str | None = setting(None, "run directory of train.py, or 'latest' for the newest under runs/")
-    model: str | None = setting(None, "model of --weights: a name in model_defs/, or a .py or .json file")
+    model: Settled[str] = setting(None, "model of --weights: a name in model_defs/, or a .py or .json file")
     model_args: Mapping[str, Any] = setting({}, "arguments of the model's function: blocks=8,filters=32", parse=parse_arguments)
-    weights: str | None = setting(None, "weight file for --model: .weights.h5, .keras, PyTorch's .pth or .safetensors, MATLAB's .mat, .h5, .npz")
+    weights: Settled[str] = setting(None, "weight file for --model: .weights.h5, .keras, PyTorch's .pth or .safetensors, MATLAB's .mat, .h5, .npz")
     weight_names: str | None = setting(None, "JSON file {our layer: prefix of the file's keys}, for weights whose order is not the model's")
     interpolate: Interpolation | None = setting(
         None, "RUN:FRACTION, another run of the same model: evaluate weights between the two, 0.5 for the middle", parse=parse_interpolation
@@ -108,8 +108,8 @@ class BenchmarkConfig(Config):
 class UpscaleConfig(Config):
     """Upscaling image files, and how images go through the model."""
 
-    images: str | None = setting(None, "image files and folders to upscale, joined by commas; no references are needed")
-    out: str | None = setting(None, "folder for the upscaled images, of --images or of the test sets")
+    images: Settled[str] = setting(None, "image files and folders to upscale, joined by commas; no references are needed")
+    out: Settled[str] = setting(None, "folder for the upscaled images, of --images or of the test sets")
     overwrite: bool = setting(False, "upscale again what --out already holds")
     tile: int | None = setting(
         None, "side of a tile in LR pixels; 0 for whole images", default_text="as large as memory allows; 32 for diffusion models", minimum=0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ class ImageUpscaler(Protocol):
     """Anything that upscales whole images: a feed-forward model (`inference.upscaler`) or a diffusion model (`diffusion.sampler`)."""
 
     @property
-    def scale(self) -> float:
+    def scale(self) -> float | Fraction:
         """SR size / LR size."""
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:

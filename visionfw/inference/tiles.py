@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 _MIN_SIZE = 16  # LR pixels
 
@@ -23,15 +24,15 @@ class Span:
     keep_start: int
     keep_stop: int
 
-    def input(self, scale: float = 1) -> slice:
+    def input(self, scale: float | Fraction = 1) -> slice:
         """Return the tile's place in the image, or in one that is `scale` times as large."""
         return slice(int(self.start * scale), int(self.stop * scale))
 
-    def kept(self, scale: float = 1) -> slice:
+    def kept(self, scale: float | Fraction = 1) -> slice:
         """Return the place of the kept part in the image, or in one that is `scale` times as large."""
         return slice(int(self.keep_start * scale), int(self.keep_stop * scale))
 
-    def kept_in_tile(self, scale: float = 1) -> slice:
+    def kept_in_tile(self, scale: float | Fraction = 1) -> slice:
         """Return the place of the kept part in the tile, or in its output."""
         return slice(int((self.keep_start - self.start) * scale), int((self.keep_stop - self.start) * scale))
 

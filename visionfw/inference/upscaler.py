@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from numbers import Integral
+from typing import Any
 
 import keras
 import numpy as np
@@ -52,7 +53,7 @@ def mean_over_flips_and_rotations(upscale: ArrayFunction, lr: np.ndarray) -> np.
 
     Reference: Lim et al., Enhanced Deep Residual Networks for Single Image Super-Resolution, CVPRW 2017.
     """
-    total: np.ndarray | float = 0.0
+    total: Any = 0.0
     for quarter_turns in range(4):
         for is_flipped in (False, True):
             transformed = np.rot90(lr[:, ::-1] if is_flipped else lr, quarter_turns)
