@@ -65,7 +65,7 @@ def test_leakage_is_recorded(tmp_path):
 
 def test_a_folder_that_holds_something_is_refused(tmp_path):
     create_grid(ranking(tmp_path))
-    with pytest.raises(RequestError, match="holds a ranking already; --resume goes on with it"):
+    with pytest.raises(RequestError, match="holds a ranking already; continue it with --resume"):
         create_grid(ranking(tmp_path))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x").write_text("")
@@ -77,7 +77,7 @@ def test_another_backend_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     create_grid(ranking(tmp_path))
     monkeypatch.setitem(os.environ, "KERAS_BACKEND", "jax")
-    with pytest.raises(RequestError, match="was begun with KERAS_BACKEND=tensorflow, not jax"):
+    with pytest.raises(RequestError, match="was started with KERAS_BACKEND=tensorflow, not jax"):
         open_grid(str(tmp_path / "out"))
 
 

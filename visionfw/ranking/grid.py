@@ -52,14 +52,14 @@ def refuse_taken(out: str | None) -> Path:
         raise RequestError("--out: name the folder of the ranking")
     folder = user_path(out)
     if (folder / "plan.json").exists():
-        raise RequestError(f"--out={out}: holds a ranking already; --resume goes on with it")
+        raise RequestError(f"--out={out}: holds a ranking already; continue it with --resume")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RequestError(f"--out={out}: exists and is not empty; name another folder")
     return folder.resolve()
 
 
 def create_grid(config: RankConfig, *, settings: RankConfig | None = None, leakage: Sequence[Mapping[str, Any]] = ()) -> Grid:
-    """Create a ranking's folder, with the plan as the last file, so that a ranking without a plan was not begun.
+    """Create a ranking's folder, with the plan as the last file, so that a folder without a plan holds no ranking.
 
     Args:
         config: the ranking.
@@ -104,23 +104,23 @@ def _backend() -> str:
 
 
 def open_grid(out: str, execution: ExecutionConfig | None = None) -> Grid:
-    """Open a ranking that was begun.
+    """Open an existing ranking.
 
     Args:
         out: its folder.
         execution: how its jobs are done, which may differ from before; the defaults unless given.
 
     Raises:
-        RequestError: there is none, or it was begun on another backend or by another version of visionfw.
+        RequestError: there is none, or it was started on another backend or by another version of visionfw.
     """
     folder, plan = _read_plan(out)
     if plan["backend"] != _backend():
-        raise RequestError(f"--resume: the ranking in {folder} was begun with KERAS_BACKEND={plan['backend']}, not {_backend()}")
+        raise RequestError(f"--resume: the ranking in {folder} was started with KERAS_BACKEND={plan['backend']}, not {_backend()}")
     return Grid(_recorded(plan["config"], folder, execution), folder)
 
 
 def read_settings(out: str) -> RankConfig:
-    """Return the settings with which a ranking was begun, as the user wrote them. Raises RequestError as `open_grid` does."""
+    """Return the settings with which a ranking was started, as the user wrote them. Raises RequestError as `open_grid` does."""
     folder, plan = _read_plan(out)
     return _recorded(plan["settings"], folder)
 

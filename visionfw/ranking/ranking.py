@@ -47,10 +47,10 @@ def start_ranking(config: RankConfig, log: Log, dry_run: bool = False) -> None:
 
 
 def resume_ranking(values: Mapping[str, Any], log: Log) -> None:
-    """Go on with the ranking in --out: jobs that are done stay, those that failed are tried again.
+    """Continue the ranking in --out: jobs that are done stay, those that failed are tried again.
 
     Args:
-        values: the flags on the command line. Those that results depend on must equal the ones that the ranking was begun with.
+        values: the flags on the command line. Those that results depend on must equal the ones that the ranking was started with.
         log: called with each line for the user.
 
     Raises:

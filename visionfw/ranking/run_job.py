@@ -2,7 +2,7 @@
 
     python -m visionfw.ranking.run_job FOLDER NAME SEED
 
-A training that was begun is resumed from its last checkpoint. The exit status is 0 if the job is done.
+A training that was started before is resumed from its last checkpoint. The exit status is 0 if the job is done.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ def run_job(grid: Grid, job: Job) -> None:
     from visionfw.training.fit import train
 
     run = Run(job.run)
-    is_begun = run.record.is_file()
-    if not is_begun:
+    is_started = run.record.is_file()
+    if not is_started:
         shutil.rmtree(job.run, ignore_errors=True)  # what a kill left before the run was recorded
-    if not is_begun or run.read().get("state") != "done":
-        run = train(config, lambda line: print(line, flush=True), resume=is_begun)
+    if not is_started or run.read().get("state") != "done":
+        run = train(config, lambda line: print(line, flush=True), resume=is_started)
     result = {"name": job.name, "seed": job.seed, "steps": run.read().get("steps"), **_evaluate(grid, run.folder)}
     write_json(job.result_file, result)
 

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,15 +91,18 @@ def write_report(path: Path, protocol: Row, rows: Sequence[Row], per_image: Sequ
     Raises:
         VisionfwError: the file cannot be written.
     """
-    suffix = path.suffix.lower()
-    if suffix == ".json":
-        text = as_json(protocol, rows, per_image)
-    elif suffix == ".csv":
-        text = as_csv(rows)
-    else:
-        facts = ", ".join(f"{key} {escape_markdown(str(value))}" for key, value in protocol.items())
-        text = f"{as_table(rows)}\n\nProtocol: {facts}.\n\n{as_table(per_image)}\n"
-    write_text(path, text)
+    facts = ", ".join(f"{key} {escape_markdown(str(value))}" for key, value in protocol.items())
+    formats = {
+        ".json": lambda: as_json(protocol, rows, per_image),
+        ".csv": lambda: as_csv(rows),
+        ".md": lambda: f"{as_table(rows)}\n\nProtocol: {facts}.\n\n{as_table(per_image)}\n",
+    }
+    _write_as(path, formats)
+
+
+def _write_as(path: Path, formats: Mapping[str, Callable[[], str]]) -> None:
+    """Write a file in the format of its suffix; Markdown for an unknown one."""
+    write_text(path, formats.get(path.suffix.lower(), formats[".md"])())
 
 
 def write_survey(path: Path, request: Row, sets: Sequence[Row], findings: Sequence[Row]) -> None:
@@ -114,11 +117,9 @@ def write_survey(path: Path, request: Row, sets: Sequence[Row], findings: Sequen
     Raises:
         VisionfwError: the file cannot be written.
     """
-    suffix = path.suffix.lower()
-    if suffix == ".json":
-        text = json.dumps({"request": dict(request), "sets": list(sets), "findings": list(findings)}, indent=2) + "\n"
-    elif suffix == ".csv":
-        text = as_csv(findings)
-    else:
-        text = f"{as_table(sets)}\n\n{as_table(findings)}\n"
-    write_text(path, text)
+    formats = {
+        ".json": lambda: json.dumps({"request": dict(request), "sets": list(sets), "findings": list(findings)}, indent=2) + "\n",
+        ".csv": lambda: as_csv(findings),
+        ".md": lambda: f"{as_table(sets)}\n\n{as_table(findings)}\n",
+    }
+    _write_as(path, formats)
