@@ -38,7 +38,7 @@ def batch_source(plan: Plan, first_round: int = 0, state: Mapping[str, Any] | No
     seed, measure = config.runtime.seed, partial(patch_statistic, plan)
     sampler = create(config.sampler.sampler, len(plan.patches), seed=seed, rounds=plan.rounds, measure=measure)
     if state:
-        sampler.restore(state)
+        sampler.restore(dict(state))
     return BatchSource(plan.patches, sampler, config.budget.batch_size, plan.round_steps, config.data.augment, seed, first_round)
 
 

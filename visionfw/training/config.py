@@ -210,6 +210,6 @@ class TrainConfig(Config):
             yield "--adversarial trains on one device; leave --devices out"
 
     @property
-    def objective(self) -> Loss | None:
+    def objective(self) -> Settled[Loss]:
         """The loss that compares SR images with HR images: the content loss of adversarial training, else the loss."""
         return self.gan.content_loss if self.gan is not None and self.gan.content_loss is not None else self.loss.loss

@@ -14,6 +14,7 @@ from visionfw.imaging.resize import imresize
 from visionfw.io.files import write_json
 from visionfw.layers.uint8_images import uint8_to_float
 from visionfw.losses import Loss
+from visionfw.numerics import Tensor
 from visionfw.reports.sheets import draw_sheet
 from visionfw.training.models import TrainingModels, training_loss
 from visionfw.training.setup import Plan
@@ -46,7 +47,7 @@ def where_not_finite(made_of: TrainingModels, plan: Plan, lr: np.ndarray, hr: np
     return "; ".join([*said, *([f"first layer with an output that is not finite: {first}"] if first else [])])
 
 
-def _is_finite(tensor) -> bool:
+def _is_finite(tensor: Tensor) -> bool:
     return bool(np.isfinite(ops.convert_to_numpy(ops.sum(ops.abs(ops.cast(tensor, "float32"))))))
 
 

@@ -54,7 +54,7 @@ def train(request: TrainConfig, log: Log = print, resume: bool = False) -> Run:
         VisionfwError: an image could not be read, the disk is full, the loss exploded, or the run cannot be resumed.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the run was saved first.
     """
-    own = directory.find(request.runtime.run_dir) if resume else None
+    own = directory.find(request.runtime.run_dir or directory.LATEST) if resume else None
     return fit(preflight(request, own), log, own)
 
 

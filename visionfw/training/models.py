@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -20,12 +20,14 @@ from visionfw.diffusion.sampler import DiffusionSampler
 from visionfw.diffusion.target import Target
 from visionfw.diffusion.training import DiffusionTrainer
 from visionfw.errors import RequestError, VisionfwError, brief
+from visionfw.gan.config import GanConfig
 from visionfw.gan.discriminator import build_discriminator
 from visionfw.gan.optimizer import GanOptimizer
 from visionfw.gan.training import FIGURES as GAN_METRICS
 from visionfw.gan.training import Adversarial
 from visionfw.graph.analysis.receptive_field import side_multiple
 from visionfw.graph.build import compile_model
+from visionfw.graph.checking.check import Checked
 from visionfw.inference.upscaler import Upscaler
 from visionfw.layers.uint8_images import uint8_inputs, uint8_targets
 from visionfw.losses import Loss, LossContext
@@ -102,14 +104,14 @@ def _compile(plan: Plan, lr_factor: float, parallel: Parallel) -> TrainingModels
     keep_freed_memory()
     color, chunks = plan.checked.definition.color, _chunks(plan)
     model = _build(plan)
-    loss: Callable | None = training_loss(plan)
+    objective, loss = training_loss(plan), None
     if plan.checked.definition.prediction_type is not None:
-        train_model, loss = DiffusionTrainer(model, *diffusion_parts(plan), loss, plan.config.runtime.seed, chunks), None
+        train_model = DiffusionTrainer(model, *diffusion_parts(plan), objective, plan.config.runtime.seed, chunks)
     else:
-        train_model, loss = uint8_inputs(model, color, chunks), uint8_targets(loss, color)
+        train_model, loss = uint8_inputs(model, color, chunks), uint8_targets(objective, color)
     optimizer = _optimizer(plan, model, lr_factor)
-    if plan.discriminator is not None:
-        train_model, optimizer = _adversarial(plan, train_model, optimizer, lr_factor)
+    if plan.config.gan is not None and plan.discriminator is not None:
+        train_model, optimizer = _adversarial(plan, plan.config.gan, plan.discriminator, train_model, optimizer, lr_factor)
     optimizer.build(train_model.trainable_variables)  # built inside the first step, it would have that step traced twice
     metrics = _metrics(plan, loss, uint8_targets(psnr_per_image, color))
     train_model.compile(optimizer, loss=loss, metrics=metrics, jit_compile=jit_compile())
@@ -159,13 +161,14 @@ def _example(model: keras.Model, side: int, scale: int) -> Any:
     return keras.tree.map_structure(zeros, model.input)
 
 
-def _adversarial(plan: Plan, generator: keras.Model, optimizer: keras.optimizers.Optimizer, lr_factor: float) -> tuple[keras.Model, keras.optimizers.Optimizer]:
+def _adversarial(
+    plan: Plan, gan: GanConfig, checked: Checked, generator: keras.Model, optimizer: keras.optimizers.Optimizer, lr_factor: float
+) -> tuple[keras.Model, keras.optimizers.Optimizer]:
     """Return the generator and a discriminator in one model, and the optimizer of both."""
-    config, gan = plan.config, plan.config.gan
     with precision(plan.policy):
-        discriminator = build_discriminator(plan.discriminator)
-    model = Adversarial(generator, discriminator, gan.loss.name, gan.weight, plan.checked.definition.color, config.runtime.seed)
-    return model, GanOptimizer(optimizer, _discriminator_optimizer(plan, lr_factor), discriminator.trainable_variables)
+        discriminator = build_discriminator(checked)
+    model = Adversarial(generator, discriminator, gan.loss.name, gan.weight, plan.checked.definition.color, plan.config.runtime.seed)
+    return model, GanOptimizer(optimizer, _discriminator_optimizer(plan, gan, lr_factor), discriminator.trainable_variables)
 
 
 def _optimizer(plan: Plan, model: keras.Model, lr_factor: float) -> keras.optimizers.Optimizer:
@@ -181,9 +184,9 @@ def _optimizer(plan: Plan, model: keras.Model, lr_factor: float) -> keras.optimi
     )
 
 
-def _discriminator_optimizer(plan: Plan, lr_factor: float) -> keras.optimizers.Optimizer:
+def _discriminator_optimizer(plan: Plan, gan: GanConfig, lr_factor: float) -> keras.optimizers.Optimizer:
     """Return the discriminator's optimizer: the generator's schedule and limits, without a moving average."""
-    settings, gan = plan.config.optimizer, plan.config.gan
+    settings = plan.config.optimizer
     peak = (gan.learning_rate or settings.learning_rate) * lr_factor
     rate = build_learning_rate(settings.schedule, peak, plan.steps, settings.warmup)
     return build_optimizer(gan.optimizer, rate, clip_norm=settings.clip_norm, clip_value=settings.clip_value)
@@ -192,7 +195,8 @@ def _discriminator_optimizer(plan: Plan, lr_factor: float) -> keras.optimizers.O
 def diffusion_parts(plan: Plan) -> tuple[NoiseSchedule, Target, int]:
     """Return a diffusion model's noise schedule and target, and the scale."""
     diffusion = plan.config.diffusion
-    return diffusion.noise_schedule, Target(diffusion.noise_target, plan.checked.definition.prediction_type), plan.config.model.scale
+    prediction_type = cast(str, plan.checked.definition.prediction_type)  # every diffusion model has one
+    return diffusion.noise_schedule, Target(diffusion.noise_target, prediction_type), plan.config.model.scale
 
 
 def upscaler(plan: Plan, model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
@@ -224,7 +228,8 @@ def _metrics(plan: Plan, loss: Callable | None, psnr: Callable) -> list[keras.me
     score, patches = score_of(plan.config.sampler.sampler), plan.round_steps * plan.config.budget.batch_size
     if score is None:
         return [keras.metrics.MeanMetricWrapper(psnr, name="psnr")]
-    recorded = PatchValues({"psnr": psnr, "patch_loss": loss}[score.metric], patches, score.metric)
+    functions: dict[str, Any] = {"psnr": psnr, "patch_loss": loss}
+    recorded = PatchValues(functions[score.metric], patches, score.metric)
     return [recorded] if score.metric == "psnr" else [keras.metrics.MeanMetricWrapper(psnr, name="psnr"), recorded]
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -51,7 +52,7 @@ class Parallel:
 
 
 @contextmanager
-def _set(distribution) -> Iterator[None]:
+def _set(distribution: Any) -> Iterator[None]:
     before = keras.distribution.distribution()
     keras.distribution.set_distribution(distribution)
     try:
