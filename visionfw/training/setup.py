@@ -188,7 +188,7 @@ def _check_diffusion(config: TrainConfig, definition: Definition) -> None:
 
 def _half_of_receptive_field(checked: Checked) -> int:
     """Return the default side of LR patches: small patches are more varied, and pixels outside the receptive field are of no use."""
-    field_size = compute_cost(checked).receptive_field / (checked.scale if checked.definition.pre_upsample else 1)
+    field_size = compute_cost(checked).receptive_field / ((checked.scale or 1) if checked.definition.pre_upsample else 1)
     smallest, largest = _PATCH_SIDES
     return largest if math.isinf(field_size) else min(largest, max(smallest, round(field_size) // 2 // 4 * 4))
 
