@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from visionfw.layers import LAYERS
-from visionfw.layers.keras_layers import ALIASES, KERAS_LAYERS, OPERATION_WINDOWS, LayerFacts, Shape
+from visionfw.layers.keras_layers import ACTIVATION_FUNCTIONS, ALIASES, KERAS_LAYERS, OPERATION_WINDOWS, REFUSED, LayerFacts, Shape
 from visionfw.layers.windows import POINTWISE, WHOLE_IMAGE, Window
 
 _UNKNOWN = LayerFacts()
@@ -24,6 +24,19 @@ def facts_by_name(name: str) -> LayerFacts:
     """Return what is known about the layer that a dictionary calls `name`."""
     name = (LAYERS.get(name).like or name) if name in LAYERS else name
     return KERAS_LAYERS.get(ALIASES.get(name, name), _UNKNOWN)
+
+
+def layer_group(name: str) -> str | None:
+    """Return the group of links that a layer or activation function stands in where a dictionary does not say; None for an unknown name."""
+    if name in ACTIVATION_FUNCTIONS:
+        return "activation"
+    is_known = name in LAYERS or name in KERAS_LAYERS or name in ALIASES or name in REFUSED
+    return facts_by_name(name).group if is_known else None
+
+
+def all_layer_names() -> list[str]:
+    """Return every name of a layer or activation function that a dictionary may hold."""
+    return sorted({*LAYERS, *KERAS_LAYERS, *ALIASES, *ACTIVATION_FUNCTIONS})
 
 
 def facts_of(layer: Any) -> LayerFacts:

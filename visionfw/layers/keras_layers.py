@@ -33,6 +33,7 @@ class LayerFacts:
     """What visionfw knows about a layer beyond Keras' interface. The defaults are those of a layer that is not known.
 
     Attributes:
+        group: the group of links that it stands in where a dictionary does not say.
         takes: which of its group's default parameters the layer takes; None for all.
         kernel_initializer: the parameter that `--initializer` sets; "" where the layer has no kernel.
         weights_follow: the input axes that its weights depend on: "channels" (the last one), "pixels" (all that `shared_axes` does not
@@ -46,6 +47,7 @@ class LayerFacts:
         multiply_adds: multiply-adds of one call, from the built layer, the shapes of its sources and of its output.
     """
 
+    group: str = "layer"
     takes: frozenset[str] | None = None
     kernel_initializer: str = ""
     weights_follow: str = ""
@@ -152,6 +154,7 @@ def _plain(names: str, **facts: Any) -> dict[str, LayerFacts]:
 KERAS_LAYERS: dict[str, LayerFacts] = {
     # convolutions
     "Conv2D": LayerFacts(
+        group="conv",
         takes=_takes("filters", "groups", *_CONVOLUTION, *_KERNEL),
         kernel_initializer="kernel_initializer",
         weights_follow="channels",
@@ -161,6 +164,7 @@ KERAS_LAYERS: dict[str, LayerFacts] = {
         multiply_adds=_at_each_output,
     ),
     "Conv2DTranspose": LayerFacts(
+        group="conv",
         takes=_takes("filters", "output_padding", *_CONVOLUTION, *_KERNEL),
         kernel_initializer="kernel_initializer",
         weights_follow="channels",
@@ -169,6 +173,7 @@ KERAS_LAYERS: dict[str, LayerFacts] = {
         multiply_adds=_at_each_input,
     ),
     "DepthwiseConv2D": LayerFacts(
+        group="conv",
         takes=_takes(*_CONVOLUTION, *_DEPTHWISE),
         kernel_initializer="depthwise_initializer",
         weights_follow="channels",
@@ -177,14 +182,15 @@ KERAS_LAYERS: dict[str, LayerFacts] = {
         multiply_adds=_at_each_output,
     ),
     "SeparableConv2D": LayerFacts(
+        group="conv",
         takes=_takes("filters", *_CONVOLUTION, *_DEPTHWISE, *_POINTWISE),
         weights_follow="channels",
         window=convolution_window,
         multiply_adds=_separable,
     ),
-    **_plain("Conv1D Conv3D DepthwiseConv1D", multiply_adds=_at_each_output),
-    **_plain("Conv1DTranspose Conv3DTranspose", multiply_adds=_at_each_input),
-    **_plain("SeparableConv1D", multiply_adds=_separable),
+    **_plain("Conv1D Conv3D DepthwiseConv1D", group="conv", multiply_adds=_at_each_output),
+    **_plain("Conv1DTranspose Conv3DTranspose", group="conv", multiply_adds=_at_each_input),
+    **_plain("SeparableConv1D", group="conv", multiply_adds=_separable),
     # dense layers and attention
     "Dense": LayerFacts(
         kernel_initializer="kernel_initializer",
@@ -196,24 +202,29 @@ KERAS_LAYERS: dict[str, LayerFacts] = {
     "MultiHeadAttention": LayerFacts(multiply_adds=_multi_head_attention),
     **_plain("AdditiveAttention Attention EinsumDense Embedding GroupQueryAttention"),
     # normalization
-    "BatchNormalization": LayerFacts(takes=_takes(*_SCALE, *_BATCH_STATISTICS), weights_follow="channels", window=_pointwise),
-    "GroupNormalization": LayerFacts(takes=_takes(*_SCALE, "groups"), weights_follow="channels", groups=32),
-    "LayerNormalization": LayerFacts(takes=_takes(*_SCALE), weights_follow="channels", window=_pointwise_along_channels),
-    **_plain("RMSNormalization UnitNormalization", window=_pointwise_along_channels),
-    **_plain("Normalization"),
+    "BatchNormalization": LayerFacts(group="norm", takes=_takes(*_SCALE, *_BATCH_STATISTICS), weights_follow="channels", window=_pointwise),
+    "GroupNormalization": LayerFacts(group="norm", takes=_takes(*_SCALE, "groups"), weights_follow="channels", groups=32),
+    "LayerNormalization": LayerFacts(group="norm", takes=_takes(*_SCALE), weights_follow="channels", window=_pointwise_along_channels),
+    **_plain("RMSNormalization UnitNormalization", group="norm", window=_pointwise_along_channels),
+    **_plain("Normalization", group="norm"),
     # activations
-    "Activation": LayerFacts(takes=_takes("activation"), window=_pointwise),
-    "ELU": LayerFacts(takes=_takes("alpha"), window=_pointwise),
-    "LeakyReLU": LayerFacts(takes=_takes("negative_slope"), window=_pointwise),
-    "PReLU": LayerFacts(takes=_takes("alpha_initializer", "alpha_regularizer", "alpha_constraint", "shared_axes"), weights_follow="pixels", window=_pointwise),
-    "ReLU": LayerFacts(takes=_takes("max_value", "negative_slope", "threshold"), window=_pointwise),
-    "Softmax": LayerFacts(takes=_takes("axis"), window=_pointwise_along_channels),
+    "Activation": LayerFacts(group="activation", takes=_takes("activation"), window=_pointwise),
+    "ELU": LayerFacts(group="activation", takes=_takes("alpha"), window=_pointwise),
+    "LeakyReLU": LayerFacts(group="activation", takes=_takes("negative_slope"), window=_pointwise),
+    "PReLU": LayerFacts(
+        group="activation",
+        takes=_takes("alpha_initializer", "alpha_regularizer", "alpha_constraint", "shared_axes"),
+        weights_follow="pixels",
+        window=_pointwise,
+    ),
+    "ReLU": LayerFacts(group="activation", takes=_takes("max_value", "negative_slope", "threshold"), window=_pointwise),
+    "Softmax": LayerFacts(group="activation", takes=_takes("axis"), window=_pointwise_along_channels),
     # several sources into one
-    **_plain("Add Average Maximum Minimum", takes=_takes(), merges="equal", window=_pointwise),
-    "Subtract": LayerFacts(takes=_takes(), merges="equal", sources=2, window=_pointwise),
-    "Multiply": LayerFacts(takes=_takes(), merges="broadcast", window=_pointwise),
-    "Concatenate": LayerFacts(takes=_takes("axis"), merges="concatenate", window=_pointwise),
-    "Dot": LayerFacts(takes=_takes("axes", "normalize"), merges="dot", sources=2),
+    **_plain("Add Average Maximum Minimum", group="merge", takes=_takes(), merges="equal", window=_pointwise),
+    "Subtract": LayerFacts(group="merge", takes=_takes(), merges="equal", sources=2, window=_pointwise),
+    "Multiply": LayerFacts(group="merge", takes=_takes(), merges="broadcast", window=_pointwise),
+    "Concatenate": LayerFacts(group="merge", takes=_takes("axis"), merges="concatenate", window=_pointwise),
+    "Dot": LayerFacts(group="merge", takes=_takes("axes", "normalize"), merges="dot", sources=2),
     # sizes
     "UpSampling2D": LayerFacts(window=_upsampling_window),
     "ZeroPadding2D": LayerFacts(window=_padding_window),
@@ -227,6 +238,13 @@ KERAS_LAYERS: dict[str, LayerFacts] = {
     **_plain("ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise Identity Masking Rescaling SpatialDropout2D", window=_pointwise),
     **_plain("SpatialDropout1D SpatialDropout3D"),
 }
+
+_ACTIVATION_FUNCTIONS = (
+    "celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid log_softmax mish relu relu6 "
+    "selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold"
+)
+#: Keras' activation functions, which stand in the group `activation` by their names.
+ACTIVATION_FUNCTIONS = frozenset(_ACTIVATION_FUNCTIONS.split())
 
 _POOLING = {"AvgPool": "AveragePooling", "MaxPool": "MaxPooling"}
 #: Keras' second names of layers -> their first ones.

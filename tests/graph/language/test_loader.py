@@ -129,6 +129,8 @@ def test_a_file_of_the_working_directory_that_runs_for_a_name_is_told(tmp_path, 
         '"block": [(0, 1)], "block_sub": "body"',
         '"links": [["block", [0], 1, "body", {}]]',
         '"links": [["block", [0], 1, body, {}]]',
+        '"links": [(0, "body", 1)]',
+        '"links": [(0, ["Identity", "body"], 1)]',
         '"block": [(0, 1)], "block_sub": "outer", "blocks": {"outer": {"block": [(0, 1)], "block_sub": "body"}}',
     ],
 )

@@ -171,6 +171,8 @@ class _Expander:
 
     def _find(self, link: Link, scopes: Scopes, address: str) -> tuple[Graph | FunctionBlock | None, Scopes]:
         """Return a link's block and the scopes that its own links see."""
+        if not link.layer:  # the parser has reported it
+            return None, scopes
         block, inner = find_block(link.layer, scopes)
         if isinstance(block, FunctionBlock):
             return self._checked_function(block, link, address), scopes

@@ -16,7 +16,7 @@ import keras
 from visionfw.errors import unknown
 from visionfw.graph.language.ir import Link
 from visionfw.layers import LAYERS
-from visionfw.layers.keras_layers import ALIASES, KERAS_LAYERS, REFUSED, UNLISTED
+from visionfw.layers.keras_layers import ACTIVATION_FUNCTIONS, ALIASES, KERAS_LAYERS, REFUSED, UNLISTED
 from visionfw.numerics import Tensor
 
 #: Parameters that every Keras layer takes beside its own.
@@ -33,8 +33,8 @@ _TENSOR_CLASSES = {"__keras_tensor__", "__tensor__", "__numpy__", "__slice__", "
 
 @cache
 def activation_functions() -> frozenset[str]:
-    """Return the names of Keras' activation functions."""
-    return frozenset(name for name in dir(keras.activations) if name[0].islower() and name not in ("get", "serialize", "deserialize"))
+    """Return the names of Keras' activation functions that a dictionary may hold."""
+    return frozenset(name for name in ACTIVATION_FUNCTIONS if hasattr(keras.activations, name))
 
 
 def layer_names(group: str) -> list[str]:

@@ -22,7 +22,7 @@ class Link:
         group: 'conv', 'activation', 'norm', 'merge', 'block' or 'layer'.
         sources: the nodes it reads, in order.
         target: the node it produces.
-        layer: the name of the layer or block.
+        layer: the name of the layer or block; "" where the dictionary names none that there is, which is a problem.
         parameters: the layer's parameters, plain JSON values, defaults filled in.
         repeat: how many copies stand in series; None for a link that is not repeated.
         share: the tag under which links use the same weights; None for weights of its own.
