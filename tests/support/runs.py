@@ -5,13 +5,13 @@ import json
 import os
 import signal
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import keras
 import numpy as np
 import pytest
+from configs import change
 
 from visionfw.runs.directory import Run
 from visionfw.training.fit import train
@@ -88,5 +88,5 @@ def ctrl_c_after(step):
 def interrupted(request, folder, step):
     """Start a run and stop it after a step, as Ctrl-C does."""
     with ctrl_c_after(step), pytest.raises(KeyboardInterrupt):
-        train(replace(request, run_dir=str(folder)), silent)
+        train(change(request, run_dir=str(folder)), silent)
     return Run(Path(folder))
