@@ -22,35 +22,43 @@ def imdn(*, scale=4, filters=64, blocks=6):
         raise ValueError(f"filters must be a multiple of 16, not {filters}")
     kept = filters // 4
     leaky = {"negative_slope": 0.05}
-    distillation = {
-        "conv": [(0, "c1"), ("r1", "c2"), ("r2", "c3"), ("r3", "c4"), ("contrast", "squeezed"), ("s", "excited"), ("weighed", "c5")],
-        "conv_par": [None, None, None, {"filters": kept}, {"filters": filters // 16, "kernel_size": 1}, {"kernel_size": 1}, {"kernel_size": 1}],
-        "activation": [("c1", "l1"), ("c2", "l2"), ("c3", "l3"), ("squeezed", "s"), ("excited", "weights")],
-        "activation_sub": ["LeakyReLU", "LeakyReLU", "LeakyReLU", "ReLU", "sigmoid"],
-        "activation_par": [leaky, leaky, leaky, None, None],
-        "layer": [*[(f"l{step}", f"{part}{step}") for part in "dr" for step in (1, 2, 3)], ("joined", "mean"), ("joined", "deviation")],
-        "layer_sub": [*["ChannelSlice"] * 6, "GlobalAveragePooling2D", "GlobalDeviationPooling2D"],
-        "layer_par": [*[{"stop": kept}] * 3, *[{"start": kept}] * 3, *[{"keepdims": True}] * 2],
-        "merge": [("d1", "d2", "d3", "c4", "joined"), ("mean", "deviation", "contrast"), ("joined", "weights", "weighed"), (0, "c5", "sum")],
-        "merge_sub": ["Concatenate", "Add", "Multiply", "Add"],
-    }
+    distillation = [(0, "Conv2D", "c1")]
+    for step in (1, 2, 3):
+        distillation += [
+            (f"c{step}", "LeakyReLU", f"l{step}", leaky),
+            (f"l{step}", "ChannelSlice", f"d{step}", {"stop": kept}),
+            (f"l{step}", "ChannelSlice", f"r{step}", {"start": kept}),
+            (f"r{step}", "Conv2D", f"c{step + 1}", {"filters": filters if step < 3 else kept}),
+        ]
+    distillation += [
+        (("d1", "d2", "d3", "c4"), "Concatenate", "joined"),
+        ("joined", "GlobalAveragePooling2D", "mean", {"keepdims": True}),
+        ("joined", "GlobalDeviationPooling2D", "deviation", {"keepdims": True}),
+        (("mean", "deviation"), "Add", "contrast"),
+        ("contrast", "Conv2D", "squeezed", {"filters": filters // 16, "kernel_size": 1}),
+        ("squeezed", "ReLU", "s"),
+        ("s", "Conv2D", "excited", {"kernel_size": 1}),
+        ("excited", "sigmoid", "weights"),
+        (("joined", "weights"), "Multiply", "weighed"),
+        ("weighed", "Conv2D", "c5", {"kernel_size": 1}),
+        ((0, "c5"), "Add", "sum"),
+    ]
     steps = [f"block_{number}" for number in range(1, blocks + 1)]
     return {
         "name": "IMDN",
         "paper": "https://arxiv.org/abs/1909.11856",
         "scale": scale,
         "defaults": {"conv": {"filters": filters}},
-        "conv": [(0, "head"), ("gathered", "fused"), ("fused_relu", "body"), ("features", "tail")],
-        "conv_par": [None, {"kernel_size": 1}, None, {"filters": 3 * scale**2}],
-        "activation": [("fused", "fused_relu")],
-        "activation_sub": "LeakyReLU",
-        "activation_par": leaky,
-        "block": list(zip(["head", *steps[:-1]], steps)),
-        "block_sub": "distillation",
-        "blocks": {"distillation": distillation},
-        "merge": [(*steps, "gathered"), ("head", "body", "features")],
-        "merge_sub": ["Concatenate", "Add"],
-        "layer": [("tail", "sr")],
-        "layer_sub": "PixelShuffle",
-        "layer_par": {"size": scale},
+        "blocks": {"distillation": {"links": distillation}},
+        "links": [
+            (0, "Conv2D", "head"),
+            *[(source, "distillation", target) for source, target in zip(["head", *steps], steps)],
+            (steps, "Concatenate", "gathered"),
+            ("gathered", "Conv2D", "fused", {"kernel_size": 1}),
+            ("fused", "LeakyReLU", "fused_relu", leaky),
+            ("fused_relu", "Conv2D", "body"),
+            (("head", "body"), "Add", "features"),
+            ("features", "Conv2D", "tail", {"filters": 3 * scale**2}),
+            ("tail", "PixelShuffle", "sr", {"size": scale}),
+        ],
     }

@@ -25,39 +25,43 @@ def rcan(*, scale=4, groups=10, blocks=20, filters=64, reduction=16):
     if scale not in (1, 2, 3, 4, 8):
         raise ValueError(f"scale must be 1, 2, 3, 4 or 8, not {scale}")
     stages = [3] if scale == 3 else [2] * round(math.log2(scale))
-    ups = [(f"up_{stage}", f"shuffled_{stage}", f"up_{stage + 1}") for stage in range(len(stages))]
-    attended = {
-        "conv": [(0, 1), (2, 3), ("pooled", "squeezed"), ("squeezed_relu", "excited")],
-        "conv_par": [None, None, {"filters": filters // reduction, "kernel_size": 1}, {"kernel_size": 1}],
-        "activation": [(1, 2), ("squeezed", "squeezed_relu"), ("excited", "attention")],
-        "activation_sub": ["ReLU", "ReLU", "sigmoid"],
-        "layer": [(3, "pooled")],
-        "layer_sub": "GlobalAveragePooling2D",
-        "layer_par": {"keepdims": True},
-        "merge": [(3, "attention", "attended"), (0, "attended", "sum")],
-        "merge_sub": ["Multiply", "Add"],
-    }
-    group = {
-        "block": [(0, 1)],
-        "block_sub": "attended",
-        "block_par": {"repeat": blocks},
-        "blocks": {"attended": attended},
-        "conv": [(1, 2)],
-        "merge": [(0, 2, 3)],
-    }
+    attended = [
+        (0, "Conv2D", 1),
+        (1, "ReLU", 2),
+        (2, "Conv2D", 3),
+        (3, "GlobalAveragePooling2D", "pooled", {"keepdims": True}),
+        ("pooled", "Conv2D", "squeezed", {"filters": filters // reduction, "kernel_size": 1}),
+        ("squeezed", "ReLU", "squeezed_relu"),
+        ("squeezed_relu", "Conv2D", "excited", {"kernel_size": 1}),
+        ("excited", "sigmoid", "attention"),
+        ((3, "attention"), "Multiply", "attended"),
+        ((0, "attended"), "Add", "sum"),
+    ]
+    group = [
+        (0, "attended", 1, {"repeat": blocks}),
+        (1, "Conv2D", 2),
+        ((0, 2), "Add", 3),
+    ]
+    upscaling = []
+    for number, size in enumerate(stages):
+        upscaling += [
+            (f"up_{number}", "Conv2D", f"shuffled_{number}", {"filters": filters * size**2}),
+            (f"shuffled_{number}", "PixelShuffle", f"up_{number + 1}", {"size": size}),
+        ]
     return {
         "name": "RCAN",
         "paper": "https://arxiv.org/abs/1807.02758",
         "scale": scale,
         "defaults": {"conv": {"filters": filters}},
-        "conv": [("shifted", "head"), ("groups", "body"), *[(a, b) for a, b, _ in ups], (f"up_{len(stages)}", "tail")],
-        "conv_par": [None, None, *[{"filters": filters * size**2} for size in stages], {"filters": 3}],
-        "block": [("head", "groups")],
-        "block_sub": "group",
-        "block_par": {"repeat": groups},
-        "blocks": {"group": group},
-        "merge": [("head", "body", "up_0")],
-        "layer": [(0, "shifted"), *[(b, c) for _, b, c in ups], ("tail", "sr")],
-        "layer_sub": ["MeanShift", *["PixelShuffle"] * len(stages), "MeanShift"],
-        "layer_par": [{"sign": -1}, *[{"size": size} for size in stages], {"sign": 1}],
+        "blocks": {"group": {"links": group, "blocks": {"attended": {"links": attended}}}},
+        "links": [
+            (0, "MeanShift", "shifted", {"sign": -1}),
+            ("shifted", "Conv2D", "head"),
+            ("head", "group", "groups", {"repeat": groups}),
+            ("groups", "Conv2D", "body"),
+            (("head", "body"), "Add", "up_0"),
+            *upscaling,
+            (f"up_{len(stages)}", "Conv2D", "tail", {"filters": 3}),
+            ("tail", "MeanShift", "sr", {"sign": 1}),
+        ],
     }

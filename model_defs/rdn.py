@@ -25,38 +25,40 @@ def rdn(*, scale=4, blocks=16, layers=8, growth=64, filters=64):
     if scale not in (1, 2, 3, 4, 8):
         raise ValueError(f"scale must be 1, 2, 3, 4 or 8, not {scale}")
     stages = [3] if scale == 3 else [2] * round(math.log2(scale))
-    ups = [(f"up_{stage}", f"shuffled_{stage}", f"up_{stage + 1}") for stage in range(len(stages))]
-    dense = {
-        "conv": [*[(f"all_{number}" if number else 0, f"conv_{number}") for number in range(layers)], (f"all_{layers}", "fused")],
-        "conv_par": [*[{"filters": growth}] * layers, {"kernel_size": 1}],
-        "activation": [(f"conv_{number}", f"relu_{number}") for number in range(layers)],
-        "merge": [
-            *[(f"all_{number}" if number else 0, f"relu_{number}", f"all_{number + 1}") for number in range(layers)],
-            (0, "fused", "sum"),
-        ],
-        "merge_sub": [*["Concatenate"] * layers, "Add"],
-    }
+    dense = []
+    for number in range(layers):
+        features = f"all_{number}" if number else 0
+        dense += [
+            (features, "Conv2D", f"conv_{number}", {"filters": growth}),
+            (f"conv_{number}", "ReLU", f"relu_{number}"),
+            ((features, f"relu_{number}"), "Concatenate", f"all_{number + 1}"),
+        ]
+    dense += [
+        (f"all_{layers}", "Conv2D", "fused", {"kernel_size": 1}),
+        ((0, "fused"), "Add", "sum"),
+    ]
+    upscaling = []
+    for number, size in enumerate(stages):
+        upscaling += [
+            (f"up_{number}", "Conv2D", f"shuffled_{number}", {"filters": filters * size**2}),
+            (f"shuffled_{number}", "PixelShuffle", f"up_{number + 1}", {"size": size}),
+        ]
     outputs = [f"dense_{number}" for number in range(1, blocks + 1)]
     return {
         "name": "RDN",
         "paper": "https://arxiv.org/abs/1802.08797",
         "scale": scale,
         "defaults": {"conv": {"filters": filters}},
-        "conv": [
-            (0, "shallow"),
-            ("shallow", "dense_0"),
-            ("joined", "fused"),
-            ("fused", "body"),
-            *[(a, b) for a, b, _ in ups],
-            (f"up_{len(stages)}", "sr"),
+        "blocks": {"dense": {"links": dense}},
+        "links": [
+            (0, "Conv2D", "shallow"),
+            ("shallow", "Conv2D", "dense_0"),
+            *[(source, "dense", target) for source, target in zip(["dense_0", *outputs], outputs)],
+            (outputs, "Concatenate", "joined"),
+            ("joined", "Conv2D", "fused", {"kernel_size": 1}),
+            ("fused", "Conv2D", "body"),
+            (("shallow", "body"), "Add", "up_0"),
+            *upscaling,
+            (f"up_{len(stages)}", "Conv2D", "sr", {"filters": 3}),
         ],
-        "conv_par": [None, None, {"kernel_size": 1}, None, *[{"filters": filters * size**2} for size in stages], {"filters": 3}],
-        "block": list(zip(["dense_0", *outputs[:-1]], outputs)),
-        "block_sub": "dense",
-        "blocks": {"dense": dense},
-        "merge": [(*outputs, "joined"), ("shallow", "body", "up_0")],
-        "merge_sub": ["Concatenate", "Add"],
-        "layer": [(b, c) for _, b, c in ups],
-        "layer_sub": "PixelShuffle",
-        "layer_par": [{"size": size} for size in stages],
     }

@@ -54,14 +54,14 @@ def sr3(
         node, before = source
         name = f"residual_{before}_{features}"
         blocks_by_name[name] = _residual(before, features, groups, dropout)
-        links.append(("block", (node, "level"), target, name, {}))
+        links.append(((node, "level"), name, target))
         return target, features
 
     def attend(source, target):
         """Add self-attention from a (node, features) to a node; return the latter with its features."""
         node, features = source
         blocks_by_name[f"attention_{features}"] = _attention(groups)
-        links.append(("block", (node,), target, f"attention_{features}", {}))
+        links.append((node, f"attention_{features}", target))
         return target, features
 
     for level in levels:
@@ -70,7 +70,7 @@ def sr3(
             here = attend(here, f"{here[0]}_attended") if attended[level] else here
             skips.append(here)
         if level < levels[-1]:
-            links.append(("conv", (here[0],), f"halved_{level}", "Conv2D", {"filters": here[1], "strides": 2}))
+            links.append((here[0], "Conv2D", f"halved_{level}", {"filters": here[1], "strides": 2}))
             here = (f"halved_{level}", here[1])
             skips.append(here)
     here = residual(here, widths[-1], "middle_0")
@@ -78,12 +78,12 @@ def sr3(
     for level in reversed(levels):
         for number in range(blocks + 1):
             skip = skips.pop()
-            links.append(("merge", (here[0], skip[0]), f"joined_{level}_{number}", "Concatenate", {}))
+            links.append(((here[0], skip[0]), "Concatenate", f"joined_{level}_{number}"))
             here = residual((f"joined_{level}_{number}", here[1] + skip[1]), widths[level], f"up_{level}_{number}")
             here = attend(here, f"{here[0]}_attended") if attended[level] else here
         if level:
-            links.append(("layer", (here[0],), f"doubled_{level}", "Nearest", {"scale": 2}))
-            links.append(("conv", (f"doubled_{level}",), f"enlarged_{level}", "Conv2D", {"filters": here[1]}))
+            links.append((here[0], "Nearest", f"doubled_{level}", {"scale": 2}))
+            links.append((f"doubled_{level}", "Conv2D", f"enlarged_{level}", {"filters": here[1]}))
             here = (f"enlarged_{level}", here[1])
     return {
         "name": "SR3",
@@ -95,17 +95,17 @@ def sr3(
         "outputs": {outputs[prediction_type]: "told"},
         "blocks": blocks_by_name,
         "links": [
-            ("layer", ("lr",), "signed", "Rescaling", {"scale": 2.0, "offset": -1.0}),
-            ("merge", ("signed", "noisy"), "given", "Concatenate", {}),
-            ("conv", ("given",), "head", "Conv2D", {"filters": filters} | ({"kernel_size": fold, "strides": fold} if fold > 1 else {})),
-            ("layer", ("noise_level",), "waves", "SinusoidalEmbedding", {"features": filters, "scale": 5000.0 if continuous else 1.0}),
-            ("layer", ("waves",), "wide", "Dense", {"units": 4 * filters, "activation": "silu"}),
-            ("layer", ("wide",), "level", "Dense", {"units": filters, "activation": "silu"}),
+            ("lr", "Rescaling", "signed", {"scale": 2.0, "offset": -1.0}),
+            (("signed", "noisy"), "Concatenate", "given"),
+            ("given", "Conv2D", "head", {"filters": filters} | ({"kernel_size": fold, "strides": fold} if fold > 1 else {})),
+            ("noise_level", "SinusoidalEmbedding", "waves", {"features": filters, "scale": 5000.0 if continuous else 1.0}),
+            ("waves", "Dense", "wide", {"units": 4 * filters, "activation": "silu"}),
+            ("wide", "Dense", "level", {"units": filters, "activation": "silu"}),
             *links,
-            ("norm", (here[0],), "last_normed", "GroupNormalization", {"groups": groups}),
-            ("activation", ("last_normed",), "last_active", "silu", {}),
-            ("conv", ("last_active",), "told" if fold == 1 else "folded", "Conv2D", {"filters": 3 * fold**2, "kernel_initializer": "zeros"}),
-            *([("layer", ("folded",), "told", "PixelShuffle", {"size": fold})] if fold > 1 else []),
+            (here[0], "GroupNormalization", "last_normed", {"groups": groups}),
+            ("last_normed", "silu", "last_active"),
+            ("last_active", "Conv2D", "told" if fold == 1 else "folded", {"filters": 3 * fold**2, "kernel_initializer": "zeros"}),
+            *([("folded", "PixelShuffle", "told", {"size": fold})] if fold > 1 else []),
         ],
     }
 
@@ -114,17 +114,17 @@ def _residual(before, features, groups, dropout):
     """Return a block of two convolutions after normalization and activation, the noise level added between; the second starts at zero."""
     matched = "x" if before == features else "matched"
     links = [
-        ("norm", ("x",), "n1", "GroupNormalization", {"groups": groups}),
-        ("activation", ("n1",), "a1", "silu", {}),
-        ("conv", ("a1",), "c1", "Conv2D", {"filters": features}),
-        ("layer", ("level",), "shift", "Dense", {"units": features}),
-        ("merge", ("c1", "shift"), "shifted", "Add", {}),
-        ("norm", ("shifted",), "n2", "GroupNormalization", {"groups": groups}),
-        ("activation", ("n2",), "a2", "silu", {}),
-        *([("layer", ("a2",), "kept", "Dropout", {"rate": dropout})] if dropout else []),
-        ("conv", ("kept" if dropout else "a2",), "c2", "Conv2D", {"filters": features, "kernel_initializer": "zeros"}),
-        *([("conv", ("x",), "matched", "Conv2D", {"filters": features, "kernel_size": 1})] if matched == "matched" else []),
-        ("merge", ("c2", matched), "sum", "Add", {}),
+        ("x", "GroupNormalization", "n1", {"groups": groups}),
+        ("n1", "silu", "a1"),
+        ("a1", "Conv2D", "c1", {"filters": features}),
+        ("level", "Dense", "shift", {"units": features}),
+        (("c1", "shift"), "Add", "shifted"),
+        ("shifted", "GroupNormalization", "n2", {"groups": groups}),
+        ("n2", "silu", "a2"),
+        *([("a2", "Dropout", "kept", {"rate": dropout})] if dropout else []),
+        ("kept" if dropout else "a2", "Conv2D", "c2", {"filters": features, "kernel_initializer": "zeros"}),
+        *([("x", "Conv2D", "matched", {"filters": features, "kernel_size": 1})] if matched == "matched" else []),
+        (("c2", matched), "Add", "sum"),
     ]
     return {"inputs": ["x", "level"], "links": links}
 
@@ -132,10 +132,9 @@ def _residual(before, features, groups, dropout):
 def _attention(groups):
     """Return a block that adds self-attention, after normalization, to its input."""
     return {
-        "norm": [(0, "normed")],
-        "norm_sub": "GroupNormalization",
-        "norm_par": {"groups": groups},
-        "layer": [("normed", "attended")],
-        "layer_sub": "SelfAttention",
-        "merge": [(0, "attended", "sum")],
+        "links": [
+            (0, "GroupNormalization", "normed", {"groups": groups}),
+            ("normed", "SelfAttention", "attended"),
+            ((0, "attended"), "Add", "sum"),
+        ]
     }

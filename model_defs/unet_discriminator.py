@@ -14,32 +14,40 @@ def unet_discriminator(*, filters=64):
     Args:
         filters: features at full size; doubled each time the size is halved, three times.
     """
-    strided = {"kernel_size": 4, "strides": 2}
-    down = [strided | {"filters": filters * 2**depth} for depth in (1, 2, 3)]
-    up = [{"filters": filters * 2**depth} for depth in (2, 1, 0)]
-    full = [{"filters": filters}] * 2
-    body = [{**parameters, "use_bias": False} for parameters in (*down, *up, *full)]
+    spectral = {"use_bias": False}
+    halving = spectral | {"kernel_size": 4, "strides": 2}
+    doubling = {"size": 2, "interpolation": "bilinear"}
     return {
         "name": "U-Net-discriminator",
         "paper": "https://arxiv.org/abs/2107.10833",
         "inputs": {"image": 0},
         "outputs": {"logits": "logits"},
-        "defaults": {"activation": {"layer": "LeakyReLU", "negative_slope": 0.2}},
-        "conv": [
-            (0, "head"),
-            *[("whole", "to_half"), ("half", "to_quarter"), ("quarter", "to_eighth")],
-            *[("from_eighth", "at_quarter"), ("from_quarter", "at_half"), ("from_half", "at_whole")],
-            *[("judged_whole", "late"), ("late_active", "last"), ("last_active", "logits")],
+        "defaults": {"conv": {"filters": filters}, "activation": {"negative_slope": 0.2}},
+        "links": [
+            (0, "Conv2D", "head"),
+            ("head", "LeakyReLU", "whole"),
+            ("whole", "SpectralConv2D", "to_half", halving | {"filters": filters * 2}),
+            ("to_half", "LeakyReLU", "half"),
+            ("half", "SpectralConv2D", "to_quarter", halving | {"filters": filters * 4}),
+            ("to_quarter", "LeakyReLU", "quarter"),
+            ("quarter", "SpectralConv2D", "to_eighth", halving | {"filters": filters * 8}),
+            ("to_eighth", "LeakyReLU", "eighth"),
+            ("eighth", "UpSampling2D", "from_eighth", doubling),
+            ("from_eighth", "SpectralConv2D", "at_quarter", spectral | {"filters": filters * 4}),
+            ("at_quarter", "LeakyReLU", "again_quarter"),
+            (("again_quarter", "quarter"), "Add", "judged_quarter"),
+            ("judged_quarter", "UpSampling2D", "from_quarter", doubling),
+            ("from_quarter", "SpectralConv2D", "at_half", spectral | {"filters": filters * 2}),
+            ("at_half", "LeakyReLU", "again_half"),
+            (("again_half", "half"), "Add", "judged_half"),
+            ("judged_half", "UpSampling2D", "from_half", doubling),
+            ("from_half", "SpectralConv2D", "at_whole", spectral),
+            ("at_whole", "LeakyReLU", "again_whole"),
+            (("again_whole", "whole"), "Add", "judged_whole"),
+            ("judged_whole", "SpectralConv2D", "late", spectral),
+            ("late", "LeakyReLU", "late_active"),
+            ("late_active", "SpectralConv2D", "last", spectral),
+            ("last", "LeakyReLU", "last_active"),
+            ("last_active", "Conv2D", "logits", {"filters": 1}),
         ],
-        "conv_sub": ["Conv2D", *["SpectralConv2D"] * 8, "Conv2D"],
-        "conv_par": [{"filters": filters}, *body, {"filters": 1}],
-        "activation": [
-            *[("head", "whole"), ("to_half", "half"), ("to_quarter", "quarter"), ("to_eighth", "eighth")],
-            *[("at_quarter", "again_quarter"), ("at_half", "again_half"), ("at_whole", "again_whole")],
-            *[("late", "late_active"), ("last", "last_active")],
-        ],
-        "merge": [("again_quarter", "quarter", "judged_quarter"), ("again_half", "half", "judged_half"), ("again_whole", "whole", "judged_whole")],
-        "layer": [("eighth", "from_eighth"), ("judged_quarter", "from_quarter"), ("judged_half", "from_half")],
-        "layer_sub": "UpSampling2D",
-        "layer_par": {"size": 2, "interpolation": "bilinear"},
     }

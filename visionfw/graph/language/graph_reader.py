@@ -143,9 +143,9 @@ class GraphReader:
         if spelled.group is None:
             group, layer = self._row_layer(spelled.layer, address)
         else:
-            group, layer = spelled.group, self._layer_name(spelled.group, spelled.layer, address)
-        if layer is None:
-            return None
+            group, layer = spelled.group, self._layer_name(spelled.group, spelled.layer, address) or ""
+            if not layer:
+                return None
         parameters = self._link_parameters(group, layer, spelled.parameters, address)
         repeat, share = self._read_copies(parameters, address)
         return Link(group, sources, target, layer, parameters, repeat, share, address)
