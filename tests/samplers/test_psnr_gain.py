@@ -22,15 +22,20 @@ def test_the_worked_example():
 def test_redistribution_is_the_sum_over_bins_written_out(scores, bins):
     scores = np.array(scores)
     new = redistribution(scores, bins)
-    if scores.max() == scores.min():
+    edges = np.linspace(scores.min(), scores.max(), bins + 1)
+    if len(set(edges.tolist())) <= bins:
         assert (new == 1).all()
         return
-    edges = np.linspace(scores.min(), scores.max(), bins + 1)
     bin_of = [max(b for b in range(bins) if edges[b] <= score or b == 0) for score in scores]
     counts = np.bincount(bin_of, minlength=bins)
     expected = [sum((edges[j + 1] - edges[j]) * counts[j] for j in range(b, bins)) for b in bin_of]
     np.testing.assert_allclose(new, expected, rtol=1e-9)
     assert (np.diff(new[np.argsort(scores)]) <= 1e-12).all()  # a higher score never gets more
+
+
+@pytest.mark.parametrize("scores", [[30.0, 30.0], [30.0, np.nextafter(30.0, 31)], [0.0, 5e-324]])
+def test_scores_that_bins_cannot_tell_apart_count_as_equal(scores):
+    np.testing.assert_array_equal(redistribution(np.array(scores), 50), [1, 1])
 
 
 @given(st.integers(2, 3000), st.integers(1, 60), st.integers(0, 2**31))

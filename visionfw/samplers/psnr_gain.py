@@ -101,10 +101,9 @@ def redistribution(scores: np.ndarray, bins: int) -> np.ndarray:
         bins: number of bins from the lowest to the highest score.
 
     Returns:
-        (k,) above 0; all 1 where all scores are equal.
+        (k,) above 0; all 1 where the scores are equal, or differ by less than floating-point bins can tell apart.
     """
-    low, high = scores.min(), scores.max()
-    if high <= low:
+    if (np.diff(np.linspace(scores.min(), scores.max(), bins + 1)) <= 0).any():
         return np.ones(len(scores))
     counts, edges = np.histogram(scores, bins)
     above = np.cumsum((counts * np.diff(edges))[::-1])[::-1]
