@@ -3,15 +3,17 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 from configs import change, plan_of, training
+from rankings import ranking
 from runs import assert_same_weights, history_of, interrupted
 
+from visionfw.config import from_flags
 from visionfw.errors import RequestError, VisionfwError
+from visionfw.evaluation.config import EvaluateConfig
 from visionfw.gan import training as gan
 from visionfw.gan.discriminator import Logits, build_discriminator
 from visionfw.gan.training import warnings_of
@@ -21,9 +23,9 @@ from visionfw.runs.checkpoints import load_run
 from visionfw.training.diagnosis import where_not_finite
 from visionfw.training.fit import train
 from visionfw.training.models import compile_for_training
-from visionfw.training.setup import prepare
+from visionfw.training.preflight import preflight
 
-REQUEST = training(
+PLAIN = training(
     model_args={"blocks": 1, "filters": 8},
     batch_size=4,
     patch_size=12,
@@ -33,12 +35,14 @@ REQUEST = training(
     loss="l1",
     optimizer="adam",
     learning_rate=1e-3,
-    adversarial="relativistic",
-    adversarial_weight=0.1,
-    discriminator_args={"filters": 4, "strided": 2},
     ema=0.9,
     precision="float32",
 )
+REQUEST = change(PLAIN, adversarial="relativistic", adversarial_weight=0.1, discriminator_args={"filters": 4, "strided": 2})
+
+
+def evaluation(**flags):
+    return from_flags(EvaluateConfig, flags)
 
 
 def quiet(line):
@@ -53,8 +57,7 @@ def begun_with(run, **changes):
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """A run without a discriminator, to begin with."""
-    request = change(REQUEST, adversarial="", adversarial_weight=0.05, discriminator_args={}, run_dir=str(tmp_path_factory.mktemp("runs") / "begun"))
-    return train(request, quiet)
+    return train(change(PLAIN, run_dir=str(tmp_path_factory.mktemp("runs") / "begun")), quiet)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +106,7 @@ def test_a_critic_of_any_kind_is_held_to_a_slope_of_one(judge):
     """With a penalty that cannot be 0, the critic's loss has a gradient at every kernel; the dense one is refused only with batch normalization."""
     import tensorflow as tf
 
-    arguments = (("filters", 2), *((("dense", 4), ("norm", False)) if judge == "srgan_discriminator" else ()))
+    arguments = {"filters": 2} | ({"dense": 4, "norm": False} if judge == "srgan_discriminator" else {})
     plan = plan_of(change(REQUEST, adversarial="wgan_gp", discriminator=judge, discriminator_args=arguments), quiet)
     made = compile_for_training(plan)
     lr, hr = plan.patches.read(np.arange(4))
@@ -139,8 +142,8 @@ def test_the_history_tells_of_the_game(whole):
 
 def test_it_begins_with_the_runs_weights_and_keeps_the_last(begun, whole):
     run, said = whole
-    plan = prepare(begun_with(begun), quiet)
-    for ours, theirs in zip(compile_for_training(plan).model.get_weights(), load_run(begun).get_weights(), strict=True):
+    plan = plan_of(begun_with(begun), quiet)
+    for ours, theirs in zip(compile_for_training(plan).train_model.enlarge.get_weights(), load_run(begun).get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert "last validation" in said[-1]
     assert run.read()["best"]["step"] == 12
@@ -170,7 +173,7 @@ def test_it_plays_on_other_backends(backend, tmp_path, root):
 @pytest.mark.slow
 def test_a_tanh_generator_plays_too(tmp_path):
     """SRGAN as its reports have it: SRResNet with a tanh end against the dense discriminator."""
-    request = replace(
+    request = change(
         REQUEST,
         model="srresnet",
         model_args={"blocks": 1, "filters": 4, "tanh": True},
@@ -216,14 +219,11 @@ def test_what_goes_wrong_is_told(figures, sentence):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"adversarial": "relativstic"}, "--adversarial: no adversarial loss 'relativstic'; did you mean 'relativistic'?"),
-        ({"adversarial": "", "content_loss": "l1"}, "--content_loss belongs to --adversarial"),
+        ({"adversarial": "relativstic"}, "--adversarial: no GAN loss 'relativstic'; did you mean 'relativistic'?"),
         ({"content_loss": "vg"}, "--content_loss: no loss 'vg'; did you mean 'vgg'?"),
-        ({"adversarial_weight": -1.0}, "--adversarial_weight must be a number of at least 0, not -1.0"),
+        ({"adversarial_weight": -1.0}, "--adversarial_weight must be a finite number of at least 0, not -1.0"),
         ({"discriminator_optimizer": "adan"}, "--discriminator_optimizer: no optimizer 'adan'; did you mean 'adam"),
-        ({"adversarial": "", "discriminator_lr": 1e-4}, "--discriminator_lr belongs to --adversarial"),
-        ({"feature_weights": "vgg19=x"}, "--feature_weights belongs to a loss that compares features: vgg"),
-        ({"init_from": "x", "initializer": "normal:0.1"}, "--init_from brings weights along, so --initializer has nothing to fill"),
+        ({"init_from": "x", "initializer": "normal:0.1"}, "--init_from brings weights along, so --initializer has nothing to initialize"),
         ({"init_from": "x", "standardize_input": True}, "--init_from brings its model's dictionary along, so --standardize_input cannot change it"),
     ],
 )
@@ -231,6 +231,12 @@ def test_a_wrong_request_is_told_at_the_door(changes, sentence):
     with pytest.raises(RequestError) as told:
         change(REQUEST, **({"discriminator_args": {}} | changes))
     assert sentence in str(told.value)
+
+
+@pytest.mark.parametrize("flags", [{"content_loss": "l1"}, {"discriminator_lr": 1e-4}])
+def test_flags_of_a_game_need_a_game(flags):
+    with pytest.raises(RequestError, match=f"^--{next(iter(flags))} belongs to --adversarial; give both, or leave it out$"):
+        change(PLAIN, **flags)
 
 
 @pytest.mark.parametrize(
@@ -247,15 +253,12 @@ def test_a_wrong_request_is_told_at_the_door(changes, sentence):
         ({"model": "srcnn", "model_args": {}}, "judges images of any x any x 3, the generator makes 48 x 48 x 1"),
         ({"init_from": "nowhere", "model_args": {}}, "nowhere"),
         ({"discriminator": "unet_discriminator", "discriminator_args": {}, "patch_size": 11}, "cannot judge patches of 44 x 44 pixels"),
+        ({"feature_weights": "vgg19=x"}, "--feature_weights belongs to a loss that compares features: vgg"),
         (
-            {"content_loss": "l1+0.01*vgg"},
-            "--content_loss=vgg needs the weights of VGG19 of ImageNet, .*--allow_download; without them, pixels alone: --content_loss=l1 with --adversarial",
+            {"content_loss": "l1+0.01*vgg", "loss": None},
+            r"--content_loss=l1\+0\.01\*vgg:.* needs the weights of VGG19 of ImageNet, .*--allow_download; for a pixel loss alone: --content_loss=l1$",
         ),
-        ({"content_loss": "l1+ssim", "patch_size": 2}, "--content_loss=ssim: needs HR patches of at least 11 x 11, not 8 x 8"),
-        (
-            {"model": "srcnn", "model_args": {}, "loss": "vgg", "adversarial": "", "adversarial_weight": 0.05, "discriminator_args": {}},
-            "--loss=vgg: compares RGB images, and SRCNN makes",
-        ),
+        ({"content_loss": "l1+ssim", "loss": None, "patch_size": 2}, "--content_loss=ssim: needs HR patches of at least 11 x 11, not 8 x 8"),
     ],
 )
 def test_what_does_not_fit_is_told_before_anything_is_written(changes, sentence, tmp_path):
@@ -264,9 +267,14 @@ def test_what_does_not_fit_is_told_before_anything_is_written(changes, sentence,
     assert not (tmp_path / "run").exists()
 
 
+def test_a_feature_loss_needs_colors(tmp_path):
+    with pytest.raises(VisionfwError, match="--loss=vgg:.*: compares RGB images, and SRCNN makes luma alone"):
+        train(change(PLAIN, model="srcnn", model_args={}, loss="vgg", run_dir=str(tmp_path / "run")), quiet)
+
+
 def test_a_run_of_another_scale_is_not_begun_with(begun):
-    with pytest.raises(RequestError, match="is of scale 4, the run of 2; give --scale"):
-        prepare(begun_with(begun, scale=2), quiet)
+    with pytest.raises(RequestError, match="the run has scale 4, not 2; give --scale=4"):
+        plan_of(begun_with(begun, scale=2), quiet)
 
 
 def test_weights_between_two_runs(begun, whole, capsys, tmp_path):
@@ -280,44 +288,33 @@ def test_weights_between_two_runs(begun, whole, capsys, tmp_path):
     assert x["psnr"] == pytest.approx(y["psnr"], abs=1e-3)
     assert "1 of the way to" in x["weights"]
     middle = [(a + b) / 2 for a, b in zip(load_run(begun).get_weights(), load_run(whole[0]).get_weights(), strict=True)]
-    from visionfw.config import EvaluateRequest
     from visionfw.evaluation.loaded_model import load_for_evaluation
 
-    found = load_for_evaluation(EvaluateRequest(run=str(begun.folder), interpolate=f"{whole[0].folder}:0.5")).model.get_weights()
+    found = load_for_evaluation(evaluation(run=str(begun.folder), interpolate=f"{whole[0].folder}:0.5")).model.get_weights()
     for ours, expected in zip(found, middle, strict=True):
         np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("x", "is not RUN:SHARE with a share from 0 to 1"), ("x:2", "is not RUN:SHARE"), ("nowhere:0.5", "nowhere")],
+    [("x", "must be RUN:FRACTION with a fraction from 0 to 1"), ("x:2", "must be RUN:FRACTION"), ("nowhere:0.5", "nowhere")],
 )
 def test_a_wrong_interpolation_is_told(text, sentence, begun):
-    from visionfw.config import EvaluateRequest
     from visionfw.evaluation.loaded_model import load_for_evaluation
 
     with pytest.raises(RequestError, match=sentence):
-        load_for_evaluation(EvaluateRequest(run=str(begun.folder), interpolate=text))
+        load_for_evaluation(evaluation(run=str(begun.folder), interpolate=text))
 
 
 def test_another_model_is_not_interpolated_with(begun, tmp_path):
-    from visionfw.config import EvaluateRequest
     from visionfw.evaluation.loaded_model import load_for_evaluation
 
     other = train(
-        replace(
-            REQUEST,
-            adversarial="",
-            adversarial_weight=0.05,
-            discriminator_args={},
-            model_args={"blocks": 1, "filters": 4},
-            steps=1,
-            run_dir=str(tmp_path / "o"),
-        ),
+        change(PLAIN, model_args={"blocks": 1, "filters": 4}, steps=1, run_dir=str(tmp_path / "o")),
         quiet,
     )
-    with pytest.raises(RequestError, match="its model's dictionary is another than that of run"):
-        load_for_evaluation(EvaluateRequest(run=str(begun.folder), interpolate=f"{other.folder}:0.5"))
+    with pytest.raises(RequestError, match="its model's dictionary differs from that of run"):
+        load_for_evaluation(evaluation(run=str(begun.folder), interpolate=f"{other.folder}:0.5"))
 
 
 def test_a_discriminator_may_tell_probabilities_alone():
@@ -339,10 +336,8 @@ def test_a_discriminator_may_tell_probabilities_alone():
 
 
 def test_a_ranking_can_be_adversarial():
-    from visionfw.cli import rank
-
-    flags = rank.define("rank.py")
-    line = ["--train_sets=embedded/train,embedded/test", "--test_sets=embedded/test", "--out=x", "--adversarial=vanilla"]
-    request = rank.request_of({key: value for key, value in flags.parse(line).items() if key not in ("list", "resume", "dry_run")}, flags.given)
-    assert dict(request.train.discriminator_args) == {"filters": 32, "strided": 2}
-    assert request.train.optimizer == "adam"
+    """With the defaults of adversarial training."""
+    config = ranking(train_sets="embedded/train,embedded/test", test_sets="embedded/test", out="x", adversarial="vanilla")
+    settled = preflight(config.request_for("embedded/train", 0)).config
+    assert dict(settled.gan.discriminator_args) == {"filters": 32, "strided": 2}
+    assert settled.optimizer.optimizer.name == "adam"
