@@ -268,7 +268,7 @@ def test_what_does_not_fit_is_told_before_anything_is_written(changes, sentence,
 
 
 def test_a_feature_loss_needs_colors(tmp_path):
-    with pytest.raises(VisionfwError, match="--loss=vgg:.*: compares RGB images, and SRCNN makes luma alone"):
+    with pytest.raises(VisionfwError, match=r"--loss=vgg:.*: compares RGB images, and SRCNN makes luma alone"):
         train(change(PLAIN, model="srcnn", model_args={}, loss="vgg", run_dir=str(tmp_path / "run")), quiet)
 
 
