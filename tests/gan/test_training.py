@@ -20,7 +20,7 @@ from visionfw.gan.training import warnings_of
 from visionfw.graph.checking.check import examine
 from visionfw.layers.uint8_images import uint8_to_float
 from visionfw.runs.checkpoints import load_run
-from visionfw.training.diagnosis import where_not_finite
+from visionfw.training.diagnosis import describe_nonfinite
 from visionfw.training.fit import train
 from visionfw.training.models import compile_for_training
 from visionfw.training.preflight import preflight
@@ -193,10 +193,10 @@ def test_what_is_not_finite_is_found_in_the_discriminator():
     plan = plan_of(REQUEST, quiet)
     made = compile_for_training(plan)
     lr, hr = plan.patches.read(np.arange(4))
-    assert "the loss of this batch is finite" in where_not_finite(made, plan, lr, hr)
+    assert "the loss of this batch is finite" in describe_nonfinite(made, plan, lr, hr)
     last = made.discriminator.layers[-1]
     last.set_weights([np.full_like(weight, np.nan) for weight in last.get_weights()])
-    assert where_not_finite(made, plan, lr, hr) == "not finite: loss term adversarial (the discriminator's logits)"
+    assert describe_nonfinite(made, plan, lr, hr) == "not finite: loss term adversarial (the discriminator's logits)"
 
 
 FAIR = {"real_accuracy": 0.7, "fake_accuracy": 0.8, "color_shift": 0.5}

@@ -33,7 +33,7 @@ def test_processes_share_a_batch_without_gap_or_overlap():
     assert Parallel().share(7) == slice(0, 7)
 
 
-def test_another_backend_is_told(monkeypatch):
+def test_another_backend_is_refused():
     with pytest.raises(RequestError, match="--devices: several devices need the JAX backend"):
         start(2, 8)
     assert start(1, 8) == Parallel()
@@ -53,9 +53,9 @@ def command(root, folder, process=None, count=1, port=0, *more):
 
 
 def finished(process):
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, said
-    return said
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
 
 
 def history(folder):
@@ -72,7 +72,7 @@ def test_two_devices_and_two_processes_equal_one(root, tmp_path, photograph):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     pair = [command(root, tmp_path / "processes", process, 2, port) for process in range(2)]
-    said = [finished(process) for process in pair]
+    outputs = [finished(process) for process in pair]
     finished(command(root, tmp_path / "one"))
     finished(command(root, tmp_path / "devices", None, 1, 0, "--devices=2"))
     expected = history(tmp_path / "one")
@@ -80,14 +80,14 @@ def test_two_devices_and_two_processes_equal_one(root, tmp_path, photograph):
     for folder in ("processes", "devices"):
         for ours, theirs in zip(history(tmp_path / folder), expected, strict=True):
             assert ours == pytest.approx(theirs, rel=1e-5)
-    assert "best validation" in said[0]
-    assert "validation" not in said[1]  # the second process neither writes a run nor talks
+    assert "best validation" in outputs[0]
+    assert "validation" not in outputs[1]  # the second process neither writes a run nor prints
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
-def test_a_batch_that_cannot_be_shared_out_is_told(root, tmp_path, image_folder):
+def test_a_batch_that_cannot_be_split_is_refused(root, tmp_path, image_folder):
     process = command(root, tmp_path / "run", None, 1, 0, "--devices=3")
-    said, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 2
-    assert "error: --batch_size=4 cannot be shared out among 3 devices; it must be a multiple" in said
+    assert "error: --batch_size=4 cannot be split among 3 devices; it must be a multiple" in output

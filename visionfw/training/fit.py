@@ -26,7 +26,7 @@ from visionfw.training.batches import as_batches, batch_source, patch_statistic
 from visionfw.training.callbacks import training_callbacks
 from visionfw.training.callbacks.stopping import stop_at_signals
 from visionfw.training.config import TrainConfig
-from visionfw.training.diagnosis import Exploded
+from visionfw.training.diagnosis import Diverged
 from visionfw.training.memory import advice
 from visionfw.training.models import TrainingModels, compile_for_training
 from visionfw.training.pictures import draw_results, draw_sampling
@@ -159,13 +159,13 @@ def _train_to_end(training: _Training) -> None:
         try:
             _train_rounds(training)
             return
-        except Exploded as error:
+        except Diverged as error:
             if runtime.on_nan != "rollback" or _rollbacks(training.run) >= runtime.max_rollbacks:
                 raise
             _roll_back(training, error)
 
 
-def _roll_back(training: _Training, reason: Exploded) -> None:
+def _roll_back(training: _Training, reason: Diverged) -> None:
     """Return to the last checkpoint, or to the start, at half the learning rate."""
     run, limit = training.run, training.plan.config.runtime.max_rollbacks
     rollbacks = _rollbacks(run) + 1

@@ -11,7 +11,7 @@ from visionfw.data.batches import BatchSource
 from visionfw.errors import brief
 from visionfw.runs.directory import Run
 from visionfw.runs.resume import TrainingState
-from visionfw.training.diagnosis import Exploded, keep_batch, where_not_finite
+from visionfw.training.diagnosis import Diverged, describe_nonfinite, save_bad_batch
 from visionfw.training.models import TrainingModels
 from visionfw.training.setup import Plan
 
@@ -21,7 +21,7 @@ _RELIABLE_STEPS = 32
 
 
 class DivergenceGuard(keras.callbacks.Callback):
-    """Raises Exploded at a step whose loss is not finite, and at the end of a round with non-finite gradients or an exploded loss.
+    """Raises Diverged at a step whose loss is not finite, and at the end of a round with non-finite gradients or an exploded loss.
 
     Args:
         plan: the checked request with its data.
@@ -37,7 +37,7 @@ class DivergenceGuard(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         if not np.isfinite(logs["loss"]):
-            raise Exploded(f"the loss is not finite at step {self.state.step}{self._diagnosis()}; {kept_weights(self.state)}")
+            raise Diverged(f"the loss is not finite at step {self.state.step}{self._diagnosis()}; {kept_weights(self.state)}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         state = self.state
@@ -45,12 +45,12 @@ class DivergenceGuard(keras.callbacks.Callback):
             return
         nonfinite_steps = int(keras.ops.convert_to_numpy(self.model.optimizer.nonfinite_steps))
         if nonfinite_steps:
-            raise Exploded(f"the gradient is not finite in {nonfinite_steps} of the steps up to step {state.step}; {kept_weights(state)}")
+            raise Diverged(f"the gradient is not finite in {nonfinite_steps} of the steps up to step {state.step}; {kept_weights(state)}")
         loss = logs[self.models.watched_metric]
         factor = _EXPLOSION_FACTOR if self.plan.round_steps >= _RELIABLE_STEPS else _NOISY_FACTOR
         if loss > factor * state.lowest_loss:
             text = f"the loss exploded: {loss:.4g} in the round up to step {state.step}, {state.lowest_loss:.4g} before"
-            raise Exploded(f"{text}; {kept_weights(state)}")
+            raise Diverged(f"{text}; {kept_weights(state)}")
         state.lowest_loss = min(state.lowest_loss, loss)
 
     def _diagnosis(self) -> str:
@@ -61,8 +61,8 @@ class DivergenceGuard(keras.callbacks.Callback):
             round_number, step_in_round = divmod(step - 1, self.plan.round_steps)
             ids = self.batches.ids_of_round(round_number)[step_in_round]
             lr, hr = self.batches.read(step - 1)
-            text = f": {where_not_finite(self.models, self.plan, lr[0], hr[0])}"
-            return f"{text}; its patches: {keep_batch(self.run.folder, self.plan.patches, ids, step)}"
+            text = f": {describe_nonfinite(self.models, self.plan, lr[0], hr[0])}"
+            return f"{text}; its patches: {save_bad_batch(self.run.folder, self.plan.patches, ids, step)}"
         except Exception as error:  # the diagnosis fails, for example on a full disk: the loss that is not finite is reported all the same
             return f" (no diagnosis: {brief(error)})"
 

@@ -11,7 +11,7 @@ from visionfw.runs.checkpoints import save_weights
 from visionfw.runs.directory import Run
 from visionfw.runs.resume import BestValidation, TrainingState
 from visionfw.training.callbacks.divergence import kept_weights
-from visionfw.training.diagnosis import Exploded
+from visionfw.training.diagnosis import Diverged
 from visionfw.training.models import TrainingModels
 
 
@@ -34,7 +34,7 @@ class WeightFiles(keras.callbacks.Callback):
         if "val_psnr" not in logs:
             return
         if not all(np.isfinite(weight).all() for weight in self.models.model.get_weights()):
-            raise Exploded(f"a weight is not finite at step {self.state.step}; {kept_weights(self.state)}")
+            raise Diverged(f"a weight is not finite at step {self.state.step}; {kept_weights(self.state)}")
         if self.models.keeps_last or self.state.best is None or logs["val_psnr"] > self.state.best.val_psnr:
             save_weights(self.models.eval_model, self.run.best)
             self.state.best = BestValidation(self.state.step, logs["val_psnr"], logs["val_gain"])
