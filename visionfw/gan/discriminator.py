@@ -12,6 +12,7 @@ from visionfw.graph.build import compile_model
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.language import loader as models
 from visionfw.graph.language.defaults import LOGIT_OUTPUTS
+from visionfw.numerics import Tensor
 
 _LEAST = 1e-6
 
@@ -27,7 +28,7 @@ def read_discriminator(config: GanConfig, generator: Checked, patch_size: int) -
     Raises:
         RequestError: it cannot be loaded, or its input is not what the generator makes of such patches.
     """
-    side, channels = patch_size * generator.scale, generator.definition.channels
+    side, channels = patch_size * (generator.scale or 1), generator.definition.channels
     source = models.load(config.discriminator, config.discriminator_args or {}, patch_size=side)
     checked = examine(source.dictionary, None, source.functions)
     definition = checked.definition
@@ -59,10 +60,10 @@ def build_discriminator(checked: Checked) -> keras.Model:
 class Logits(keras.layers.Layer):
     """Turns probabilities back into logits, float32; none is taken for certain."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(name="logits_of_probability", dtype="float32")
 
-    def call(self, probability):
+    def call(self, probability: Tensor) -> Tensor:
         probability = ops.clip(probability, _LEAST, 1.0 - _LEAST)
         return ops.log(probability) - ops.log(1.0 - probability)
 

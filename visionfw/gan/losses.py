@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from keras import ops
 
+from visionfw.numerics import Tensor
+
 
 @dataclass(frozen=True)
 class GanLoss:
@@ -26,26 +28,26 @@ class GanLoss:
     border: Callable
 
 
-def _sigmoid_loss(logits, target: float):
+def _sigmoid_loss(logits: Tensor, target: float) -> Tensor:
     """Cross entropy of logits with one target, the mean."""
     return ops.mean(ops.softplus(-logits if target else logits))
 
 
-def _relative(real, fake):
+def _relative(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     return real - ops.mean(fake), fake - ops.mean(real)
 
 
-def _relativistic_discriminator(real, fake):
+def _relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     real, fake = _relative(real, fake)
     return (_sigmoid_loss(real, 1.0) + _sigmoid_loss(fake, 0.0)) / 2
 
 
-def _relativistic_generator(real, fake):
+def _relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
     real, fake = _relative(real, fake)
     return (_sigmoid_loss(real, 0.0) + _sigmoid_loss(fake, 1.0)) / 2
 
 
-def _between(real, fake):
+def _between(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     middle = (ops.mean(real) + ops.mean(fake)) / 2
     return middle, middle
 
@@ -76,13 +78,13 @@ RELATIVISTIC = GanLoss(
 )
 
 
-def accuracy(game: GanLoss, real, fake):
+def accuracy(game: GanLoss, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """Return the shares of real and of fake logits on the right side of the border."""
     real_border, fake_border = game.border(real, fake)
     return ops.mean(ops.cast(real > real_border, "float32")), ops.mean(ops.cast(fake < fake_border, "float32"))
 
 
-def gradient_penalty(gradient):
+def gradient_penalty(gradient: Tensor) -> Tensor:
     """Return the mean of (norm - 1)^2 over images of the critic's gradient, (batch, height, width, channels). Reference: wgan_gp's."""
     norm = ops.sqrt(ops.sum(ops.square(gradient), axis=(1, 2, 3)) + 1e-12)
     return ops.mean(ops.square(norm - 1.0))

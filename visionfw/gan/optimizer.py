@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from visionfw.backend.keras_internals import built_variables
+from visionfw.numerics import Tensor
 
 
 class GanOptimizer(keras.optimizers.Optimizer):
@@ -23,7 +25,7 @@ class GanOptimizer(keras.optimizers.Optimizer):
         self.generator, self.discriminator = generator, discriminator
         self._judging = frozenset(map(id, judging))
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:
             return
         self._is_judging = [id(variable) in self._judging for variable in variables]
@@ -31,28 +33,28 @@ class GanOptimizer(keras.optimizers.Optimizer):
             optimizer.build(own)
         super().build(variables)
 
-    def _shared_out(self, values):
+    def _shared_out(self, values: Sequence[Any]) -> list[list[Any]]:
         """Split what comes a value a variable: the generator's, the discriminator's."""
         return [[value for value, judging in zip(values, self._is_judging, strict=True) if judging is which] for which in (False, True)]
 
     @property
-    def variables(self):
+    def variables(self) -> list[keras.Variable]:
         return super().variables + self.generator.variables + self.discriminator.variables
 
     @property
-    def nonfinite_steps(self):
+    def nonfinite_steps(self) -> Tensor:
         """Steps whose gradient was not finite, of the network that had more of them."""
         return ops.maximum(self.generator.nonfinite_steps, self.discriminator.nonfinite_steps)
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> Tensor:
         return self.generator.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, rate):
+    def learning_rate(self, rate: Any) -> None:
         self.generator.learning_rate = rate
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(self, grads: Sequence[Tensor], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
         variables = built_variables(self) if trainable_variables is None else list(trainable_variables)
         if not self.built:
             self.build(variables)
@@ -60,6 +62,6 @@ class GanOptimizer(keras.optimizers.Optimizer):
             optimizer.apply(gradients, own)
         self.iterations.assign_add(1)
 
-    def finalize_variable_values(self, var_list):
+    def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
         """Put the generator's moving average, where it has one, into its variables, the first of those given."""
         self.generator.finalize_variable_values(var_list[: self._is_judging.count(False)])

@@ -7,7 +7,7 @@ the generator runs once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 from keras import ops
@@ -16,6 +16,7 @@ from visionfw.backend.gradients import input_gradient
 from visionfw.gan import GAN_LOSSES
 from visionfw.gan.losses import accuracy, gradient_penalty
 from visionfw.layers.uint8_images import uint8_to_float
+from visionfw.numerics import Tensor
 
 #: What a round tells of the game, beside the loss.
 FIGURES = ("content", "adversarial", "discriminator", "real_accuracy", "fake_accuracy", "color_shift")
@@ -44,10 +45,10 @@ class Adversarial(keras.Model):
         self.figures = {name: keras.metrics.Mean(name=name) for name in FIGURES}
         self.built = True
 
-    def call(self, patches, training=None):
+    def call(self, patches: Tensor, training: bool | None = None) -> Tensor:
         return self.enlarge(patches, training=training)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x: Tensor = None, y: Tensor = None, y_pred: Tensor = None, sample_weight: Tensor = None, training: bool = True) -> Tensor:
         content = super().compute_loss(x, y, y_pred, sample_weight, training)
         real, made = uint8_to_float(y, self.color), ops.cast(y_pred, "float32")
         shown = self._shifter(real)
@@ -64,7 +65,7 @@ class Adversarial(keras.Model):
             metric.update_state(value)
         return content + self.weight * adversarial + discriminator
 
-    def _shifter(self, images):
+    def _shifter(self, images: Tensor) -> Callable[[Tensor], Tensor]:
         """Return what moves images around themselves by a random number of pixels each way, the same for all that it is put on.
 
         Strides of the discriminator otherwise always meet the same of the generator's pixel shuffle, and print their grid on it.
@@ -74,27 +75,27 @@ class Adversarial(keras.Model):
         rows, columns = (ops.arange(height) + down) % height, (ops.arange(width) + right) % width
         return lambda moved: ops.take(ops.take(moved, rows, axis=1), columns, axis=2)
 
-    def _judge(self, images):
+    def _judge(self, images: Tensor) -> Tensor:
         """Return the logits of images; the discriminator learns through them."""
         return ops.cast(self.discriminator(images, training=True), "float32")
 
-    def _judge_held(self, images):
+    def _judge_held(self, images: Tensor) -> Tensor:
         """Return the same with the discriminator's weights held still."""
         trainable, others = self._values()
         told, _ = self.discriminator.stateless_call([ops.stop_gradient(value) for value in trainable], others, images, training=True)
         return ops.cast(told, "float32")
 
-    def _penalty(self, real, made):
+    def _penalty(self, real: Tensor, made: Tensor) -> Tensor:
         """Punish a slope other than 1 at images between the real and the made ones."""
         share = keras.random.uniform((ops.shape(real)[0], 1, 1, 1), seed=self.mixing)
         trainable, others = self._values()
 
-        def total(images):
+        def total(images: Tensor) -> Tensor:
             return ops.sum(ops.cast(self.discriminator.stateless_call(trainable, others, images, training=True)[0], "float32"))
 
         return gradient_penalty(input_gradient(total, share * real + (1.0 - share) * made))
 
-    def _values(self):
+    def _values(self) -> list[list[Tensor]]:
         variables = self.discriminator.trainable_variables, self.discriminator.non_trainable_variables
         return [[ops.convert_to_tensor(variable) for variable in kind] for kind in variables]
 
