@@ -43,6 +43,7 @@ setup(
         "dev": [
             "hypothesis>=6.100",
             "jax>=0.4.35",
+            "jsonschema>=4.21",  # the schema of model dictionaries is checked with it
             "matplotlib>=3.8",
             "mypy>=1.11",
             "pytest>=8.2",

@@ -5,7 +5,7 @@ import visionfw as vf
 NAMES = """
     ModelDefinitionError VisionfwError __version__ build canonicalize check cost data definition degrade describe diff draw fold_normalization imresize load
     load_weights luma psnr register_augmentation register_block register_degradation register_layer register_loss register_metric
-    register_noise_schedule register_optimizer register_sampler register_sampling samplers ssim upscale
+    register_noise_schedule register_optimizer register_sampler register_sampling samplers schema ssim upscale
 """
 
 

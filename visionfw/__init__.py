@@ -40,6 +40,7 @@ _CONTENTS = {
     "register_sampler": "visionfw.samplers",
     "register_sampling": "visionfw.diffusion",
     "samplers": "visionfw.samplers",
+    "schema": "visionfw.graph.schema",
     "ssim": "visionfw.metrics.arrays",
     "upscale": "visionfw.inference.upscaler",
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from visionfw.graph.language.ir import Node
 
-_NODE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+NODE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 
 class ValueProblem(ValueError):
@@ -28,7 +28,7 @@ def parse_node(value: Any) -> Node:
         ValueProblem: it is neither.
     """
     if isinstance(value, str):
-        if _NODE_NAME.fullmatch(value):
+        if NODE_NAME.fullmatch(value):
             return value
         raise ValueProblem(f"the name {value!r} may hold only letters, digits, '_' and '-'")
     number = to_python_scalar(value)
