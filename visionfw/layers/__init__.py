@@ -64,7 +64,7 @@ def register_layer(target: Any = None, *, name: str | None = None, like: str = "
     Args:
         target: the class, or the name that dictionaries use for it.
         name: the same name as a keyword.
-        like: the Keras layer whose parameters, group defaults and kernel the class has: "Conv2D" for a kind of convolution.
+        like: the Keras layer whose parameters, group of links, group defaults and kernel the class has: "Conv2D" for a kind of convolution.
 
     Raises:
         RequestError: the name is taken by another class, or Keras has a layer of that name.

@@ -208,6 +208,10 @@ def test_all_problems_of_rows_are_reported_together_and_once():
     ]
 
 
+def test_a_wrong_target_of_a_chain_is_reported_once():
+    assert problems(links((0, ["Conv2D", "ReLU"], "a.b"))) == ["x: links[0]: the name 'a.b' may hold only letters, digits, '_' and '-'"]
+
+
 def test_a_layer_that_holds_code_is_refused_in_rows():
     with pytest.raises(vf.ModelDefinitionError, match=r"links\[0\] \(0 -> 1\): layer 'Lambda' cannot stand in a dictionary: it holds code"):
         vf.check(links((0, "Lambda", 1)))

@@ -17,7 +17,7 @@ from typing import Any
 
 from visionfw.errors import unknown
 from visionfw.graph.language.defaults import GROUP_KEYS, GROUPS
-from visionfw.graph.language.parse_values import describe_value
+from visionfw.graph.language.parse_values import ValueProblem, describe_value, parse_node
 
 Report = Callable[[str], None]
 _ENTRY = "(source or (sources), layer, target[, {parameters}]), or [group, [sources], target, layer, {parameters}]"
@@ -132,6 +132,11 @@ def _links_of_chain(entry: Sequence[Any], position: str, report: Report) -> Iter
         report(f"{position}: a chain is (source, [layer or (layer, {{parameters}}), ...], target), with nothing after it; a canonical link has five entries")
     if not layers:
         report(f"{position}: a chain holds at least one layer")
+    try:
+        parse_node(target)
+    except ValueProblem as problem:
+        report(f"{position}: {problem}")
+        return
     before = _sources(source)
     for number, item in enumerate(layers, 1):
         step = f"{position}, layer {number} of {len(layers)}"
