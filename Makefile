@@ -2,6 +2,7 @@
 # make test      the quick test suite
 # make test-all  every test: also trainings, killed runs and the JAX and PyTorch backends
 # make lint      ruff's checks, formatting and mypy's types
+# make docs      the documentation as a site: site/index.html
 #
 # Each target first sets up a virtual environment in .venv. PYTHON is the interpreter that it is made from, WORKERS the number of
 # tests that run at a time.
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=15
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all lint docs clean
 
 $(VENV)/.dev: setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +23,10 @@ $(VENV)/.dev: setup.py pyproject.toml
 
 $(VENV)/.interop: $(VENV)/.dev
 	$(INSTALL) -e '.[dev,interop]'
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(INSTALL) -e '.[dev,docs]'
 	touch $@
 
 demo: $(VENV)/.dev
@@ -39,5 +44,8 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.docs
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m mkdocs build --strict --quiet
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build site *.egg-info

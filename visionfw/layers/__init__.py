@@ -70,8 +70,10 @@ def register_layer(target: Any = None, *, name: str | None = None, like: str = "
         RequestError: the name is taken by another class, or Keras has a layer of that name.
 
     Example:
+        ```python
         @vf.register_layer
         class Swirl(keras.layers.Layer): ...
+        ```
     """
     if isinstance(target, str):
         target, name = None, target

@@ -249,11 +249,13 @@ def register_loss(
         RequestError: the name is taken or cannot be written in --loss, or the target is not callable.
 
     Example:
+        ```python
         @vf.register_loss
         def power(reference, sr, *, exponent=1.5):
             return keras.ops.mean(keras.ops.abs(reference - sr) ** exponent, axis=(1, 2, 3))
 
         # --loss=l1+0.1*power:exponent=3
+        ```
     """
     return LOSSES.register(
         target,

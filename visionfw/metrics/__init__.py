@@ -259,11 +259,13 @@ def register_metric(
         RequestError: the name is taken, an input is unknown, or the target is not callable.
 
     Example:
+        ```python
         @vf.register_metric(higher_is_better=False)
         def worst_error(sr, hr, *, power=1.0):
             return float(np.abs(sr - hr).max() ** power)
 
         # --metrics=psnr,worst_error:power=2
+        ```
     """
     facts: dict[str, Any] = {"title": title, "digits": digits, "higher_is_better": higher_is_better, "inputs": tuple(inputs)}
     if target is None:

@@ -106,12 +106,14 @@ def register_optimizer(target: Any = None, *, name: str | None = None, help: str
         RequestError: the name is taken or cannot be written in --optimizer, or the target is not a class.
 
     Example:
+        ```python
         @vf.register_optimizer(name="lion")
         class Lion(keras.optimizers.Lion):
             def __init__(self, learning_rate, *, beta_1=0.9, beta_2=0.99, **arguments):
                 super().__init__(learning_rate, beta_1=beta_1, beta_2=beta_2, **arguments)
 
         # --optimizer=lion:beta_2=0.98
+        ```
     """
     if target is None:
         return lambda optimizer: register_optimizer(optimizer, name=name, help=help)

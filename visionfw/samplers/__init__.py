@@ -147,13 +147,15 @@ def register_sampler(target: Any = None, *, name: str | None = None, help: str |
         RequestError: the name is taken, a method is missing, or the score is unknown.
 
     Example:
+        ```python
         @vf.register_sampler
         class EverySecond(vf.samplers.Sampler):
             '''Every second patch.'''
 
             def __init__(self, n, seed=0, *, offset=0): ...
 
-        Then `--sampler=EverySecond:offset=1`.
+        # --sampler=EverySecond:offset=1
+        ```
     """
     if target is None:
         return lambda sampler: register_sampler(sampler, name=name, help=help, round_patches=round_patches)

@@ -166,6 +166,7 @@ def register_augmentation(function: Callable | None = None, *, name: str | None 
         RequestError: the name is taken, or it is no function.
 
     Example:
+        ```python
         @vf.register_augmentation
         def invert(lr, hr, *, random, share=0.5):
             "Inverted colors."
@@ -173,6 +174,7 @@ def register_augmentation(function: Callable | None = None, *, name: str | None 
             return np.where(chosen, 255 - lr, lr), np.where(chosen, 255 - hr, hr)
 
         # --augment=dihedral,invert:share=0.1
+        ```
     """
     if function is None:
         return lambda function: register_augmentation(function, name=name, help=help)

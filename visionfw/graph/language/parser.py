@@ -35,7 +35,7 @@ def canonicalize(dictionary: Mapping[str, Any] | Definition, functions: Function
     Raises:
         ModelDefinitionError: the dictionary is not in the language; `.problems` lists every reason.
 
-    Example:
+    Examples:
         >>> canonicalize({"name": "one", "conv": [(0, 1)], "conv_par": [{"filters": 3}]})["links"]
         [['conv', [0], 1, 'Conv2D', {'filters': 3, 'kernel_size': 3, 'padding': 'same'}]]
     """

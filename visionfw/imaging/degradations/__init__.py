@@ -213,12 +213,14 @@ def register_degradation(
         RequestError: the name is taken, or the arguments are not as above.
 
     Example:
+        ```python
         @vf.register_degradation
         def salt(image, *, random, share=0.01):
             "White pixels at random places."
             return np.where(random.random(image.shape[:2])[..., None] < share, np.uint8(255), image)
 
         # --degradation=salt:share=0.02+bicubic
+        ```
     """
     if function is None:
         return lambda function: register_degradation(function, name=name, help=help, shrinks=shrinks, version=version)

@@ -116,7 +116,9 @@ def degrade(image: np.ndarray, degradation: str = "bicubic", scale: int = 4, see
         RequestError: the degradation or the image is not valid.
 
     Example:
+        ```python
         lr = vf.degrade(hr, "blur:sigma=0.5..2+bicubic+jpeg:quality=60", scale=4)
+        ```
     """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
