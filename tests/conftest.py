@@ -7,10 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from visionfw.cli import entry
+from visionfw.registry import Registry
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+settings.register_profile("equal", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("equal")  # the same examples on every machine, however busy it is
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -44,6 +48,30 @@ def restored():
         for name in set(registry) - names:
             with registry.temporary(registry.get(name)):  # removes it at its end
                 pass
+
+
+@pytest.fixture(autouse=True)
+def what_a_test_registers_goes_with_it(monkeypatch):
+    """Members that a test adds to registries are removed after it; those of a registry that it is the first to import stay."""
+    make, add, added, filling = Registry.__init__, Registry.add, [], []
+
+    def make_and_note(registry, *arguments, **options):
+        filling.append(registry)
+        make(registry, *arguments, **options)
+        filling.remove(registry)
+
+    def add_and_note(registry, entry):
+        is_new = entry.name not in registry
+        add(registry, entry)
+        if is_new and registry not in filling:
+            added.append((registry, entry.name))
+
+    monkeypatch.setattr(Registry, "__init__", make_and_note)
+    monkeypatch.setattr(Registry, "add", add_and_note)
+    yield
+    for registry, name in added:
+        if name in registry:
+            registry.remove(name)
 
 
 class Ended(NamedTuple):

@@ -225,7 +225,12 @@ class Registry(Generic[E]):
         try:
             yield
         finally:
-            del self._entries[entry.name]
+            self.remove(entry.name)
+
+    def remove(self, name: str) -> None:
+        """Remove an entry. Raises RequestError with the nearest name where there is none."""
+        self.get(name)
+        del self._entries[name]
 
     def parse(self, text: str, flag: str | None = None) -> Spec:
         """Parse NAME, or NAME:OPTION=VALUE,...; an entry with one option also takes NAME:VALUE.

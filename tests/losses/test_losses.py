@@ -139,7 +139,7 @@ def test_a_registered_loss_is_used_by_the_text_of_a_flag(pair):
         """Mean power of the error."""
         return keras.ops.mean(keras.ops.abs(reference - sr) ** exponent, axis=(1, 2, 3))
 
-    loss = parse_loss(training(loss="l1+0.5*test_power:exponent=3").loss)
+    loss = training(loss="l1+0.5*test_power:exponent=3").loss.loss
     assert loss.terms[1] == (0.5, Spec("test_power", {"exponent": 3.0}))
     assert str(loss) == "l1+0.5*test_power:exponent=3"
     a, b = pair

@@ -7,7 +7,7 @@ from configs import training
 
 import visionfw as vf
 from visionfw.errors import RequestError
-from visionfw.optimizers import OPTIMIZERS, SCHEDULES, parse_layer_lr, register_schedule
+from visionfw.optimizers import OPTIMIZERS, parse_layer_lr, register_schedule
 from visionfw.optimizers.build import build_optimizer
 from visionfw.optimizers.schedules import build_learning_rate
 
@@ -45,7 +45,7 @@ def test_a_registered_optimizer_is_used_by_the_text_of_a_flag():
         def __init__(self, learning_rate, *, beta_1=0.9, **arguments):
             super().__init__(learning_rate, beta_1=beta_1, **arguments)
 
-    optimizer = build_optimizer(OPTIMIZERS.parse(training(optimizer="test_lion:beta_1=0.8").optimizer), 0.1, clip_norm=2.0, ema=0.9)
+    optimizer = build_optimizer(training(optimizer="test_lion:beta_1=0.8").optimizer.optimizer, 0.1, clip_norm=2.0, ema=0.9)
     assert (optimizer.beta_1, optimizer.global_clipnorm, optimizer.use_ema) == (0.8, 2.0, True)
     variable = keras.Variable(np.ones(3, np.float32))
     optimizer.apply([keras.ops.convert_to_tensor([1.0, -1.0, 0.0])], [variable])
@@ -59,7 +59,7 @@ def test_a_registered_schedule_is_used_by_the_text_of_a_flag():
         """Drops once."""
         return keras.optimizers.schedules.PiecewiseConstantDecay([steps // 2], [peak, peak * factor])
 
-    rate = build_learning_rate(SCHEDULES.parse(training(schedule="test_halfway:factor=0.5").schedule), 0.2, 100)
+    rate = build_learning_rate(training(schedule="test_halfway:factor=0.5").optimizer.schedule, 0.2, 100)
     assert [float(rate(step)) for step in (50, 51)] == pytest.approx([0.2, 0.1])
 
 
