@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from visionfw.backend.randomness import seeded
+from visionfw.backend import backend_name
+from visionfw.backend.randomness import seed_step, seeded
 
 
 def kernel():
@@ -40,3 +41,17 @@ def test_the_program_around_goes_on_with_its_own_numbers():
     with pytest.raises(ZeroDivisionError), seeded(5):
         raise ZeroDivisionError
     assert [random.random(), np.random.random()] == expected
+
+
+def test_a_step_s_seed_repeats_what_layers_draw_past_keras_generators():
+    """On PyTorch layers may draw from its global generator; on other backends there is no such state, and nothing happens."""
+    if backend_name() != "torch":
+        assert seed_step(1, 2) is None
+        return
+    import torch
+
+    draws = []
+    for numbers in ((1, 2), (1, 2), (1, 3)):
+        seed_step(*numbers)
+        draws.append(float(torch.rand(())))
+    assert draws[0] == draws[1] != draws[2]

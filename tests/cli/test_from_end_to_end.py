@@ -31,7 +31,7 @@ def test_a_model_dropped_in_is_trained_resumed_evaluated_and_used(command, tiny,
     assert_ends_well(command("evaluate", *weights), "Tiny")
 
     write_image(tiny / "photo.png", photograph[:30, :41])
-    assert_ends_well(command("evaluate", "--run=run", "--images=photo.png", "--out=large"), "1 images upscaled")
+    assert_ends_well(command("evaluate", "--run=run", "--images=photo.png", "--out=large"), "1 image upscaled")
     assert read_image(tiny / "large" / "photo.png").shape == (120, 164, 3)
 
 

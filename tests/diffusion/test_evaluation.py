@@ -60,7 +60,7 @@ def test_a_training_from_a_run_keeps_its_noise(diffusion_run, tmp_path):
 def test_image_files_are_upscaled(diffusion_run, tmp_path):
     write_image(tmp_path / "photo.png", np.full((9, 8, 3), 99, np.uint8))
     flags = {"run": str(diffusion_run.folder), "images": str(tmp_path / "photo.png"), "out": str(tmp_path / "large"), "sampling_steps": 1}
-    assert upscale_files(evaluation(**flags), print).startswith("1 images upscaled")
+    assert upscale_files(evaluation(**flags), print).startswith("1 image upscaled")
     assert read_image(tmp_path / "large" / "photo.png").shape == (36, 32, 3)
 
 

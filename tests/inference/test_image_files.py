@@ -173,7 +173,7 @@ def test_an_image_that_does_not_fit_into_memory_is_one_line_and_the_others_go_on
     for name, width in (("a", 40), ("b", 12)):
         write_image(tmp_path / "in" / f"{name}.png", photograph[:10, :width])
     lines = []
-    with pytest.raises(VisionfwError, match=r"^1 images upscaled; 1 of 2 failed \(each is named above\)$"):
+    with pytest.raises(VisionfwError, match=r"^1 image upscaled; 1 of 2 failed \(each is named above\)$"):
         upscale_files(WithoutMemory(error), find_jobs(str(tmp_path / "in"), str(tmp_path / "out")), False, lines.append, lambda done, total: None)
     assert lines == [f"skipped: {tmp_path / 'in' / 'a.png'}: not enough memory to upscale it"]
     assert read_image(tmp_path / "out" / "b.png").shape == (20, 24, 3)

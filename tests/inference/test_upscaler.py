@@ -81,10 +81,12 @@ def test_tiles_lie_on_the_strides_of_the_whole_image(photograph, shape):
     assert np.abs(whole.astype(int) - tiled).max() <= 1
 
 
-def test_the_tile_follows_from_the_free_memory(photograph, monkeypatch):
+@pytest.mark.parametrize(("free", "device"), [(2_000_000, 10**12), (10**12, 2_000_000), (2_000_000, None)], ids=["host", "GPU", "GPU of unknown memory"])
+def test_the_tile_follows_from_the_free_memory(photograph, monkeypatch, free, device):
     model = vf.build(vf.definition("edsr_small", scale=2, blocks=1, filters=8))
     shapes = []
-    monkeypatch.setattr(upscaler, "free_bytes", lambda: 2_000_000)
+    monkeypatch.setattr(upscaler, "free_bytes", lambda: free)
+    monkeypatch.setattr(upscaler, "device_bytes", lambda: device)
     monkeypatch.setattr(upscaler, "super_resolve", lambda model, lr: shapes.append(lr.shape) or super_resolve(model, lr))
     vf.upscale(model, photograph[:120, :130])
     assert len(shapes) > 1

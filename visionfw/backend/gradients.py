@@ -9,7 +9,7 @@ from visionfw.numerics import Tensor
 
 
 def input_gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Return the gradient of a scalar function at `x`, in its shape; it can be differentiated in turn."""
+    """Return the gradient of a scalar function at `x`, in its shape. It can be differentiated in turn by the function's variables."""
     backend = backend_name()
     if backend == "jax":
         import jax

@@ -114,7 +114,7 @@ def upscale_files(upscaler: ImageUpscaler, jobs: Sequence[ImageJob], overwrite: 
                 log(f"skipped: {error}")
                 failed += 1
         progress(done, len(jobs))
-    summary = f"{upscaled} images upscaled" + (f", {kept} existed already (--overwrite replaces them)" if kept else "")
+    summary = f"{upscaled} image{'' if upscaled == 1 else 's'} upscaled" + (f", {kept} existed already (--overwrite replaces them)" if kept else "")
     if failed:
         raise VisionfwError(f"{summary}; {failed} of {len(jobs)} failed (each is named above)")
     return summary

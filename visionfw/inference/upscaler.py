@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from visionfw.backend.memory import free_bytes
+from visionfw.backend.memory import device_bytes, free_bytes
 from visionfw.errors import RequestError
 from visionfw.graph.analysis.receptive_field import ReceptiveField, receptive_field_of
 from visionfw.imaging.color import from_ycbcr, to_ycbcr
@@ -155,8 +155,9 @@ class Upscaler:
         return tiles(shape, size or max(shape), overlap, field.step)
 
     def _size_that_fits(self, shape: tuple[int, int], overlap: int) -> int:
-        """Return the side of the largest tiles whose forward pass the free memory takes; 0 where it takes the whole image."""
-        budget = _MEMORY_FRACTION * free_bytes()
+        """Return the side of the largest tiles whose forward pass fits into the free memory; 0 where that of the whole image does."""
+        free = free_bytes()
+        budget = _MEMORY_FRACTION * min(free, device_bytes() or free)
         if self.receptive_field.overlap is not None:
             budget = min(_MAX_TILE_BYTES, budget)
         bytes_per_pixel = self.receptive_field.bytes_per_pixel * (2 if self.self_ensemble else 1)
