@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,6 +34,11 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     if API_MARK in markdown:
         markdown = markdown.replace(API_MARK, "\n\n".join(api_section(name, module) for name, module in public_names().items()))
     return markdown
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
+    """Mark flags, which browsers would break after their dashes."""
+    return re.sub(r"<code>(--[^<\s]{1,40})</code>", r'<code class="flag">\1</code>', html)
 
 
 def gallery_section(name: str) -> str:

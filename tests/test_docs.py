@@ -212,6 +212,7 @@ def test_the_examples_of_the_page_on_extending_train_together(command, extension
         "--augment=dihedral,negative:fraction=0.1", "--steps=2", "--batch_size=2", "--patch_size=8", "--run_dir=run",
     )  # fmt: skip
     assert (status, errors) == (0, "")
+    assert "lp " in command("train", "--plugins=mine.py", "--list=losses").output
     status, _, errors = command("evaluate", "--plugins=mine.py", "--run=run", "--metrics=psnr,worst_error")
     assert (status, errors) == (0, "")
 

@@ -30,7 +30,7 @@ def canonicalize(dictionary: Mapping[str, Any] | Definition, functions: Function
         functions: Python functions that its links may name as blocks.
 
     Returns:
-        {"name": .., "inputs": {..}, "outputs": {..}, "links": [[group, [sources], target, layer, {parameters}], ...], ...}.
+        A dictionary with the keys name, inputs, outputs, links and more; a link is [group, [sources], target, layer, {parameters}].
 
     Raises:
         ModelDefinitionError: the dictionary is not in the language; `.problems` lists every reason.
