@@ -30,6 +30,7 @@ def test_jobs_that_are_done_are_not_done_again(grid):
     assert lines == []
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_leaves_the_reason_and_the_others_go_on(grid):
     """The training sets do not exist, so that every job's process fails after a moment."""
     lines = []

@@ -170,6 +170,7 @@ def test_an_exploding_loss_stops_the_run_with_one_line(tmp_path, image_folder):
     assert not (tmp_path / "run" / "best.weights.h5").exists()
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_what_is_validated_kept_and_evaluated(tmp_path):
     run = train(training(**SMALL, ema=0.9, run_dir=str(tmp_path / "run")), lambda line: None)
     record = run.read()

@@ -111,7 +111,7 @@ def test_a_run_of_minutes_is_that_of_its_steps(tmp_path, monkeypatch):
     monkeypatch.setattr(timing, "measure", lambda plan, measure=timing.measure: measure(plan) and StepTiming(0.1, 0.5))
     small, lines = SMALL | {"steps": None, "validate_every": 0}, []
     run = train(training(**small, minutes=0.2, run_dir=str(tmp_path / "minutes")), lines.append)
-    assert lines[1] == "0.2 min at 100 ms per step and 0.5 s per validation: 70 steps"
+    assert "0.2 min at 100 ms per step and 0.5 s per validation: 70 steps" in lines
     assert run.read()["steps"] == 70
     same = train(training(**small | {"steps": 70}, run_dir=str(tmp_path / "steps")), lambda line: None)
     for one, other in zip(vf.load(run.folder).get_weights(), vf.load(same.folder).get_weights(), strict=True):
