@@ -42,10 +42,10 @@ def played(run: Path) -> dict[str, str]:
     """Return how the game went, over the validations of a run."""
     with (run / "history.csv").open(encoding="utf-8") as lines:
         rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(lines)]
-    told = {f"knows {kind}": [row[f"{kind}_accuracy"] for row in rows] for kind in ("real", "fake")}
-    shares = {name: f"{min(values):.2f} to {max(values):.2f}" for name, values in told.items()}
+    accuracies = {f"accuracy, {kind}": [row[f"{kind}_accuracy"] for row in rows] for kind in ("real", "fake")}
+    shares = {name: f"{min(values):.2f} to {max(values):.2f}" for name, values in accuracies.items()}
     last = rows[-1]
-    return shares | {"colors off": f"{last['color_shift']:.2f}", "minutes": f"{last['seconds'] / 60:.1f}", "steps": f"{last['step']:.0f}"}
+    return shares | {"color shift": f"{last['color_shift']:.2f}", "minutes": f"{last['seconds'] / 60:.1f}", "steps": f"{last['step']:.0f}"}
 
 
 def trained(game: str, seed: int, asked: argparse.Namespace, flags: list[str]) -> Path:
@@ -73,7 +73,7 @@ def main() -> None:
     out = Path(asked.out)
     out.mkdir(parents=True, exist_ok=True)
     asked.init_from = Path(asked.init_from).resolve()
-    rows = [{"run": "before"} | evaluated(asked.init_from, asked, (out / "before.json").resolve())]
+    rows = [{"run": "pixel loss only"} | evaluated(asked.init_from, asked, (out / "before.json").resolve())]
     runs = [(game, int(seed)) for seed in asked.seeds.split(",") for game in asked.games.split(",")]
     started = time.monotonic()
     for number, (game, seed) in enumerate(runs):

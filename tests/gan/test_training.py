@@ -16,7 +16,7 @@ from visionfw.errors import RequestError, VisionfwError
 from visionfw.evaluation.config import EvaluateConfig
 from visionfw.gan import training as gan
 from visionfw.gan.discriminator import Logits, build_discriminator
-from visionfw.gan.training import warnings_of
+from visionfw.gan.training import training_warnings
 from visionfw.graph.checking.check import examine
 from visionfw.layers.uint8_images import uint8_to_float
 from visionfw.runs.checkpoints import load_run
@@ -72,7 +72,7 @@ def test_each_network_learns_from_its_own_loss_alone(game, monkeypatch):
     """One gradient of the joint loss equals two, each computed as textbooks do: with the other network held still."""
     import tensorflow as tf
 
-    monkeypatch.setattr(gan, "_MOST_SHIFT", 1)
+    monkeypatch.setattr(gan, "_MAX_SHIFT", 1)
     plan = plan_of(change(REQUEST, adversarial=game), quiet)
     made = compile_for_training(plan)
     learner, judge = made.train_model, made.discriminator
@@ -88,9 +88,9 @@ def test_each_network_learns_from_its_own_loss_alone(game, monkeypatch):
     with tf.GradientTape(persistent=True) as tape:
         real_logits = judge(real, training=True)
         fake_logits = judge(tf.stop_gradient(made.model(uint8_to_float(lr, "rgb"))), training=True)
-        judging = learner.game.discriminator(real_logits, fake_logits)
+        judging = learner.gan_loss.discriminator(real_logits, fake_logits)
         sr = made.model(uint8_to_float(lr, "rgb"))
-        making = tf.reduce_mean(tf.abs(sr - real)) + 0.1 * learner.game.generator(real_logits, judge(sr, training=True))
+        making = tf.reduce_mean(tf.abs(sr - real)) + 0.1 * learner.gan_loss.generator(real_logits, judge(sr, training=True))
     generators, judges = ([variable.value for variable in model.trainable_variables] for model in (made.model, judge))
     for gradient, expected in zip(joint, [*tape.gradient(making, generators), *tape.gradient(judging, judges)], strict=True):
         np.testing.assert_allclose(gradient, expected, rtol=2e-3, atol=2e-6)
@@ -121,8 +121,8 @@ def test_the_generator_runs_once_a_step(monkeypatch):
     plan = plan_of(REQUEST, quiet)
     learner = compile_for_training(plan).train_model
     calls = []
-    call = type(learner.enlarge).call
-    monkeypatch.setattr(type(learner.enlarge), "call", lambda self, *a, **k: (calls.append(self is learner.enlarge), call(self, *a, **k))[1])
+    call = type(learner.generator).call
+    monkeypatch.setattr(type(learner.generator), "call", lambda self, *a, **k: (calls.append(self is learner.generator), call(self, *a, **k))[1])
     lr, hr = plan.patches.read(np.arange(4))
     learner.run_eagerly = True
     learner.train_on_batch(lr, hr)
@@ -136,14 +136,14 @@ def test_the_history_tells_of_the_game(whole):
     for row in rows:
         assert 0 <= row["real_accuracy"] <= 1 and 0 <= row["fake_accuracy"] <= 1
         assert row["loss"] == pytest.approx(row["content"] + 0.1 * row["adversarial"] + row["discriminator"], rel=1e-4)
-    assert any("adversarial " in line and "of the real" in line and "levels off" in line for line in said)
+    assert any("adversarial " in line and "(accuracy: real " in line and "color shift " in line for line in said)
     assert run.discriminator.exists() and run.initial.exists()
 
 
 def test_it_begins_with_the_runs_weights_and_keeps_the_last(begun, whole):
     run, said = whole
     plan = plan_of(begun_with(begun), quiet)
-    for ours, theirs in zip(compile_for_training(plan).train_model.enlarge.get_weights(), load_run(begun).get_weights(), strict=True):
+    for ours, theirs in zip(compile_for_training(plan).train_model.generator.get_weights(), load_run(begun).get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert "last validation" in said[-1]
     assert run.read()["best"]["step"] == 12
@@ -205,15 +205,15 @@ FAIR = {"real_accuracy": 0.7, "fake_accuracy": 0.8, "color_shift": 0.5}
 @pytest.mark.parametrize(
     ("figures", "sentence"),
     [
-        ({"real_accuracy": 1.0, "fake_accuracy": 0.995}, "the discriminator tells 99.5% apart"),
-        ({"real_accuracy": 0.002}, "the discriminator takes 99.8% for the other kind, and has collapsed"),
-        ({"color_shift": 5.0}, "colors have shifted by 5.0 gray levels"),
+        ({"real_accuracy": 1.0, "fake_accuracy": 0.995}, "the discriminator is correct on 99.5% of the images"),
+        ({"real_accuracy": 0.002}, "the discriminator has collapsed, it is wrong on 99.8%"),
+        ({"color_shift": 5.0}, "mean colors differ from the LR patches by 5.0 gray levels"),
     ],
 )
 def test_what_goes_wrong_is_told(figures, sentence):
-    (said,) = warnings_of(FAIR | figures, 0.4, "vanilla")
+    (said,) = training_warnings(FAIR | figures, 0.4, "vanilla")
     assert said.startswith(sentence)
-    assert warnings_of(FAIR, 0.4, "vanilla") == []
+    assert training_warnings(FAIR, 0.4, "vanilla") == []
 
 
 @pytest.mark.parametrize(

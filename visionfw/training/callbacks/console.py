@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from visionfw.gan.training import told_of, warnings_of
+from visionfw.gan.training import format_metrics, training_warnings
 from visionfw.io.progress import duration_text
 from visionfw.runs.resume import TrainingState
 from visionfw.training.models import TrainingModels
@@ -32,12 +32,12 @@ class ConsoleReport(keras.callbacks.Callback):
         if "val_psnr" not in logs:
             return
         state, steps = self.state, self.plan.steps
-        losses = told_of(logs) if self.models.discriminator is not None else f"loss {logs['loss']:.4g}"
+        losses = format_metrics(logs) if self.models.discriminator is not None else f"loss {logs['loss']:.4g}"
         remaining = duration_text(state.seconds / state.step * (steps - state.step))
         self.log(f"step {state.step}/{steps}: {losses}, training {logs['psnr']:.2f} dB, {self._validation_text(logs)}; {remaining} left")
         gan = self.plan.config.gan
         if gan is not None:
-            for line in warnings_of(logs, state.history[0]["color_shift"], gan.loss.name):
+            for line in training_warnings(logs, state.history[0]["color_shift"], gan.loss.name):
                 self.log(line)
 
     def _validation_text(self, logs: Mapping[str, float]) -> str:
