@@ -32,6 +32,7 @@ _CONTENTS = {
     "register_augmentation": "visionfw.data.augmentation",
     "register_block": "visionfw.graph.language.blocks",
     "register_degradation": "visionfw.imaging.degradations",
+    "register_gan_loss": "visionfw.gan",
     "register_layer": "visionfw.layers",
     "register_loss": "visionfw.losses",
     "register_metric": "visionfw.metrics",
@@ -39,12 +40,13 @@ _CONTENTS = {
     "register_optimizer": "visionfw.optimizers",
     "register_sampler": "visionfw.samplers",
     "register_sampling": "visionfw.diffusion",
+    "register_schedule": "visionfw.optimizers",
     "samplers": "visionfw.samplers",
     "schema": "visionfw.graph.schema",
     "ssim": "visionfw.metrics.arrays",
     "upscale": "visionfw.inference.upscaler",
 }
-_ROOMS = ("data", "samplers")
+_PACKAGES = ("data", "samplers")
 
 __all__ = sorted([*_CONTENTS, "__version__"])
 
@@ -52,8 +54,8 @@ __all__ = sorted([*_CONTENTS, "__version__"])
 def __getattr__(name: str) -> Any:
     if name not in _CONTENTS:
         raise AttributeError(f"module 'visionfw' has no attribute {name!r}")
-    room = import_module(_CONTENTS[name])
-    return room if name in _ROOMS else getattr(room, name)
+    module = import_module(_CONTENTS[name])
+    return module if name in _PACKAGES else getattr(module, name)
 
 
 def __dir__() -> list[str]:
