@@ -13,7 +13,7 @@ from configs import training
 import visionfw as vf
 from visionfw.data.augmentation import AUGMENTATIONS
 from visionfw.diffusion import NOISE_SCHEDULES, SAMPLING
-from visionfw.gan import GAN_LOSSES
+from visionfw.gan import GAN_LOSSES, build_gan_loss
 from visionfw.graph.checking.layer_catalog import parameter_names
 from visionfw.graph.language.blocks import BLOCKS
 from visionfw.imaging.degradations import DEGRADATION_STEPS
@@ -225,8 +225,8 @@ def test_the_layer_and_the_block_of_the_page_on_extending_stand_in_a_dictionary(
 
 def test_the_gan_loss_and_the_diffusion_members_of_the_page_on_extending_are_used_by_the_text_of_a_flag(extensions):
     load_plugins(["--plugins=mine.py"])
-    loss = GAN_LOSSES.load(training(adversarial="hinge").gan.loss.name)
-    assert float(loss.discriminator(np.float32([2, 0]), np.float32([-3, 0]))) == 1.0
+    loss = build_gan_loss(training(adversarial="hinge:margin=0.5").gan.loss)
+    assert float(loss.discriminator(np.float32([2, 0]), np.float32([-3, 0]))) == 0.5
     schedule = training(model="sr3", noise_schedule="geometric:steps=10,last=0.01").diffusion.noise_schedule
     np.testing.assert_allclose(schedule.gammas(), 0.01 ** np.linspace(0, 1, 11))
     spec = SAMPLING.parse("resample:noise=0.5")

@@ -133,7 +133,9 @@ def test_a_loss_names_the_networks_that_it_needs():
     assert parse_loss("l1+vgg+0.1*vgg:layer=vgg22").feature_networks == ("vgg19",)
 
 
-def test_a_registered_loss_is_used_by_the_text_of_a_flag(pair):
+def test_a_registered_loss_is_used_by_the_text_of_a_flag(pair, restored):
+    restored(LOSSES)
+
     @vf.register_loss(suits_noise=True, min_patch=lambda options: 3 + int(options["exponent"]))
     def test_power(reference, sr, *, exponent=1.5):
         """Mean power of the error."""
@@ -149,7 +151,9 @@ def test_a_registered_loss_is_used_by_the_text_of_a_flag(pair):
     assert loss.size_problems(6) == [] and len(loss.size_problems(5)) == 1
 
 
-def test_a_registered_factory_gets_the_run(pair):
+def test_a_registered_factory_gets_the_run(pair, restored):
+    restored(LOSSES)
+
     @vf.register_loss(name="test_offset", is_factory=True, stands_alone=False, min_patch=4)
     def make_offset(context, *, factor=2):
         """The scale, for every image."""

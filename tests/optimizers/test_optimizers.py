@@ -7,7 +7,7 @@ from configs import training
 
 import visionfw as vf
 from visionfw.errors import RequestError
-from visionfw.optimizers import OPTIMIZERS, parse_layer_lr, register_schedule
+from visionfw.optimizers import OPTIMIZERS, SCHEDULES, parse_layer_lr, register_schedule
 from visionfw.optimizers.build import build_optimizer
 from visionfw.optimizers.schedules import build_learning_rate
 
@@ -37,7 +37,9 @@ def test_a_wrong_name_or_option_is_refused(changes, sentence):
     assert sentence in str(refusal.value)
 
 
-def test_a_registered_optimizer_is_used_by_the_text_of_a_flag():
+def test_a_registered_optimizer_is_used_by_the_text_of_a_flag(restored):
+    restored(OPTIMIZERS)
+
     @vf.register_optimizer(name="test_lion")
     class Lion(keras.optimizers.Lion):
         """Evolved sign momentum."""
@@ -53,7 +55,9 @@ def test_a_registered_optimizer_is_used_by_the_text_of_a_flag():
     assert OPTIMIZERS.get("test_lion").help == "Evolved sign momentum."
 
 
-def test_a_registered_schedule_is_used_by_the_text_of_a_flag():
+def test_a_registered_schedule_is_used_by_the_text_of_a_flag(restored):
+    restored(SCHEDULES)
+
     @register_schedule
     def test_halfway(peak, steps, *, factor=0.1):
         """Drops once."""

@@ -1,4 +1,4 @@
-"""Adversarial training: GAN losses by name.
+"""Adversarial training: GAN losses by name, the discriminator, two optimizers in one, and the training model.
 
 A new GAN loss is one entry here; `register_gan_loss` adds one from outside.
 """
@@ -8,43 +8,77 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from visionfw.registry import Entry, Registry
+from visionfw.errors import RequestError
+from visionfw.registry import Entry, Registry, Spec, number
 
 
 @dataclass(frozen=True, kw_only=True)
 class GanLossEntry(Entry):
-    """A GAN loss; its target is a `gan.losses.GanLoss`.
+    """A GAN loss that --adversarial can name. Its target is a subclass of `losses.GanLoss`, made with the values of its options.
 
     Attributes:
-        has_gradient_penalty: the discriminator is a critic with a gradient penalty on single images, so it must not normalize batches, and
-            telling all images apart does not mean that it has saturated.
+        allows_batch_normalization: the discriminator may have batch normalization, which makes the logit of an image depend on the others.
+        saturates: a discriminator that separates all images leaves the generator without a useful gradient.
     """
 
-    has_gradient_penalty: bool = False
+    allows_batch_normalization: bool = True
+    saturates: bool = True
 
 
 GAN_LOSSES: Registry[GanLossEntry] = Registry(
     "GAN loss",
     [
-        GanLossEntry(name="vanilla", target="visionfw.gan.losses:VANILLA", help="cross entropy with a non-saturating generator loss (SRGAN)"),
-        GanLossEntry(name="lsgan", target="visionfw.gan.losses:LSGAN", help="squared distances from 1 and 0"),
+        GanLossEntry(name="vanilla", target="visionfw.gan.losses:Vanilla", help="cross entropy with the non-saturating generator loss (SRGAN)"),
+        GanLossEntry(name="lsgan", target="visionfw.gan.losses:LeastSquares", help="squared distances of the logits from 1 and 0"),
         GanLossEntry(
             name="wgan_gp",
-            target="visionfw.gan.losses:WGAN_GP",
-            help="a critic with a gradient penalty; its dictionary must not have batch normalization",
-            has_gradient_penalty=True,
+            target="visionfw.gan.losses:WassersteinGradientPenalty",
+            help="Wasserstein critic with a gradient penalty; for a discriminator without batch normalization",
+            options={"penalty": number(10.0, "weight of the gradient penalty", above=0)},
+            allows_batch_normalization=False,
+            saturates=False,
         ),
-        GanLossEntry(name="relativistic", target="visionfw.gan.losses:RELATIVISTIC", help="how much more real than the other kind, on average (ESRGAN)"),
+        GanLossEntry(
+            name="relativistic",
+            target="visionfw.gan.losses:RelativisticAverage",
+            help="how much more real an image looks than the average of the other kind (ESRGAN)",
+        ),
     ],
     GanLossEntry,
 )
 
 
-def register_gan_loss(target: Any = None, *, name: str, help: str = "", has_gradient_penalty: bool = False) -> Any:
-    """Make a `gan.losses.GanLoss` usable as --adversarial=NAME.
+def build_gan_loss(spec: Spec) -> Any:
+    """Return the `losses.GanLoss` that a parsed --adversarial names, with its options."""
+    return GAN_LOSSES.load(spec.name)(**spec.options)
+
+
+def register_gan_loss(
+    target: Any = None,
+    *,
+    name: str | None = None,
+    help: str | None = None,
+    allows_batch_normalization: bool = True,
+    saturates: bool = True,
+) -> Any:
+    """Make a subclass of `visionfw.gan.losses.GanLoss` usable in --adversarial (decorator, with or without arguments).
+
+    Args:
+        target: the class; keyword-only arguments with a number, a bool or a text as their default are its options.
+        name: what --adversarial calls it; the class's own name unless given.
+        help: a line for --list=gan_losses; the first line of the docstring unless given.
+        allows_batch_normalization: the discriminator may have batch normalization; False for a penalty of single images.
+        saturates: a discriminator that separates all images leaves the generator without a useful gradient, and a run warns of that.
+
+    Returns:
+        The target.
 
     Raises:
-        RequestError: the name is taken.
+        RequestError: the name is taken or cannot be written in --adversarial, or the target is not a class.
     """
-    GAN_LOSSES.add(GanLossEntry(name=name, target=target, help=help, has_gradient_penalty=has_gradient_penalty))
-    return target
+    facts = {"allows_batch_normalization": allows_batch_normalization, "saturates": saturates}
+    if target is None:
+        return lambda gan_loss: register_gan_loss(gan_loss, name=name, help=help, **facts)
+    if not isinstance(target, type):
+        raise RequestError(f"register_gan_loss takes a subclass of GanLoss, not {target!r}")
+    return GAN_LOSSES.register(target, name=name, help=help, **facts)

@@ -1,7 +1,7 @@
-"""Adversarial training as a plain Keras `fit`: one model whose loss is the sum of the generator's and the discriminator's.
+"""Adversarial training as a plain fit: one model whose loss is the sum of the generator's and the discriminator's.
 
-Each network gets the gradient of its own loss only. The discriminator sees the SR patches twice: once with their gradient stopped, which
-trains the discriminator, and once with its own weights frozen, which trains the generator. Both updates use the weights from before the
+Each network is trained by its own part alone. The discriminator sees the SR images twice: once without a gradient to the generator,
+and once with its own weights held constant, which gives the generator's gradient. Both updates start from the weights of the same
 step, and the generator runs once.
 """
 
@@ -13,120 +13,148 @@ import keras
 from keras import ops
 
 from visionfw.backend.gradients import input_gradient
-from visionfw.gan import GAN_LOSSES
-from visionfw.gan.losses import accuracy, gradient_penalty
+from visionfw.gan.losses import GanLoss, gradient_penalty
 from visionfw.layers.uint8_images import uint8_to_float
 from visionfw.numerics import Tensor
 
-#: Metrics of adversarial training, logged beside the loss.
-FIGURES = ("content", "adversarial", "discriminator", "real_accuracy", "fake_accuracy", "color_shift")
-_PENALTY = 10.0  # weight of the gradient penalty, lambda in the WGAN-GP paper
-_MAX_SHIFT = 16  # pixels: the total stride of the built-in discriminators
+#: Metrics of a round of adversarial training, in addition to the loss.
+GAN_METRICS = ("content", "adversarial", "discriminator", "real_accuracy", "fake_accuracy", "color_shift")
+_MAX_SHIFT = 16  # pixels: the product of a discriminator's strides
 _SATURATED = 0.99  # accuracy
-_MAX_COLOR_SHIFT = 3.0  # gray levels
+_MAX_COLOR_SHIFT = 3.0  # gray levels more than in the first round
 
 
-class Adversarial(keras.Model):
-    """A generator that reads uint8 patches, and the discriminator it is trained against.
+class GanModel(keras.Model):
+    """A generator that reads uint8 patches, trained together with a discriminator.
 
     Args:
-        generator: maps uint8 LR patches to SR patches in [0, 1].
-        discriminator: maps images to logits.
-        loss_name: name in GAN_LOSSES.
-        weight: weight of the generator's adversarial loss; its content loss has weight 1.
-        color: color mode of the generator's images.
-        seed: seed of the random shifts and of the gradient penalty's interpolation.
+        generator: uint8 LR patches -> SR images in [0, 1].
+        discriminator: images -> logits.
+        gan_loss: what both minimize.
+        adversarial_weight: weight of the generator's adversarial loss, next to its content loss.
+        color: of the generator's images, 'rgb' or 'y'.
+        seed: of the random shifts and of the gradient penalty.
+        max_shift: the discriminator's images are shifted by a random number of pixels below this; 1 for no shift.
     """
 
-    def __init__(self, generator: keras.Model, discriminator: keras.Model, loss_name: str, weight: float, color: str, seed: int):
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        gan_loss: GanLoss,
+        adversarial_weight: float,
+        color: str,
+        seed: int,
+        max_shift: int = _MAX_SHIFT,
+    ):
         super().__init__(name=generator.name)
         self.generator, self.discriminator = generator, discriminator
-        self.gan_loss, self.loss_name, self.weight, self.color = GAN_LOSSES.load(loss_name), loss_name, weight, color
-        self.random_seed = keras.random.SeedGenerator(seed)
-        self.figures = {name: keras.metrics.Mean(name=name) for name in FIGURES}
+        self.gan_loss, self.adversarial_weight, self.color, self.max_shift = gan_loss, adversarial_weight, color, max_shift
+        self.random = keras.random.SeedGenerator(seed)
+        self.gan_metrics = {name: keras.metrics.Mean(name=name) for name in GAN_METRICS}
         self.built = True
 
     def call(self, patches: Tensor, training: bool | None = None) -> Tensor:
+        """Return SR images in [0, 1] of uint8 LR patches."""
         return self.generator(patches, training=training)
 
-    def compute_loss(self, x: Tensor = None, y: Tensor = None, y_pred: Tensor = None, sample_weight: Tensor = None, training: bool = True) -> Tensor:
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Return the sum of the content loss, the weighted adversarial loss and the discriminator's loss.
+
+        Args:
+            x, y: uint8 LR and HR patches.
+            y_pred: SR images in [0, 1].
+            sample_weight: of the content loss.
+            training: as Keras passes it.
+        """
         content = super().compute_loss(x, y, y_pred, sample_weight, training)
         real, fake = uint8_to_float(y, self.color), ops.cast(y_pred, "float32")
         shift = self._random_shift(real)
         real, fake = shift(real), shift(fake)
-        detached = ops.stop_gradient(fake)
-        real_logits, fake_logits = self._logits(real), self._logits(detached)
-        adversarial = self.gan_loss.generator(ops.stop_gradient(real_logits), self._logits_frozen(fake))
+        constant_fake = ops.stop_gradient(fake)
+        real_logits, fake_logits = self._logits(real), self._logits(constant_fake)
+        adversarial = self.gan_loss.generator(ops.stop_gradient(real_logits), self._logits_with_constant_weights(fake))
         discriminator = self.gan_loss.discriminator(real_logits, fake_logits)
-        if GAN_LOSSES.get(self.loss_name).has_gradient_penalty:
-            discriminator = discriminator + _PENALTY * self._penalty(real, detached)
-        accuracies = accuracy(self.gan_loss, real_logits, fake_logits)
-        color_shift = ops.mean(ops.abs(ops.mean(detached, axis=(1, 2)) - ops.mean(uint8_to_float(x, self.color), axis=(1, 2)))) * 255.0
-        for metric, value in zip(self.figures.values(), (content, adversarial, discriminator, *accuracies, color_shift), strict=True):
+        if self.gan_loss.gradient_penalty:
+            discriminator = discriminator + self.gan_loss.gradient_penalty * self._gradient_penalty(real, constant_fake)
+        accuracy = self.gan_loss.accuracy(real_logits, fake_logits)
+        color_shift = _color_distance(constant_fake, uint8_to_float(x, self.color))
+        for metric, value in zip(self.gan_metrics.values(), (content, adversarial, discriminator, *accuracy, color_shift), strict=True):
             metric.update_state(value)
-        return content + self.weight * adversarial + discriminator
+        return content + self.adversarial_weight * adversarial + discriminator
 
     def _random_shift(self, images: Tensor) -> Callable[[Tensor], Tensor]:
-        """Return a function that rolls images by a random number of pixels along both axes, the same for every call.
+        """Return a function that shifts images cyclically by a random number of pixels, the same for everything that it is called on.
 
-        Without it, the discriminator's strides stay aligned with the generator's pixel shuffle, and the generator learns a checkerboard pattern.
+        Without it, the discriminator's strides always meet the same phase of the generator's pixel shuffle and leave a grid in the images.
         """
         height, width = (ops.shape(images)[axis] for axis in (1, 2))
-        down, right = (keras.random.randint((), 0, _MAX_SHIFT, seed=self.random_seed) for _ in range(2))
+        down, right = (keras.random.randint((), 0, self.max_shift, seed=self.random) for _ in range(2))
         rows, columns = (ops.arange(height) + down) % height, (ops.arange(width) + right) % width
-        return lambda batch: ops.take(ops.take(batch, rows, axis=1), columns, axis=2)
+        return lambda tensor: ops.take(ops.take(tensor, rows, axis=1), columns, axis=2)
 
     def _logits(self, images: Tensor) -> Tensor:
-        """Return the logits of images, with gradients to the discriminator's weights."""
+        """Return the discriminator's logits, which have a gradient to its weights."""
         return ops.cast(self.discriminator(images, training=True), "float32")
 
-    def _logits_frozen(self, images: Tensor) -> Tensor:
-        """Return the logits of images, with gradients to the images only."""
-        trainable, others = self._values()
-        logits, _ = self.discriminator.stateless_call([ops.stop_gradient(value) for value in trainable], others, images, training=True)
+    def _logits_with_constant_weights(self, images: Tensor) -> Tensor:
+        """Return the discriminator's logits, which have a gradient to the images alone."""
+        trainable, non_trainable = self._discriminator_values()
+        constants = [ops.stop_gradient(value) for value in trainable]
+        logits, _ = self.discriminator.stateless_call(constants, non_trainable, images, training=True)
         return ops.cast(logits, "float32")
 
-    def _penalty(self, real: Tensor, fake: Tensor) -> Tensor:
-        """Return the gradient penalty at random interpolations of real and fake images (WGAN-GP)."""
-        mix = keras.random.uniform((ops.shape(real)[0], 1, 1, 1), seed=self.random_seed)
-        trainable, others = self._values()
+    def _gradient_penalty(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return the penalty on slopes other than 1 at random points between real and fake images."""
+        fraction = keras.random.uniform((ops.shape(real)[0], 1, 1, 1), seed=self.random)
+        trainable, non_trainable = self._discriminator_values()
 
-        def total(images: Tensor) -> Tensor:
-            return ops.sum(ops.cast(self.discriminator.stateless_call(trainable, others, images, training=True)[0], "float32"))
+        def sum_of_logits(images: Tensor) -> Tensor:
+            return ops.sum(ops.cast(self.discriminator.stateless_call(trainable, non_trainable, images, training=True)[0], "float32"))
 
-        return gradient_penalty(input_gradient(total, mix * real + (1.0 - mix) * fake))
+        return gradient_penalty(input_gradient(sum_of_logits, fraction * real + (1.0 - fraction) * fake))
 
-    def _values(self) -> list[list[Tensor]]:
-        variables = self.discriminator.trainable_variables, self.discriminator.non_trainable_variables
-        return [[ops.convert_to_tensor(variable) for variable in kind] for kind in variables]
+    def _discriminator_values(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the values of the discriminator's trainable and non-trainable variables."""
+        trainable, non_trainable = self.discriminator.trainable_variables, self.discriminator.non_trainable_variables
+        return [ops.convert_to_tensor(variable) for variable in trainable], [ops.convert_to_tensor(variable) for variable in non_trainable]
 
 
-def format_metrics(figures: Mapping[str, float]) -> str:
-    """Return the metrics of adversarial training as part of a log line."""
+def _color_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Return the mean distance between the mean colors of pairs of images in [0, 1], in gray levels."""
+    return ops.mean(ops.abs(ops.mean(a, axis=(1, 2)) - ops.mean(b, axis=(1, 2)))) * 255.0
+
+
+def format_metrics(metrics: Mapping[str, float]) -> str:
+    """Return the metrics of a round as part of a log line."""
     return (
-        f"content {figures['content']:.4g}, adversarial {figures['adversarial']:.4g}, discriminator {figures['discriminator']:.4g} "
-        f"(accuracy: real {figures['real_accuracy']:.0%}, fake {figures['fake_accuracy']:.0%}), color shift {figures['color_shift']:.1f} levels"
+        f"content {metrics['content']:.4g}, adversarial {metrics['adversarial']:.4g}, discriminator {metrics['discriminator']:.4g} "
+        f"(accuracy: real {metrics['real_accuracy']:.0%}, fake {metrics['fake_accuracy']:.0%}), color shift {metrics['color_shift']:.1f} levels"
     )
 
 
-def training_warnings(figures: Mapping[str, float], initial_color_shift: float, loss_name: str) -> list[str]:
-    """Return warnings about a saturated or collapsed discriminator and about shifting colors.
+def training_warnings(metrics: Mapping[str, float], initial_color_shift: float, saturates: bool) -> list[str]:
+    """Return warnings about a round: a discriminator that saturates or has collapsed, colors that shift.
 
     Args:
-        figures: metrics since the previous validation, by name.
-        initial_color_shift: color_shift at the first validation, in gray levels.
-        loss_name: name in GAN_LOSSES; a WGAN-GP critic may separate all images and still train the generator.
+        metrics: of the round.
+        initial_color_shift: color_shift of the first round, in gray levels.
+        saturates: whether a discriminator that separates all images is a problem (see GanLossEntry).
     """
-    real, fake = figures["real_accuracy"], figures["fake_accuracy"]
+    accuracy = min(metrics["real_accuracy"], metrics["fake_accuracy"])
     warnings = []
-    if min(real, fake) > _SATURATED and not GAN_LOSSES.get(loss_name).has_gradient_penalty:
-        warnings.append(
-            f"the discriminator is correct on {min(real, fake):.1%} of the images and gives the generator little gradient: try a lower --discriminator_lr"
-        )
-    if min(real, fake) < 1 - _SATURATED:
-        warnings.append(
-            f"the discriminator has collapsed, it is wrong on {1 - min(real, fake):.1%} of the real or fake images: try a higher --discriminator_lr"
-        )
-    if figures["color_shift"] > initial_color_shift + _MAX_COLOR_SHIFT:
-        warnings.append(f"mean colors differ from the LR patches by {figures['color_shift']:.1f} gray levels: try a lower --adversarial_weight")
+    if accuracy > _SATURATED and saturates:
+        warnings.append(f"the discriminator is correct on {accuracy:.1%} of the images and gives the generator little gradient: try a lower --discriminator_lr")
+    if accuracy < 1 - _SATURATED:
+        warnings.append(f"the discriminator has collapsed, it is wrong on {1 - accuracy:.1%} of the real or fake images: try a higher --discriminator_lr")
+    if metrics["color_shift"] > initial_color_shift + _MAX_COLOR_SHIFT:
+        warnings.append(f"mean colors differ from the LR patches by {metrics['color_shift']:.1f} gray levels: try a lower --adversarial_weight")
     return warnings

@@ -20,11 +20,11 @@ from visionfw.diffusion.sampler import DiffusionSampler
 from visionfw.diffusion.target import Target
 from visionfw.diffusion.training import DiffusionTrainer
 from visionfw.errors import RequestError, VisionfwError, brief
+from visionfw.gan import build_gan_loss
 from visionfw.gan.config import GanConfig
 from visionfw.gan.discriminator import build_discriminator
 from visionfw.gan.optimizer import GanOptimizer
-from visionfw.gan.training import FIGURES as GAN_METRICS
-from visionfw.gan.training import Adversarial
+from visionfw.gan.training import GAN_METRICS, GanModel
 from visionfw.graph.analysis.receptive_field import side_multiple
 from visionfw.graph.build import compile_model
 from visionfw.graph.checking.check import Checked
@@ -75,7 +75,7 @@ class TrainingModels:
     @property
     def discriminator(self) -> keras.Model | None:
         """The discriminator; None in plain training."""
-        return self.train_model.discriminator if isinstance(self.train_model, Adversarial) else None
+        return self.train_model.discriminator if isinstance(self.train_model, GanModel) else None
 
     @property
     def keeps_last(self) -> bool:
@@ -167,7 +167,14 @@ def _adversarial(
     """Return the generator and a discriminator in one model, and the optimizer of both."""
     with precision(plan.policy):
         discriminator = build_discriminator(checked)
-    model = Adversarial(generator, discriminator, gan.loss.name, gan.weight, plan.checked.definition.color, plan.config.runtime.seed)
+    model = GanModel(
+        generator,
+        discriminator,
+        gan_loss=build_gan_loss(gan.loss),
+        adversarial_weight=gan.weight,
+        color=plan.checked.definition.color,
+        seed=plan.config.runtime.seed,
+    )
     return model, GanOptimizer(optimizer, _discriminator_optimizer(plan, gan, lr_factor), discriminator.trainable_variables)
 
 

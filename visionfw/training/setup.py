@@ -20,7 +20,7 @@ from visionfw.data.patches import PatchSource
 from visionfw.data.patches.noise import NoisePatches
 from visionfw.errors import RequestError, VisionfwError, some
 from visionfw.evaluation.protocol import EvalImage, Protocol, load_eval_image
-from visionfw.gan.discriminator import read_discriminator
+from visionfw.gan.discriminator import load_discriminator
 from visionfw.graph.analysis.cost import compute_cost
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.language.ir import Definition
@@ -92,7 +92,7 @@ def prepare(flight: Preflight, log: Log, steps: int | None = None, *, decode: bo
     checked = _checked_model(flight, log)
     config = with_flags(flight.config, {"patch_size": flight.config.data.patch_size or _half_of_receptive_field(checked)})
     _check_loss(config, checked.definition)
-    discriminator = read_discriminator(config.gan, checked, config.data.patch_size) if config.gan is not None else None
+    discriminator = load_discriminator(config.gan, checked, config.data.patch_size) if config.gan is not None else None
     if discriminator is not None and flight.initial is None:
         log("adversarial training from random weights: it usually starts from a run trained without a discriminator (--init_from=RUN)")
     eval_images = _open_validation(flight, checked.definition.color, log)

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from visionfw.gan import GAN_LOSSES
 from visionfw.gan.training import format_metrics, training_warnings
 from visionfw.io.progress import duration_text
 from visionfw.runs.resume import TrainingState
@@ -37,7 +38,7 @@ class ConsoleReport(keras.callbacks.Callback):
         self.log(f"step {state.step}/{steps}: {losses}, training {logs['psnr']:.2f} dB, {self._validation_text(logs)}; {remaining} left")
         gan = self.plan.config.gan
         if gan is not None:
-            for line in training_warnings(logs, state.history[0]["color_shift"], gan.loss.name):
+            for line in training_warnings(logs, state.history[0]["color_shift"], GAN_LOSSES.get(gan.loss.name).saturates):
                 self.log(line)
 
     def _validation_text(self, logs: Mapping[str, float]) -> str:
