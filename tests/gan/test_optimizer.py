@@ -67,5 +67,5 @@ def test_the_optimizers_variables_are_all_there_once():
     optimizer = GanOptimizer(*optimizers(), both[1:])
     optimizer.build(both)
     optimizer.build(both)
-    found = [id(variable) for variable in optimizer.variables]
-    assert len(found) == len(set(found)) == len(optimizer.generator.variables) + len(optimizer.discriminator.variables) + 2
+    ids = [id(variable) for variable in optimizer.variables]
+    assert len(ids) == len(set(ids)) == len(optimizer.generator.variables) + len(optimizer.discriminator.variables) + 2

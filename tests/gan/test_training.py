@@ -306,8 +306,8 @@ def test_weights_between_two_runs(begun, whole, capsys, tmp_path):
     middle = [(a + b) / 2 for a, b in zip(load_run(begun).get_weights(), load_run(whole[0]).get_weights(), strict=True)]
     from visionfw.evaluation.loaded_model import load_for_evaluation
 
-    found = load_for_evaluation(evaluation(run=str(begun.folder), interpolate=f"{whole[0].folder}:0.5")).model.get_weights()
-    for ours, expected in zip(found, middle, strict=True):
+    weights = load_for_evaluation(evaluation(run=str(begun.folder), interpolate=f"{whole[0].folder}:0.5")).model.get_weights()
+    for ours, expected in zip(weights, middle, strict=True):
         np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
