@@ -34,21 +34,25 @@ def by_formula(name):
 NAMES = ("vanilla", "lsgan", "wgan_gp", "relativistic")
 
 
+def tensors(*arrays):
+    return [keras.ops.convert_to_tensor(array) for array in arrays]
+
+
 def gan_loss(text):
     return build_gan_loss(GAN_LOSSES.parse(text))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_losses_are_the_papers(name):
-    loss = gan_loss(name)
-    assert (float(loss.discriminator(REAL, FAKE)), float(loss.generator(REAL, FAKE))) == pytest.approx(by_formula(name), rel=1e-5)
+    loss, logits = gan_loss(name), tensors(REAL, FAKE)
+    assert (float(loss.discriminator(*logits)), float(loss.generator(*logits))) == pytest.approx(by_formula(name), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_logits_that_are_far_apart_are_all_right_or_all_wrong(name):
-    logits = np.full((2, 1), 9.0, np.float32)
-    assert [float(fraction) for fraction in gan_loss(name).accuracy(logits, -logits)] == [1, 1]
-    assert [float(fraction) for fraction in gan_loss(name).accuracy(-logits, logits)] == [0, 0]
+    high, low = tensors(np.full((2, 1), 9.0, np.float32), np.full((2, 1), -9.0, np.float32))
+    assert [float(fraction) for fraction in gan_loss(name).accuracy(high, low)] == [1, 1]
+    assert [float(fraction) for fraction in gan_loss(name).accuracy(low, high)] == [0, 0]
 
 
 def test_accuracy_counts_each_kind_by_itself():
