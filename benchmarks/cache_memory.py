@@ -1,6 +1,6 @@
 """Time and memory of decoding a thousand 2K images into the cache, in a process of its own.
 
-Some images of 2040 x 1356 noisy pixels are made, and linked to until there are as many as asked; the decoded pixels take 8.8 MB an image.
+Some images of 2040 x 1356 noisy pixels are made, and linked to until there are as many as requested; the decoded pixels take 8.8 MB an image.
 
     python benchmarks/cache_memory.py [--images=1000] [--folder=DIR]
 """
@@ -36,13 +36,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--folder", help="where the files are written, and removed again; the system's own for such files unless given")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=asked.folder) as name:
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=args.folder) as name:
         images = Path(name, "images")
         images.mkdir()
         random = np.random.default_rng(0)
         ramp = np.linspace(0, 200, 2040)[None, :, None]
-        for number in range(asked.images):
+        for number in range(args.images):
             if number < _DIFFERENT:
                 pixels = (ramp + random.integers(0, 56, (1356, 2040, 3))).astype(np.uint8)
                 Image.fromarray(pixels).save(images / f"{number:05}.png", compress_level=1)

@@ -153,23 +153,23 @@ def main() -> None:
     parser.add_argument("--batch_size", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    args = parser.parse_args()
     keep_freed_memory()
-    source = open_patches(asked.data, asked.data_root, asked.scale, asked.patch_size)
+    source = open_patches(args.data, args.data_root, args.scale, args.patch_size)
     with tempfile.TemporaryDirectory() as folder:
-        pairs = write_pairs(asked.data, asked.data_root, asked.scale, Path(folder), asked.patch_size * asked.scale)
-        usual = usual_loader(pairs, asked.scale, asked.patch_size, asked.batch_size)
-        theirs = max(rate(usual, asked.batch_size, asked.seconds) for _ in range(asked.rounds))
+        pairs = write_pairs(args.data, args.data_root, args.scale, Path(folder), args.patch_size * args.scale)
+        usual = usual_loader(pairs, args.scale, args.patch_size, args.batch_size)
+        theirs = max(rate(usual, args.batch_size, args.seconds) for _ in range(args.rounds))
         usual.close()
-    ours = [rate_of_dataset(source, asked.batch_size, asked.seconds) for _ in range(asked.rounds)]
-    numpy_only = max(rate(iter(BatchSource(source, Uniform(len(source)), asked.batch_size, 200)), asked.batch_size, asked.seconds) for _ in range(asked.rounds))
-    print(f"{asked.data}: {len(source.store)} images, x{asked.scale}, LR patches of {asked.patch_size}, batches of {asked.batch_size}, {os.cpu_count()} cores")
-    print(f"file-per-patch loader, {_WORKERS} worker processes: {theirs:8.0f} patches/s (best of {asked.rounds})")
-    print(f"visionfw, tensors by tf.data:               {max(ours):8.0f} patches/s (best of {asked.rounds}; worst {min(ours):.0f})")
+    ours = [rate_of_dataset(source, args.batch_size, args.seconds) for _ in range(args.rounds)]
+    numpy_only = max(rate(iter(BatchSource(source, Uniform(len(source)), args.batch_size, 200)), args.batch_size, args.seconds) for _ in range(args.rounds))
+    print(f"{args.data}: {len(source.store)} images, x{args.scale}, LR patches of {args.patch_size}, batches of {args.batch_size}, {os.cpu_count()} cores")
+    print(f"file-per-patch loader, {_WORKERS} worker processes: {theirs:8.0f} patches/s (best of {args.rounds})")
+    print(f"visionfw, tensors by tf.data:               {max(ours):8.0f} patches/s (best of {args.rounds}; worst {min(ours):.0f})")
     print(f"visionfw, arrays without TensorFlow:        {numpy_only:8.0f} patches/s")
     print(f"ratio: {max(ours) / theirs:.0f} (goal 50); goal in patches/s: 20000")
-    told = ", ".join(f"{name} {seconds * 1e6:.1f}" for name, seconds in seconds_a_patch(source, asked.batch_size))
-    print(f"microseconds a patch by itself: {told}; the rest is handing over to tf.data")
+    steps = ", ".join(f"{name} {seconds * 1e6:.1f}" for name, seconds in seconds_a_patch(source, args.batch_size))
+    print(f"microseconds a patch by itself: {steps}; the rest is handing over to tf.data")
 
 
 if __name__ == "__main__":

@@ -61,14 +61,14 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    moments = random.Random(asked.seed)
-    flags = (*_FLAGS, f"--steps={asked.steps}", f"--validate_every={max(1, asked.steps // 60)}")
+    args = parser.parse_args()
+    moments = random.Random(args.seed)
+    flags = (*_FLAGS, f"--steps={args.steps}", f"--validate_every={max(1, args.steps // 60)}")
     with tempfile.TemporaryDirectory() as name:
         whole, killed, log = Path(name, "whole"), Path(name, "killed"), Path(name, "log")
         subprocess.run(command(whole, *flags), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         line, kills = command(killed, *flags), 0
-        while kills < asked.kills and not kill_once(line, killed, moments, log):
+        while kills < args.kills and not kill_once(line, killed, moments, log):
             kills += 1
             line = command(killed, "--resume")
         done = subprocess.run(command(killed, "--resume"), cwd=ROOT, capture_output=True, text=True)
@@ -77,7 +77,7 @@ def main() -> None:
         expected, made = arrays(whole), arrays(killed)
         different = [key for key, value in expected.items() if not np.array_equal(value, made.get(key))]
         tracebacks = log.read_text().count("Traceback")
-    print(f"killed {kills} times in {asked.steps} steps; {len(expected)} arrays of weights and optimizer, {len(different)} differ; {tracebacks} tracebacks")
+    print(f"killed {kills} times in {args.steps} steps; {len(expected)} arrays of weights and optimizer, {len(different)} differ; {tracebacks} tracebacks")
     sys.exit(1 if different or tracebacks else 0)
 
 

@@ -38,7 +38,7 @@ class Turns:
     """A contestant's end of the line: waits for its turn, and tells how long it took."""
 
     def __init__(self):
-        self.told = os.fdopen(os.dup(1), "w", buffering=1)
+        self.output = os.fdopen(os.dup(1), "w", buffering=1)
         os.dup2(2, 1)  # what libraries print is no figure
 
     def wait(self) -> None:
@@ -47,7 +47,7 @@ class Turns:
         self.started = time.perf_counter()
 
     def done(self) -> None:
-        print(time.perf_counter() - self.started, file=self.told)
+        print(time.perf_counter() - self.started, file=self.output)
 
 
 def fit_in_turns(learner, batches, rounds: int, steps: int | None, turns: Turns) -> None:
@@ -87,7 +87,7 @@ def run_visionfw(options: argparse.Namespace, model: str, turns: Turns) -> None:
 
 
 def run_keras(options: argparse.Namespace, model: str, turns: Turns) -> None:
-    """Run a hand-written model with what Keras does unless told otherwise."""
+    """Run a hand-written model with Keras' defaults."""
     import keras
     from by_hand import keras_network
 

@@ -1,4 +1,4 @@
-"""What contributors are told is so: every registry stands in the table, and the benchmarks' imports exist."""
+"""CONTRIBUTING matches the code: every registry is in its table, and the imports of the benchmarks exist."""
 
 import ast
 import importlib
@@ -20,9 +20,9 @@ def registries(root):
 
 
 def test_the_table_of_members_lists_every_registry(root):
-    told = re.findall(r"`([A-Z_]+)` in `(visionfw/[\w/]+\.py)`", (root / "CONTRIBUTING.md").read_text(encoding="utf-8"))
-    assert sorted(told) == sorted(registries(root))
-    for name, path in told:
+    listed = re.findall(r"`([A-Z_]+)` in `(visionfw/[\w/]+\.py)`", (root / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(registries(root))
+    for name, path in listed:
         assert isinstance(getattr(importlib.import_module(path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")), name), Registry)
 
 

@@ -130,9 +130,9 @@ def test_the_degradations_in_the_data_page_are_read_and_all_steps_are_listed(roo
 
     page = (root / "docs" / "data.md").read_text(encoding="utf-8").partition("## Degradations")[2].partition("## The cache")[0]
     rows = [re.findall(r"`([^`]+)`", line.split("|")[1]) for line in page.splitlines() if line.startswith("| `")]
-    told = [text for row in rows for text in row if not text.startswith("--")]
-    assert len(told) > 5
-    for text in told:
+    messages = [text for row in rows for text in row if not text.startswith("--")]
+    assert len(messages) > 5
+    for text in messages:
         Degradation.parse(text, 3)
     assert all(f"  {name} " in listing("degradations", None) for name in DEGRADATION_STEPS)
 

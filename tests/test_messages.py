@@ -1,4 +1,4 @@
-"""What a user is told: a row a mistake, and the row holds the sentence."""
+"""Error messages: one row per mistake, with the message it must give."""
 
 import ast
 import json
@@ -58,7 +58,7 @@ MISTAKES = [
     ("the input produced", {"activation": [(1, 0)]}, "Net: node 0 is an input, but activation[0] (1 -> 0) makes it; give the link another target"),
     ("two loose ends", {"activation": [(1, 8)]}, "Net: nodes 5, 8 are never consumed, so the output is not clear; name it with 'outputs'"),
     ("a loose end beside the output", {"activation": [(1, 8)], "outputs": 5}, "Net: activation[0] (1 -> 8): node 8 is never consumed and is no output"),
-    ("an output that is not made", {"outputs": {"sr": 5, "extra": 99}}, "Net: outputs: node 99 is not made by any link"),
+    ("an output that no link produces", {"outputs": {"sr": 5, "extra": 99}}, "Net: outputs: node 99 is not produced by any link"),
     ("no block named", {"block_sub": None}, "Net: block[0] (1 -> 2): which block? name it in 'block_sub'"),
     (
         "a class for a name",
@@ -143,7 +143,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("change", "sentence"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
-def test_a_wrong_dictionary_is_told(change, sentence):
+def test_a_wrong_dictionary_is_reported(change, sentence):
     d = {key: value for key, value in (GOOD | change).items() if value is not None}
     with pytest.raises(vf.ModelDefinitionError) as caught:
         vf.check(d)
@@ -157,7 +157,7 @@ def test_merges_name_each_source_with_its_shape():
     assert caught.value.problems == ["Net: merge[0] (1, 2 -> 3): Add needs equal sizes and channels, but node 1 is H x W x 64, node 2 is H/2 x W/2 x 32"]
 
 
-def test_a_cycle_is_told_as_a_way():
+def test_a_cycle_is_reported_as_a_way():
     d = {"name": "Net", "merge": [(0, 3, 1)], "conv": [(1, 2), (2, 3), (3, 4)]}
     with pytest.raises(vf.ModelDefinitionError) as caught:
         vf.check(d)
@@ -166,20 +166,20 @@ def test_a_cycle_is_told_as_a_way():
     assert "conv[0] (1 -> 2)" in caught.value.problems[0]
 
 
-def test_a_block_that_contains_itself_is_told():
+def test_a_block_that_contains_itself_is_reported():
     d = {"name": "Net", "block": [(0, 1)], "block_sub": "a", "blocks": {"a": {"block": [(0, 1)], "block_sub": "a"}}}
     with pytest.raises(vf.ModelDefinitionError, match="block 'a' contains itself"):
         vf.check(d)
 
 
-def test_all_problems_are_told_at_once():
+def test_all_problems_are_reported_at_once():
     d = GOOD | {"colr": "y", "layer_sub": ["PixelShufle"], "conv_par": [{"filter": 3}, None, None], "block_sub": ["residul"]}
     with pytest.raises(vf.ModelDefinitionError) as caught:
         vf.check(d)
     assert len(caught.value.problems) == 4
 
 
-def test_what_is_no_dictionary_is_told():
+def test_what_is_no_dictionary_is_reported():
     with pytest.raises(vf.ModelDefinitionError, match="a model is a dictionary, not list"):
         vf.check([1])
 
@@ -260,26 +260,26 @@ def test_a_function_reaches_a_dictionary_by_an_argument_only():
         ({"shapes": {"lr": [16, 16, 3]}, "conv": [(0, 1)], "conv_par": {"filters": 3}, "scale": 4}, "the output has another scale than declared"),
     ],
 )
-def test_what_keras_would_find_while_building_is_told_before(d, sentence):
+def test_what_keras_would_find_while_building_is_reported_before(d, sentence):
     with pytest.raises(vf.ModelDefinitionError) as caught:
         vf.check({"name": "Net", **d})
     assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize("scale", [0, 2.5, "4"])
-def test_a_runs_scale_that_is_none_is_told(scale):
+def test_a_runs_scale_that_is_none_is_reported(scale):
     with pytest.raises(vf.ModelDefinitionError, match="Net: the run's 'scale' must be a whole number of at least 1"):
         vf.check({"name": "Net", "conv": [(0, 1)]}, scale)
 
 
-def test_a_block_that_holds_itself_literally_is_told():
+def test_a_block_that_holds_itself_literally_is_reported():
     block = {"block": [(0, 1)], "block_sub": "b"}
     block["blocks"] = {"b": block}
     with pytest.raises(vf.ModelDefinitionError, match="contains itself"):
         vf.check({"name": "Net", "block": [(0, 1)], "block_sub": "b", "blocks": {"b": block}})
 
 
-def test_problems_of_names_and_of_shapes_are_told_together():
+def test_problems_of_names_and_of_shapes_are_reported_together():
     d = {"name": "Net", "conv": [(0, 1), (0, 2), (3, 4)], "conv_par": [None, {"filters": 8}, {"filtres": 3}], "merge": [(1, 2, 3)]}
     with pytest.raises(vf.ModelDefinitionError) as caught:
         vf.check(d)
@@ -310,7 +310,7 @@ def test_keras_initializers_and_regularizers_are_plain_data():
         ("model_defs/srresnet.txt", {}, "model model_defs/srresnet.txt: a model's file ends in .py or .json"),
     ],
 )
-def test_a_wrong_model_is_told(name, arguments, sentence, root, monkeypatch):
+def test_a_wrong_model_is_reported(name, arguments, sentence, root, monkeypatch):
     monkeypatch.chdir(root)
     with pytest.raises(RequestError) as caught:
         vf.definition(name, **arguments)

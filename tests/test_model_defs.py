@@ -149,10 +149,10 @@ def test_it_saves_and_loads(name, tmp_path):
         np.testing.assert_allclose(theirs, ours, atol=1e-6)
 
 
-def test_srgans_discriminator_tells_one_probability_an_image():
-    told = vf.build(vf.definition("srgan_discriminator", filters=8))(np.random.default_rng(0).random((2, 96, 96, 3), np.float32))
-    assert told["probability"].shape == told["logits"].shape == (2, 1)
-    np.testing.assert_allclose(told["probability"], 1 / (1 + np.exp(-np.asarray(told["logits"]))), rtol=1e-5)
+def test_srgans_discriminator_returns_one_probability_per_image():
+    outputs = vf.build(vf.definition("srgan_discriminator", filters=8))(np.random.default_rng(0).random((2, 96, 96, 3), np.float32))
+    assert outputs["probability"].shape == outputs["logits"].shape == (2, 1)
+    np.testing.assert_allclose(outputs["probability"], 1 / (1 + np.exp(-np.asarray(outputs["logits"]))), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "shape"), [("patch_discriminator", (2, 12, 12, 1)), ("unet_discriminator", (2, 96, 96, 1))])
@@ -170,7 +170,7 @@ def test_the_papers_sr3_has_about_the_parameters_that_it_states():
 
 @pytest.mark.parametrize(("continuous", "level"), [(True, "noise_level"), (False, "step")])
 @pytest.mark.parametrize("fold", [1, 2, 4])
-def test_sr3_tells_noise_of_images_of_any_size_that_its_strides_divide(continuous, level, fold):
+def test_sr3_predicts_noise_for_images_of_any_size_that_its_strides_divide(continuous, level, fold):
     model = vf.build(vf.definition("sr3", filters=8, continuous=continuous, fold=fold, scale=2))
     given = {"lr": np.zeros((2, 8, 16, 3), np.float32), "noisy": np.ones((2, 16, 32, 3), np.float32), level: np.full((2, 1), 0.5, np.float32)}
     assert model(given).shape == (2, 16, 32, 3)

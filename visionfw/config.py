@@ -243,10 +243,10 @@ def from_flags(config: type[C], values: Mapping[str, Any]) -> C:
         RequestError: what is wrong in any section; all problems are reported. A flag of an absent section is refused.
     """
     problems: list[str] = []
-    made = _from_flags(config, values, problems)
-    if problems or made is None:
+    instance = _from_flags(config, values, problems)
+    if problems or instance is None:
         raise RequestError("\n".join(problems))
-    return made
+    return instance
 
 
 def _from_flags(config: type[C], values: Mapping[str, Any], problems: list[str]) -> C | None:
@@ -340,10 +340,10 @@ def from_record(config: type[C], record: Mapping[str, Any], source: str) -> C:
         RequestError: an unknown key, with the nearest; or a wrong value.
     """
     problems: list[str] = []
-    made = _from_record(config, record, "", problems)
-    if problems or made is None:
+    instance = _from_record(config, record, "", problems)
+    if problems or instance is None:
         raise RequestError("\n".join(f"{source}: {problem}" for problem in problems))
-    return made
+    return instance
 
 
 def _from_record(config: type[C], record: Any, place: str, problems: list[str]) -> C | None:

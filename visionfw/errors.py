@@ -18,7 +18,7 @@ class VisionfwError(Exception):
 
 
 class RequestError(VisionfwError, ValueError):
-    """What was asked for is wrong: a flag, a name, a file that is not there. Commands end with status 2."""
+    """The request is wrong: a flag, a name, a file that is not there. Commands end with status 2."""
 
     status = 2
 

@@ -1,4 +1,4 @@
-"""The commands as a user types them: quick help, one line a mistake, an exit status that tells."""
+"""The commands as a user types them: quick help, one line per mistake, and the exit status."""
 
 import importlib.util
 import json
@@ -135,7 +135,7 @@ def test_other_backends_train_and_evaluate_too(root, tmp_path, backend):
     assert "| EDSR-small | embedded/test |" in done.stdout
 
 
-def test_an_unknown_backend_is_told(command, monkeypatch):
+def test_an_unknown_backend_is_reported(command, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "theano")
     assert command("train", "--steps=1") == (2, "", "error: KERAS_BACKEND: no backend 'theano'; did you mean 'tensorflow'?\n")
 

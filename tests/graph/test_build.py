@@ -100,7 +100,7 @@ def test_a_registered_block_may_be_a_function_that_returns_links():
     assert [layer.name for layer in model.layers[1:]] == ["block_1-conv_1", "block_2-conv_1"]
 
 
-def test_a_registered_layer_can_be_named_and_its_mistakes_are_told():
+def test_a_registered_layer_can_be_named_and_its_mistakes_are_reported():
 
     class Twice(keras.layers.Layer):
         def call(self, x):

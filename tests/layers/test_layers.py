@@ -187,6 +187,6 @@ def test_padding_and_bicubic_take_the_smallest_images(size):
         ("SinusoidalEmbedding", {"features": 7}, None, "features must be even, not 7"),
     ],
 )
-def test_wrong_parameters_are_told(name, parameters, shape, sentence):
+def test_wrong_parameters_are_reported(name, parameters, shape, sentence):
     with pytest.raises(ValueError, match=sentence):
         LAYERS.load(name)(**parameters).compute_output_shape(shape)

@@ -30,14 +30,14 @@ def test_weights_return_as_they_were_saved(tmp_path):
     ("name", "sentence"),
     [("nowhere.weights.h5", "weights: no file"), ("x.onnx", r"a weight file ends in \.weights\.h5, \.keras, "), ("text.weights.h5", "do not fit EDSR")],
 )
-def test_a_file_that_holds_no_weights_is_told(tmp_path, name, sentence):
+def test_a_file_that_holds_no_weights_is_reported(tmp_path, name, sentence):
     for file in ("x.onnx", "text.weights.h5"):
         (tmp_path / file).write_text("nothing")
     with pytest.raises(RequestError, match=sentence):
         vf.load_weights(vf.build(vf.definition("edsr", **SMALL)), tmp_path / name)
 
 
-def test_another_models_weights_are_told(tmp_path):
+def test_another_models_weights_are_reported(tmp_path):
     save_weights(vf.build(vf.definition("edsr", blocks=2, filters=8)), tmp_path / "x.weights.h5")
     model = vf.build(vf.definition("edsr", blocks=2, filters=8, scale=2))
     before = model.get_weights()
@@ -110,7 +110,7 @@ def test_a_keras_file_loads_with_our_layers(tmp_path):
     np.testing.assert_allclose(vf.load(tmp_path / "x.keras")(x), model(x), atol=1e-6)
 
 
-def test_what_is_no_model_file_is_told(tmp_path):
+def test_what_is_no_model_file_is_reported(tmp_path):
     (tmp_path / "x.keras").write_text("nothing")
     with pytest.raises(vf.VisionfwError, match=r"x\.keras: cannot be loaded"):
         vf.load(tmp_path / "x.keras")

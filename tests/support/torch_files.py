@@ -14,7 +14,7 @@ KINDS = {"float32": "FloatStorage", "float64": "DoubleStorage", "float16": "Half
 
 
 class Pickled:
-    """A tensor as its pickle tells it: a storage's key, an offset, a size and strides counted in values."""
+    """A tensor as its pickle describes it: a storage's key, an offset, a size and strides counted in values."""
 
     def __init__(self, key, values, offset=0, size=None, stride=None):
         self.key, self.values, self.offset = key, np.ascontiguousarray(values).ravel(), offset

@@ -148,7 +148,7 @@ def test_a_run_directory_is_not_overwritten(finished):
         ({"patch_size": 1000}, "patch_size 1000: no LR image is that large"),
     ],
 )
-def test_what_cannot_be_trained_is_told_before_anything_is_written(tmp_path, change, sentence):
+def test_what_cannot_be_trained_is_reported_before_anything_is_written(tmp_path, change, sentence):
     with pytest.raises(RequestError, match=sentence):
         train(training(**SMALL | change | {"run_dir": str(tmp_path / "run")}), lambda line: None)
     assert not (tmp_path / "run").exists()

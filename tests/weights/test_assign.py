@@ -195,7 +195,7 @@ def test_names_say_which_is_which(tmp_path):
         np.testing.assert_array_equal(kept, now)
 
 
-def test_another_order_is_matched_by_shape_and_told(tmp_path):
+def test_another_order_is_matched_by_shape_and_reported(tmp_path):
     model = two_convolutions()
     given = {"b.weight": normal(3, 5, 5, 5), "b.bias": normal(3), "a.weight": normal(5, 3, 3, 3), "a.bias": normal(5)}
     write_zip(tmp_path / "x.pth", as_tensors(given))
@@ -237,7 +237,7 @@ def test_safetensors(tmp_path):
     np.testing.assert_array_equal(model.get_weights()[0], kernel.transpose(2, 3, 1, 0))
 
 
-def test_what_is_no_weight_file_is_told(tmp_path):
+def test_what_is_no_weight_file_is_reported(tmp_path):
     model = two_convolutions()
     for name in ("x.mat", "x.npz", "x.h5", "x.safetensors"):
         (tmp_path / name).write_text("nothing at all")
@@ -251,7 +251,7 @@ def test_what_is_no_weight_file_is_told(tmp_path):
         vf.load_weights(model, tmp_path / "x.onnx")
 
 
-def test_layers_side_by_side_are_told(tmp_path):
+def test_layers_side_by_side_are_reported(tmp_path):
     d = {
         "name": "two",
         "scale": 1,
@@ -269,7 +269,7 @@ def test_layers_side_by_side_are_told(tmp_path):
     np.testing.assert_array_equal(model.get_layer("conv_left").bias, given["left.bias"])
 
 
-def test_names_that_are_sorted_count_as_numbers_and_are_told(tmp_path):
+def test_names_that_are_sorted_count_as_numbers_and_are_reported(tmp_path):
     links = [(number, number + 1) for number in range(12)]
     model = vf.build({"name": "deep", "scale": 1, "conv": links, "conv_par": {"filters": 3, "kernel_size": 1}})
     given = {f"c{number}_{part}": normal(*shape) for number in range(12) for part, shape in (("w", (1, 1, 3, 3)), ("b", (3, 1)))}
@@ -280,7 +280,7 @@ def test_names_that_are_sorted_count_as_numbers_and_are_told(tmp_path):
         np.testing.assert_array_equal(model.get_layer(f"conv_{number + 1}").bias, given[f"c{number}_b"].ravel())
 
 
-def test_what_has_no_role_is_told_too(tmp_path):
+def test_what_has_no_role_is_reported_too(tmp_path):
     model = two_convolutions()
     given = {"a.weight": normal(5, 3, 3, 3), "a.bias": normal(5), "b.weight": normal(3, 5, 5, 5), "b.bias": normal(3), "scale_of_residuals": normal(1)}
     write_zip(tmp_path / "x.pth", as_tensors(given))
@@ -320,9 +320,9 @@ def test_what_stands_around_the_weights_is_warned_of(tmp_path):
     given = {"sub_mean.weight": np.eye(3, dtype=np.float32)[..., None, None], "sub_mean.bias": np.array([-114.4, -111.5, -103.0])}
     given |= {"a.weight": normal(4, 3, 3, 3), "a.bias": normal(4), "b.weight": normal(4, 3, 9, 9), "b.bias": normal(3)}
     write_zip(tmp_path / "x.pth", as_tensors(given))
-    told = "\n".join(vf.load_weights(model, tmp_path / "x.pth"))
-    assert "sub_mean subtracts a mean of 114: these weights are for pixels of 0..255" in told
-    assert "conv_2: 'same' crops this transposed convolution unevenly" in told
+    remarks = "\n".join(vf.load_weights(model, tmp_path / "x.pth"))
+    assert "sub_mean subtracts a mean of 114: these weights are for pixels of 0..255" in remarks
+    assert "conv_2: 'same' crops this transposed convolution unevenly" in remarks
 
 
 def test_a_depthwise_kernel_that_belongs_elsewhere_is_one_line(tmp_path):

@@ -23,13 +23,13 @@ ONE = np.ones(1)
         (["arr_0", "arr_1", "learning_rate"], {}),
     ],
 )
-def test_the_word_that_tells_the_role_is_taken_out_of_the_name(keys, expected):
+def test_the_word_that_states_the_role_is_removed_from_the_name(keys, expected):
     found, loose = modules_of(dict.fromkeys(keys, ONE))
     assert loose == (keys if not expected else [])
     assert {name: list(module) for name, module in found.items()} == expected
 
 
-def test_a_word_inside_a_name_tells_no_role():
+def test_a_word_inside_a_name_states_no_role():
     keys = ["attn.qkv.weight", "attn.relative_position_bias_table"]
     found, loose = modules_of(dict.fromkeys(keys, ONE))
     assert {name: list(module) for name, module in found.items()} == {"attn.qkv": ["weight"]}

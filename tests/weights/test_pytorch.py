@@ -41,7 +41,7 @@ def test_a_tensor_may_be_a_view(tmp_path, write):
 
 
 @pytest.mark.parametrize("write", WRITERS)
-def test_a_view_that_leaves_its_storage_is_told(tmp_path, write):
+def test_a_view_that_leaves_its_storage_is_reported(tmp_path, write):
     write(tmp_path / "x.pt", {"x": Pickled("0", np.arange(6, dtype=np.float32), offset=1, size=(6,), stride=(1,))})
     with pytest.raises(VisionfwError, match=r"x\.pt: cannot be read: a tensor is larger than what is stored of it"):
         read_weights(tmp_path / "x.pt")

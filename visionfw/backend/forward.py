@@ -66,7 +66,7 @@ def _on_jax(reference: weakref.ref[keras.Model]) -> ForwardPass:
         variables = [[variable.value for variable in group] for group in (model.trainable_variables, model.non_trainable_variables)]
         try:
             return compiled(*variables, batch)
-        except Exception as error:  # a layer looks at the values of its input, which Keras reports by nearly any exception; or the input is wrong
+        except Exception as error:  # a layer reads the values of its input, for which Keras raises nearly any exception; or the input is wrong
             if is_out_of_memory(error):
                 raise
             return model(keras.tree.map_structure(keras.ops.convert_to_tensor, batch), training=False)

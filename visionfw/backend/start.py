@@ -61,10 +61,10 @@ def start_backend(devices: int = 1) -> None:
         import keras
 
         if backend == "jax" and os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES", "1") not in ("", "0", "1"):
-            keras.distribution.initialize()  # meets the other processes, before JAX looks for devices
+            keras.distribution.initialize()  # meets the other processes, before JAX enumerates devices
         from visionfw.backend.devices import accelerators
 
-        accelerators()  # the backend looks for GPUs
+        accelerators()  # the backend enumerates GPUs
 
 
 def owns_process() -> bool:

@@ -25,12 +25,28 @@ def _report(text: str, flag: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckConfig(Config):
-    """Inspecting every file of image sets."""
+class _ImageSetsConfig(Config):
+    """Image sets of one scale."""
 
     data: Settled[str] = setting(None, _DATA_HELP)
     data_root: str | None = setting(None, _ROOT_HELP, default_text="$VISIONFW_DATA")
     scale: int = setting(4, "HR size / LR size", minimum=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _DegradedSetsConfig(_ImageSetsConfig):
+    """Image sets whose LR images are made by a degradation."""
+
+    degradation: DegradationSpec = setting(
+        parse_degradation("bicubic"), "how LR images are made: steps joined by '+'; see --list=degradations", parse=parse_degradation
+    )
+    degradation_seed: int = setting(0, "seed of the random parts of the degradation", minimum=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckConfig(_ImageSetsConfig):
+    """Inspecting every file of image sets."""
+
     test_data: str = setting("", "test sets; images that are in both are reported as leakage")
     patch_size: int = setting(24, "side of a training patch in LR pixels", minimum=1)
     report: str | None = setting(None, "file to write all findings to: .md, .csv or .json", parse=_report)
@@ -40,16 +56,9 @@ class CheckConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CacheConfig(Config):
+class CacheConfig(_DegradedSetsConfig):
     """Decoding images ahead of training."""
 
-    data: Settled[str] = setting(None, _DATA_HELP)
-    data_root: str | None = setting(None, _ROOT_HELP, default_text="$VISIONFW_DATA")
-    scale: int = setting(4, "HR size / LR size", minimum=1)
-    degradation: DegradationSpec = setting(
-        parse_degradation("bicubic"), "how LR images are made: steps joined by '+'; see --list=degradations", parse=parse_degradation
-    )
-    degradation_seed: int = setting(0, "seed of the random parts of the degradation", minimum=0)
     rescale: tuple[float, ...] = setting(
         (0.7,), "factors by which images without LR files are also downscaled, as in training: 0.8,0.6, or none", default_text="0.7", parse=parse_rescale
     )
@@ -62,16 +71,9 @@ class CacheConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DegradeConfig(Config):
+class DegradeConfig(_DegradedSetsConfig):
     """Writing pairs of HR images and degraded LR images."""
 
-    data: Settled[str] = setting(None, _DATA_HELP)
-    data_root: str | None = setting(None, _ROOT_HELP, default_text="$VISIONFW_DATA")
-    scale: int = setting(4, "HR size / LR size", minimum=1)
-    degradation: DegradationSpec = setting(
-        parse_degradation("bicubic"), "how LR images are made: steps joined by '+'; see --list=degradations", parse=parse_degradation
-    )
-    degradation_seed: int = setting(0, "seed of the random parts of the degradation", minimum=0)
     out: Settled[str] = setting(None, "folder to write HR/ and LR_*/X4/ into")
 
     def problems(self) -> Iterable[str]:

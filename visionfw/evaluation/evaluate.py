@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Log = Callable[[str], None]
 #: Columns of the reports that the line below the printed table says for all rows.
 _SHOWN_BELOW = ("channel", "crop", "rounding", "resize", "model scale", "precision", "self-ensemble", "LR")
-_ONE_OF_MANY = "a diffusion model draws one of the images that fit; PSNR and SSIM reward their mean, so compare LR-PSNR and look at the images"
+_ONE_OF_MANY = "a diffusion model draws one of the images that fit; PSNR and SSIM reward their mean, so compare LR-PSNR and inspect the images"
 
 
 def upscale_files(config: EvaluateConfig, log: Log) -> str:

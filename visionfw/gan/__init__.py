@@ -41,7 +41,7 @@ GAN_LOSSES: Registry[GanLossEntry] = Registry(
         GanLossEntry(
             name="relativistic",
             target="visionfw.gan.losses:RelativisticAverage",
-            help="how much more real an image looks than the average of the other kind (ESRGAN)",
+            help="cross entropy of logits relative to the average logit of the other class (ESRGAN)",
         ),
     ],
     GanLossEntry,

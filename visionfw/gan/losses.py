@@ -98,7 +98,7 @@ class WassersteinGradientPenalty(GanLoss):
 
 
 class RelativisticAverage(GanLoss):
-    """Cross entropy of how much more real an image looks than the average of the other kind.
+    """Cross entropy of logits relative to the average logit of the other class.
 
     Reference: Jolicoeur-Martineau, The Relativistic Discriminator, ICLR 2019; the average variant, as in ESRGAN.
     """

@@ -189,7 +189,7 @@ def frames_of(opened: Image.Image) -> int:
 
 
 def orientation_of(opened: Image.Image) -> int:
-    """Return the EXIF orientation, 1 for upright. In a PNG only one before the pixels is found: Pillow would decode them all to look further."""
+    """Return the EXIF orientation, 1 for upright. In a PNG it is found only before the pixels: Pillow would decode all of them to search further."""
     if opened.format != "PNG":
         return opened.getexif().get(_ORIENTATION, 1)
     exif = Image.Exif()

@@ -1,4 +1,4 @@
-"""Losses that look at neighboring pixels together."""
+"""Losses computed from neighborhoods of pixels."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Log = Callable[[str], None]
 
 
 def start_ranking(config: RankConfig, log: Log, dry_run: bool = False) -> None:
-    """Check everything, look for leakage, do all jobs, write the reports.
+    """Check everything, search for leakage, run all jobs, write the reports.
 
     Args:
         config: the ranking.

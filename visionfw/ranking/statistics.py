@@ -72,7 +72,7 @@ def compare(first: str, second: str, first_gains: Sequence[np.ndarray], second_g
 
 
 def _variance_of_mean(values: np.ndarray, weight: float = 1.0) -> tuple[float, int]:
-    """Return the variance of a weighted mean, and its degrees of freedom; (0, 0) for a single value, which tells nothing."""
+    """Return the variance of a weighted mean, and its degrees of freedom; (0, 0) for a single value, which has none."""
     if len(values) < 2:
         return 0.0, 0
     return weight**2 * float(values.var(ddof=1)) / len(values), len(values) - 1

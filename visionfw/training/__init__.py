@@ -1,1 +1,1 @@
-"""Training: losses, schedules, the fit and what it tells on the way."""
+"""Training: checks before it, its setup, the Keras `fit`, and its callbacks."""

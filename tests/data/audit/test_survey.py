@@ -73,7 +73,7 @@ def test_an_lr_image_of_another_scale(pairs):
 def test_another_filter_is_named(pairs, make, name):
     write_image(pairs / "LR_bicubic/X2/2x2.png", make(read_image(pairs / "HR/2.png")))
     (text,) = texts(survey_of(pairs), "not MATLAB's bicubic")
-    assert text.startswith(f"2.png 2x2.png looks like {name} (")
+    assert text.startswith(f"2.png 2x2.png seems to be {name} (")
     assert text.endswith("gray levels off)")
 
 

@@ -61,9 +61,9 @@ def test_lr_images_of_a_diffusion_model_are_as_large_as_all_strides_want(scale, 
         "inputs": {"lr": "lr", "noisy": "noisy", "step": "step"},
         "shapes": {"step": [1]},
         "outputs": {"noise": "noise"},
-        "merge": [("lr", "noisy", "given"), ("small", "level", "told")],
+        "merge": [("lr", "noisy", "conditioned"), ("small", "level", "prediction")],
         "merge_sub": ["Concatenate", "Add"],
-        "layer": [("given", "small"), ("step", "level"), ("told", "large")],
+        "layer": [("conditioned", "small"), ("step", "level"), ("prediction", "large")],
         "layer_sub": ["AveragePooling2D", "Dense", "Nearest"],
         "layer_par": [{"pool_size": pool}, {"units": 6}, {"scale": pool}],
         "conv": [("large", "noise")],
@@ -82,7 +82,7 @@ def test_global_pooling_sees_the_whole_image(name):
     )
 
 
-def test_several_inputs_are_told():
+def test_several_inputs_are_reported():
     a, b = (keras.Input((None, None, 3), name=name) for name in "ab")
     with pytest.raises(RequestError, match=r"several inputs \(a, b\)"):
         receptive_field_of(keras.Model([a, b], keras.layers.Add()([a, b])))

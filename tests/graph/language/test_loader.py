@@ -29,7 +29,7 @@ def test_a_json_file_is_a_model(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "sentence"), [("{", "not readable as JSON"), ("[1]", "holds list, not a dictionary")])
-def test_json_that_is_none_is_told(tmp_path, text, sentence):
+def test_json_that_is_none_is_reported(tmp_path, text, sentence):
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(RequestError, match=sentence):
         vf.definition(str(tmp_path / "x.json"))
@@ -45,7 +45,7 @@ def test_json_that_is_none_is_told(tmp_path, text, sentence):
         ("def x(*, size=1): raise ValueError('size is odd')", "size is odd"),
     ],
 )
-def test_a_wrong_file_is_told(tmp_path, text, sentence):
+def test_a_wrong_file_is_reported(tmp_path, text, sentence):
     (tmp_path / "x.py").write_text(text)
     with pytest.raises(RequestError, match=sentence):
         models.load(str(tmp_path / "x.py"))
@@ -110,7 +110,7 @@ def test_a_file_with_postponed_annotations_and_a_dataclass_is_a_model(tmp_path):
     assert not {name for name in set(sys.modules) - before if "typed" in name}
 
 
-def test_a_file_of_the_working_directory_that_runs_for_a_name_is_told(tmp_path, monkeypatch):
+def test_a_file_of_the_working_directory_that_runs_for_a_name_is_reported(tmp_path, monkeypatch):
     (tmp_path / "model_defs").mkdir()
     for name in ("edsr", "mine"):
         (tmp_path / "model_defs" / f"{name}.py").write_text(f'{name} = {{"name": "Mine", "conv": [(0, 1)]}}')

@@ -192,7 +192,7 @@ def test_a_node_that_is_called_as_one_inside_a_chain_is_a_problem():
         ((0, "relu", 1), "links[0] (0 -> 1): 'relu' is a layer and a block; rename the block, or write [group, [sources], target, "),
     ],
 )
-def test_a_wrong_entry_is_told_with_its_address(entry, problem):
+def test_a_wrong_entry_is_reported_with_its_address(entry, problem):
     blocks = {name: {"conv": [(0, 1)]} for name in ("residual", "relu")}
     assert problems(links(entry, blocks=blocks))[0].startswith(f"x: {problem}")
 

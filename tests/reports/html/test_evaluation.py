@@ -68,14 +68,14 @@ def test_a_curve_leaves_out_what_is_not_finite():
 
 def in_browser(tmp_path, page, script):
     """Return what a script finds on the page in a headless browser."""
-    told = f"<script>const told = (() => {{ {script} }})(); document.body.dataset.told = JSON.stringify(told);</script></body>"
-    (tmp_path / "x.html").write_text(page.replace("</body>", told), encoding="utf-8")
+    result = f"<script>const result = (() => {{ {script} }})(); document.body.dataset.result = JSON.stringify(result);</script></body>"
+    (tmp_path / "x.html").write_text(page.replace("</body>", result), encoding="utf-8")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
     flags += ["--disable-component-update", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", (tmp_path / "x.html").as_uri()]
     done = subprocess.run([BROWSER, *flags], capture_output=True, text=True, timeout=120)
-    told = re.search(r'data-told="([^"]*)"', done.stdout)
-    assert told, done.stderr[-2000:]
-    return json.loads(html.unescape(told.group(1)))
+    result = re.search(r'data-result="([^"]*)"', done.stdout)
+    assert result, done.stderr[-2000:]
+    return json.loads(html.unescape(result.group(1)))
 
 
 @pytest.mark.slow

@@ -74,7 +74,7 @@ def _problems_of_lr(hr: np.ndarray, lr_path: Path, scale: int) -> list[Problem]:
         return [("wrong size of LR", f"{lr_path.name} has {lr.shape[1]} x {lr.shape[0]} pixels, for scale {scale} it must have {width} x {height}; {guess}")]
     name = identify_filter(lr, hr, scale) if hr.size and not other_degradation(lr_path.parent) else ""
     stored = "; it is stored as JPEG, which loses detail" if lr_path.suffix.lower() in (".jpg", ".jpeg") else ""
-    return [("not MATLAB's bicubic", f"{lr_path.name} looks like {name}{stored}")] if name else []
+    return [("not MATLAB's bicubic", f"{lr_path.name} seems to be {name}{stored}")] if name else []
 
 
 def other_degradation(folder: Path) -> str:

@@ -42,7 +42,7 @@ class StandardDataset:
         page: where it comes from.
         archives: public addresses; none where there is no open one.
         aliases: other names of the same images.
-        warning: what to look out for.
+        warning: a known pitfall.
     """
 
     name: str

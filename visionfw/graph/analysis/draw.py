@@ -83,7 +83,7 @@ def draw(dictionary: Mapping[str, Any], path: str | Path, scale: int | None = No
 
     Raises:
         ModelDefinitionError: the dictionary is wrong.
-        RequestError: another kind of file is asked for, or matplotlib is not installed.
+        RequestError: the file format is not supported, or matplotlib is not installed.
     """
     path = Path(path)
     if path.suffix not in (".svg", ".png"):

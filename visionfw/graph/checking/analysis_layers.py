@@ -1,4 +1,4 @@
-"""The layers that checks and costs look at: each link's layer is made once, and no weight is ever allocated."""
+"""The layers that checks and costs analyze: each link's layer is created once, and no weight is ever allocated."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Trace(NamedTuple):
 class AnalysisLayers:
     """Layers by link, kept from the first check to the last cost.
 
-    A link in a repeated block is one link, so its copies look at one layer. Links are known by identity: two links with equal
+    A link in a repeated block is one link, so its copies share one layer. Links are known by identity: two links with equal
     parameters have two layers, as in the model.
     """
 

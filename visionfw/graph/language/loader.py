@@ -204,7 +204,7 @@ def _read_json(path: Path) -> Mapping[str, Any]:
 
 @contextlib.contextmanager
 def _imported(path: Path) -> Iterator[ModuleType]:
-    """Run a model's file as a module of its own, which stands in sys.modules for the length of the `with` block (dataclasses look there)."""
+    """Run a model's file as a module of its own, which is in sys.modules inside the `with` block (dataclasses need it there)."""
     spec = importlib.util.spec_from_file_location(f"visionfw_model_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise RequestError(f"model {path}: cannot be run as Python")

@@ -46,14 +46,14 @@ def unconsumed(links: Sequence[Link]) -> list[Node]:
 
 
 def find_problems(links: Sequence[Link], inputs: Sequence[Node], outputs: Sequence[Node]) -> list[str]:
-    """Return the problems of the nodes: no producer or two, never consumed, a cycle, a number and a name that look alike."""
+    """Return the problems of the nodes: no producer or two, never consumed, a cycle, a number and a name with the same text."""
     producers: dict[Node, list[Link]] = {}
     for link in links:
         producers.setdefault(link.target, []).append(link)
     problems = _same_text({*producers, *inputs, *(source for link in links for source in link.sources)})
     problems += _wrong_producers(producers, inputs)
     problems += _without_producer(links, producers, inputs)
-    problems += [f"outputs: node {node!r} is not made by any link" for node in outputs if node not in producers and node not in inputs]
+    problems += [f"outputs: node {node!r} is not produced by any link" for node in outputs if node not in producers and node not in inputs]
     problems += _never_consumed(links, producers, inputs, outputs)
     problems += _cycles(links, inputs)
     return problems or _no_output(links, outputs)

@@ -1,6 +1,6 @@
 """The spellings of links: groups with parallel lists, rows, chains, and the canonical form; one record comes from each. No Keras here.
 
-Entries of `links` are told apart by their length, so that they stay so in JSON:
+Entries of `links` are distinguished by their length, which JSON keeps:
 
     [group, [sources], target, layer, {parameters}]         the canonical form
     (source or (sources), layer, target[, {parameters}])    a row: the group follows from the layer

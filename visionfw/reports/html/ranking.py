@@ -16,7 +16,7 @@ _COLORS = ("#1f6fb4", "#d9822b", "#1a7f4b", "#b8324f", "#7a52a8", "#5d6670", "#8
 
 @dataclass(frozen=True)
 class SetSample:
-    """What a training set looks like.
+    """Sample patches of a training set and their difficulty.
 
     Attributes:
         name: the training set.
