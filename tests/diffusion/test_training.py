@@ -108,7 +108,7 @@ def test_it_trains_on_other_backends(backend, arguments, small_images, tmp_path,
     ]
     done = subprocess.run(command, cwd=root, env=os.environ | {"KERAS_BACKEND": backend}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "diffusion training, unless given: " in done.stdout
+    assert "defaults of diffusion training: " in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_dry_run_names_leakage_and_jobs_and_writes_nothing(data, capsys, monke
     before = sorted(data.rglob("*"))
     run("rank.py", [*flags(data, "--train_sets=A,C"), "--equalize=patches", "--dry_run"])
     text = capsys.readouterr().out
-    assert "LEAKAGE: 1 images of C are in T (hidden.png of 1.png: cut from it at row 16, column 20)" in text
+    assert "LEAKAGE: images shared by C and T: 1 (hidden.png of 1.png: cut from it at row 16, column 20)" in text
     assert "every training set gives" in text
     assert "4 jobs, about" in text and "nothing was written" in text
     assert sorted(data.rglob("*")) == before

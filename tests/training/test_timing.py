@@ -60,7 +60,7 @@ def test_images_smaller_than_a_patch_are_named(image_folder, photograph):
     write_image(image_folder / "small.png", photograph[:40, :40])
     lines = []
     dry_run(training(**SMALL, train_data=str(image_folder)), lines.append)
-    assert "1 images are smaller than a patch and skipped (--small_images=pad pads them): small.png" in lines
+    assert "images smaller than a patch, skipped (--small_images=pad pads them): 1 (small.png)" in lines
     lines.clear()
     dry_run(training(**SMALL, train_data=str(image_folder), small_images="pad"), lines.append)
     assert lines[0].startswith("8 images (4 of them downscaled copies), ")

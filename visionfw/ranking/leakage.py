@@ -38,5 +38,5 @@ def find_leakage(config: RankConfig, train_sets: Mapping[str, Sequence[ImageSet]
             entries = [{"train": str(leak.train), "test": str(leak.test), "relation": leak.relation} for leak in leaks]
             rows += [{"name": name, "dataset": test.name, "train_set": train_set, "leaks": entries} for name in names]
             shown = some([f"{leak.train.name} of {leak.test.name}: {leak.relation}" for leak in leaks])
-            log(f"LEAKAGE: {len(leaks)} images of {train_set} are in {test.name} ({shown}); its scores are marked {MARK}")
+            log(f"LEAKAGE: images shared by {train_set} and {test.name}: {len(leaks)} ({shown}); scores on {test.name} are marked {MARK}")
     return rows

@@ -167,7 +167,7 @@ def _with_defaults(request: TrainConfig, kind: str, definition: Definition) -> t
     special = {flag: value for flag, value in values.items() if value is not None and DEFAULTS["plain"].get(flag, _sampler_for(request)) != value}
     if "sampler" in left_open:
         values.setdefault("sampler", _sampler_for(request))
-    note = f"{kind} training, unless given: {' '.join(f'--{flag}={value}' for flag, value in special.items())}"
+    note = f"defaults of {kind} training: {' '.join(f'--{flag}={value}' for flag, value in special.items())}"
     return with_flags(request, values), [note] if kind != "plain" and special else []
 
 

@@ -283,7 +283,7 @@ def _data_lines(sets: Sequence[ImageSet], patches: PatchSource, flight: Prefligh
         yield f"{len(store.skipped)} files cannot be used and are skipped: {some([f'{path.name} ({reason})' for path, reason in store.skipped])}"
     small = [path.name for path, grid, own in zip(store.paths, patches.grid, original, strict=True) if own and not grid.all()]
     if small:
-        yield f"{len(small)} images are smaller than a patch and skipped (--small_images=pad pads them): {some(small)}"
+        yield f"images smaller than a patch, skipped (--small_images=pad pads them): {len(small)} ({some(small)})"
     notes = Counter(note for entry, own in zip(store.format_notes, original, strict=True) if own for note in entry)
     if notes:
-        yield f"read as upright 8-bit RGB: {', '.join(f'{count} {note}' for note, count in notes.most_common())}"
+        yield f"converted to upright 8-bit RGB: {', '.join(f'{count} {note}' for note, count in notes.most_common())}"

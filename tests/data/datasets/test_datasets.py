@@ -61,6 +61,14 @@ def test_a_wrong_name_is_refused_with_the_nearest(paired):
         find_sets("Pear", str(paired))
 
 
+def test_a_set_in_a_subfolder_is_suggested_by_its_last_name(tmp_path):
+    folder = tmp_path / "benchmark" / "Set5"
+    folder.mkdir(parents=True)
+    write_image(folder / "one.png", np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(RequestError, match=r"no data set 'set5' under .*; did you mean 'benchmark/Set5'"):
+        find_sets("set5", str(tmp_path))
+
+
 def test_a_folder_without_images_is_refused(paired):
     (paired / "none").mkdir()
     with pytest.raises(RequestError, match="data set 'none': no images"):

@@ -65,7 +65,8 @@ def _find_set(name: str, root: str | None, scale: int) -> ImageSet:
     if any(path.is_file() for path in places):
         raise RequestError(f"data set {name!r} is a file; name its folder")
     names = list_sets(root)
-    near = nearest(name, names)
+    below = [other for other in names if other.lower().endswith(f"/{name.lower()}")]
+    near = below[0] if below else nearest(name, names)
     hint = f"did you mean {near!r}?" if near else "there is " + ", ".join(names[:12])
     raise RequestError(f"no data set {name!r} under {data_root(root)}; {hint}")
 
