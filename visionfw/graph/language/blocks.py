@@ -7,7 +7,17 @@ from typing import Any
 from visionfw.errors import RequestError
 from visionfw.registry import Entry, Registry
 
-BLOCKS: Registry[Entry] = Registry("block")
+
+def _entry(module: str, name: str, help: str) -> Entry:
+    return Entry(name=name, target=f"visionfw.blocks.{module}:{name}", help=help)
+
+
+BLOCKS: Registry[Entry] = Registry(
+    "block",
+    [
+        _entry("upsampling", "pixel_shuffle_upsampler", "stages of a convolution and a pixel shuffle that enlarge by `scale`"),
+    ],
+)
 
 
 def register_block(target: Any = None, *, name: str | None = None) -> Any:
