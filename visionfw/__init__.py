@@ -28,6 +28,7 @@ _CONTENTS = {
     "load_weights": "visionfw.runs.checkpoints",
     "luma": "visionfw.imaging.color",
     "canonicalize": "visionfw.graph.language.parser",
+    "open": "visionfw.runs.opening",
     "psnr": "visionfw.metrics.arrays",
     "register_augmentation": "visionfw.data.augmentation",
     "register_block": "visionfw.graph.language.blocks",
@@ -42,10 +43,13 @@ _CONTENTS = {
     "register_sampling": "visionfw.diffusion",
     "register_schedule": "visionfw.optimizers",
     "samplers": "visionfw.samplers",
+    "save_weights": "visionfw.runs.checkpoints",
     "schema": "visionfw.graph.schema",
     "ssim": "visionfw.metrics.arrays",
     "upscale": "visionfw.inference.upscaler",
 }
+#: Names that are others in their modules: `open` is Python's own there.
+_OBJECTS = {"open": "open_model"}
 _PACKAGES = ("data", "samplers")
 
 __all__ = sorted([*_CONTENTS, "__version__"])
@@ -55,7 +59,7 @@ def __getattr__(name: str) -> Any:
     if name not in _CONTENTS:
         raise AttributeError(f"module 'visionfw' has no attribute {name!r}")
     module = import_module(_CONTENTS[name])
-    return module if name in _PACKAGES else getattr(module, name)
+    return module if name in _PACKAGES else getattr(module, _OBJECTS.get(name, name))
 
 
 def __dir__() -> list[str]:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
 
@@ -15,6 +16,7 @@ from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.expand import LayerCall, TensorId, layer_text, tensor_name
 from visionfw.graph.checking.functions import operations_between
 from visionfw.graph.checking.layer_catalog import call_layer, make_layer
+from visionfw.graph.language.ir import Definition
 from visionfw.graph.language.parser import Functions
 from visionfw.layers.resampling import Bicubic
 from visionfw.numerics import Tensor
@@ -54,7 +56,18 @@ def compile_model(checked: Checked) -> keras.Model:
             error.args = (f"{call.address}, {layer_text(call.link)}: {brief(error)}",)
             raise
     outputs = {name: tensors[tensor] for name, tensor in flat.outputs.items()}
-    return keras.Model(_single(inputs, list(inputs.values())), _single(outputs, list(outputs.values())), name=_model_name(definition.name))
+    model = keras.Model(_single(inputs, list(inputs.values())), _single(outputs, list(outputs.values())), name=_model_name(definition.name))
+    _DEFINITIONS[model] = definition
+    return model
+
+
+#: The definition of each model that was compiled here, as long as the model lives.
+_DEFINITIONS: WeakKeyDictionary[keras.Model, Definition] = WeakKeyDictionary()
+
+
+def definition_of(model: keras.Model) -> Definition | None:
+    """Return the definition that a model was compiled from; None for a model from elsewhere."""
+    return _DEFINITIONS.get(model)
 
 
 def _single(named: dict[str, Tensor], tensors: list[Tensor]) -> Any:

@@ -102,6 +102,12 @@ def _keys(keys: Sequence[str], is_block: bool) -> Schema:
         "inputs": _or_null(inputs),
         "outputs": _or_null({"anyOf": [_ref("node"), nodes | ({"maxProperties": 1} if is_block else {})]}),
         "shapes": {"type": ["object", "null"], "additionalProperties": sizes},
+        "origin": {
+            "type": ["object", "null"],
+            "properties": {"model": {"type": "string"}, "arguments": {"type": "object"}},
+            "required": ["model", "arguments"],
+            "additionalProperties": False,
+        },
         "blocks": {"type": ["object", "null"], "propertyNames": {"minLength": 1}, "additionalProperties": _ref("block")},
         "defaults": _defaults(),
         "links": {"type": ["array", "null"], "items": _ref("link")},

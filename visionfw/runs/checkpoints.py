@@ -20,6 +20,8 @@ from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.layer_catalog import saved_model_problems
 from visionfw.graph.language.ir import Definition
 from visionfw.graph.language.parser import parse
+from visionfw.interchange.identify import load_by_reference
+from visionfw.interchange.save import REFERENCE_SUFFIXES, save_reference_weights
 from visionfw.io.files import atomic_path, reporting_write_errors
 from visionfw.io.paths import user_path
 from visionfw.layers import custom_objects
@@ -30,8 +32,28 @@ from visionfw.weights.files import read_weights
 SUFFIXES = (".weights.h5", ".keras")
 
 
-def save_weights(model: keras.Model, path: Path) -> None:
-    """Write a model's weights atomically. Raises VisionfwError if they cannot be written."""
+def save_weights(model: keras.Model, file: str | Path, names: str | None = None, dictionary: Mapping[str, Any] | None = None) -> None:
+    """Write a model's weights; the file is complete or not there.
+
+    Args:
+        model: a built model.
+        file: .weights.h5; with the reference's names .safetensors or .pth.
+        names: "reference" for the keys and layouts of the architecture's reference implementation, which other programs load; None for our own.
+        dictionary: the model's dictionary, for a model that was not built from one in this process.
+
+    Raises:
+        RequestError: the architecture has no reference, the model is no longer that architecture, or the suffix is another.
+        VisionfwError: the file cannot be written.
+    """
+    path = user_path(file)
+    if names not in (None, "reference"):
+        raise RequestError(f"names must be None or 'reference', not {names!r}")
+    if names == "reference":
+        save_reference_weights(model, path, dictionary)
+        return
+    if not path.name.endswith(".weights.h5"):
+        hint = "; for the keys of the reference implementation say names='reference'" if path.suffix in REFERENCE_SUFFIXES else ""
+        raise RequestError(f"weights {path}: a file of our own weights ends in .weights.h5{hint}")
     with reporting_write_errors(path), atomic_path(path) as temporary:
         model.save_weights(temporary)
 
@@ -59,7 +81,9 @@ def load_weights(model: keras.Model, file: str | Path, names: Mapping[str, str] 
     if names is None and path.name.endswith(SUFFIXES):
         _load_own_weights(model, path)
         return []
-    return assign(model, read_weights(path), names)
+    weights = read_weights(path)
+    remarks = load_by_reference(model, weights) if names is None else None
+    return assign(model, weights, names) if remarks is None else remarks
 
 
 def _load_own_weights(model: keras.Model, path: Path) -> None:

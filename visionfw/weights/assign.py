@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -14,6 +13,7 @@ from visionfw.errors import RequestError, some, unknown
 from visionfw.weights.files import WeightFile
 from visionfw.weights.layouts import Misfit, converted, role_of, weights_of
 from visionfw.weights.modules import Module, modules_of
+from visionfw.weights.name_patterns import look_up
 from visionfw.weights.pitfalls import parallel_layers, warnings_of
 
 #: Layouts to try for a file, its own first: arrays are also carried from one program to another as they are.
@@ -209,13 +209,6 @@ _MAX_MISSING = 5  # prefixes that are listed
 
 
 def _prefix(layer: str, names: Mapping[str, str]) -> str | None:
-    """Return the prefix that `names` gives a layer, with what each '*' stands for; None where it gives none."""
-    if layer in names:
-        return names[layer].removeprefix("module.")
-    for pattern, prefix in names.items():
-        match = re.fullmatch("(.*?)".join(map(re.escape, pattern.split("*"))), layer)
-        if match:
-            for part in match.groups():
-                prefix = prefix.replace("*", part, 1)
-            return prefix.removeprefix("module.")
-    return None
+    """Return the prefix that `names` gives a layer; None where it gives none."""
+    prefix = look_up(layer, names)
+    return None if prefix is None else prefix.removeprefix("module.")

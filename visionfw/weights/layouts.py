@@ -54,14 +54,14 @@ def converted(layer: keras.layers.Layer, module: Module, layout: str) -> list[np
         numbered = [module[key] for key in sorted(module, key=int)]
         if len(numbered) != len(variables):
             raise Misfit(f"it has {len(variables)} weights, the file {len(numbered)}")
-        return [_fit(layer, variable, values, "keras") for variable, values in zip(variables, numbered, strict=True)]
+        return [fit(layer, variable, values, "keras") for variable, values in zip(variables, numbered, strict=True)]
     by_role = {role_of(variable): variable for variable in variables}
     module = _with_epsilon(layer, module) if layout == "pytorch" else _with_statistics(layer, module)
     missing = [variable.name for role, variable in by_role.items() if role not in module]
     unused = [role for role in module if role not in by_role]
     if missing or unused:
         raise Misfit(f"the file has no {missing[0]} for it" if missing else f"the file has a {unused[0]} for it, and it has none")
-    return [_fit(layer, variable, module[role], layout) for role, variable in by_role.items()]
+    return [fit(layer, variable, module[role], layout) for role, variable in by_role.items()]
 
 
 def _with_statistics(layer: keras.layers.Layer, module: Module) -> Module:
@@ -81,7 +81,7 @@ def _with_epsilon(layer: keras.layers.Layer, module: Module) -> Module:
     return module | {"weight": module["weight"] * np.sqrt((variance + layer.epsilon) / (variance + TORCH_EPSILON))}
 
 
-def _fit(layer: keras.layers.Layer, variable: keras.Variable, values: np.ndarray, layout: str) -> np.ndarray:
+def fit(layer: keras.layers.Layer, variable: keras.Variable, values: np.ndarray, layout: str) -> np.ndarray:
     """Return an array of a file in the shape of a weight. Raises Misfit."""
     shape = tuple(variable.shape)
     if variable.name == "alpha" and values.size == 1:  # one slope for all channels
@@ -117,7 +117,7 @@ def _linear(layer: keras.layers.Dense, values: np.ndarray) -> np.ndarray | None:
     """OI, or OI11 -> IO."""
     if values.ndim < 2 or math.prod(values.shape[2:]) != 1:
         return None
-    return _behind_flatten(layer, values.reshape(values.shape[:2])).T
+    return reorder_behind_flatten(layer, values.reshape(values.shape[:2])).T
 
 
 def _depthwise(layer: keras.layers.DepthwiseConv2D, values: np.ndarray) -> np.ndarray | None:
@@ -143,17 +143,30 @@ _FROM_PYTORCH: dict[str, Callable[[keras.layers.Layer, np.ndarray], np.ndarray |
 }
 
 
-def _behind_flatten(layer: keras.layers.Dense, values: np.ndarray) -> np.ndarray:
-    """Reorder the inputs of a layer behind a Flatten, (out, in): PyTorch flattens channel by channel, Keras pixel by pixel."""
+def reorder_behind_flatten(layer: keras.layers.Dense, values: np.ndarray, to_torch: bool = False) -> np.ndarray:
+    """Reorder the inputs of a layer behind a Flatten, (out, in): PyTorch flattens channel by channel, Keras pixel by pixel.
+
+    Args:
+        layer: the layer.
+        values: its kernel, in PyTorch's order; in Keras' where `to_torch`.
+        to_torch: the direction.
+    """
+    shape = _flattened_shape(layer)
+    if len(shape) != 3 or math.prod(shape) != values.shape[1]:
+        return values
+    height, width, channels = shape
+    if to_torch:
+        return values.reshape(-1, height, width, channels).transpose(0, 3, 1, 2).reshape(values.shape)
+    return values.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(values.shape)
+
+
+def _flattened_shape(layer: keras.layers.Dense) -> tuple[int, ...]:
+    """Return the shape that a Flatten before a layer reads, where it is fixed; () without one."""
     operation, _ = producer(layer.input)
     while isinstance(operation, keras.layers.Dropout | keras.layers.Activation):
         operation, _ = producer(operation.input)
     shape: tuple[int | None, ...] = tuple(operation.input.shape[1:]) if isinstance(operation, keras.layers.Flatten) else ()
-    sizes = [size for size in shape if size is not None]
-    if len(shape) != 3 or len(sizes) != 3 or math.prod(sizes) != values.shape[1]:
-        return values
-    height, width, channels = sizes
-    return values.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(values.shape)
+    return tuple(size for size in shape if size is not None)
 
 
 # --- MATLAB ------------------------------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ class Definition:
         color: 'rgb', or 'y' for a model of luma alone.
         pre_upsample: 'bicubic' where the model reads the upscaled LR image, else None.
         shapes: shape of an input without the batch, by input name, where it is not an image of any size.
+        origin: {"model": name or file, "arguments": {...}} of the function that returned the dictionary; None where nothing returned it.
     """
 
     name: str
@@ -108,6 +109,7 @@ class Definition:
     color: str = "rgb"
     pre_upsample: str | None = None
     shapes: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
+    origin: Mapping[str, Any] | None = None
 
     @property
     def channels(self) -> int:
@@ -141,7 +143,7 @@ def link_text(sources: tuple[Node, ...], target: Node) -> str:
 def to_dictionary(definition: Definition) -> dict[str, Any]:
     """Return a definition as the canonical dictionary, plain JSON, which `parser.parse` reads back to the same definition."""
     canonical: dict[str, Any] = {"name": definition.name}
-    for key in ("paper", "scale", "color", "pre_upsample"):
+    for key in ("paper", "scale", "color", "pre_upsample", "origin"):
         if getattr(definition, key) is not None:
             canonical[key] = getattr(definition, key)
     canonical["inputs"] = dict(sorted(definition.graph.inputs))

@@ -21,9 +21,12 @@ from typing import Any
 
 from visionfw.errors import RequestError, brief, unknown
 from visionfw.graph.language.ir import FunctionBlock
+from visionfw.graph.language.parse_values import ValueProblem, to_plain
 from visionfw.graph.language.parser import parse
 from visionfw.io.paths import user_path
 
+#: What a model's file may define beside the model: how a reference implementation calls its weights, and how to tell the model by them.
+BESIDE_THE_MODEL = ("names", "detect")
 _INSTALLED = Path(__file__).resolve().parents[2] / "model_defs"
 _CHECKOUT = Path(__file__).resolve().parents[3] / "model_defs"
 
@@ -54,6 +57,43 @@ def folders() -> list[Path]:
 def names() -> list[str]:
     """Return the names of all models that can be named."""
     return sorted({file.stem for folder in folders() for file in folder.glob("*.py") if not file.stem.startswith("_")})
+
+
+def installed_files() -> list[Path]:
+    """Return the files of the architectures that come with the package."""
+    folder = next(folder for folder in (_INSTALLED, _CHECKOUT) if folder.is_dir())
+    return sorted(file for file in folder.glob("*.py") if not file.stem.startswith("_"))
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What a model's Python file defines.
+
+    Attributes:
+        path: the file.
+        model: the function that returns the dictionary, or the dictionary.
+        contents: everything that the file defines, by name.
+    """
+
+    path: Path
+    model: Callable | Mapping[str, Any]
+    contents: Mapping[str, Any]
+
+
+def read_file(name: str) -> ModelFile:
+    """Run a model's Python file.
+
+    Args:
+        name: as in `definition`.
+
+    Raises:
+        RequestError: no such model or file, or a file of another kind.
+    """
+    path, entry, _ = _locate(name)
+    if path.suffix == ".json":
+        raise RequestError(f"model {name}: a JSON file defines nothing beside its dictionary")
+    with _imported(path) as module:
+        return ModelFile(path, _pick(vars(module), path, entry), dict(vars(module)))
 
 
 def summary(name: str) -> str:
@@ -105,13 +145,32 @@ def load(name: str, arguments: Mapping[str, Any] | None = None, scale: int | Non
         _refuse_arguments(name, values, "a JSON file")
         return Source(_read_json(path), path)
     with _imported(path) as module:
-        value = _pick(module, path, entry)
+        value = _pick(vars(module), path, entry)
         functions = {key: item for key, item in vars(module).items() if inspect.isfunction(item) and item.__globals__ is vars(module)}
         if isinstance(value, Mapping):
             _refuse_arguments(name, values, f"{path.name} holds a plain dictionary, which")
             return Source(value, path, functions, note)
         offered = {key: size for key, size in (("scale", scale), ("patch_size", patch_size)) if size is not None}
-        return Source(_call(value, name, values, offered, path), path, functions, note)
+        dictionary = _call(value, name, values, offered, path)
+        if "names" in functions:
+            dictionary = with_origin(dictionary, path.stem if path.parent in (_INSTALLED, _CHECKOUT) else str(path), value, values)
+        return Source(dictionary, path, functions, note)
+
+
+def with_origin(dictionary: Mapping[str, Any], name: str, function: Callable, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a dictionary that says which function returned it for which arguments, so that the reference's names of its weights can be found.
+
+    Args:
+        dictionary: what the function returned.
+        name: the model's name or file.
+        function: the function.
+        arguments: what it was called with; its defaults are added.
+    """
+    parameters = inspect.signature(function).parameters
+    filled = {key: arguments.get(key, parameter.default) for key, parameter in parameters.items()}
+    with contextlib.suppress(ValueProblem):  # an argument that JSON cannot hold: there is no telling it from a file
+        return dict(dictionary) | {"origin": {"model": name, "arguments": to_plain(filled)}}
+    return dict(dictionary)
 
 
 def _refuse_arguments(name: str, arguments: Mapping[str, Any], what: str) -> None:
@@ -232,11 +291,11 @@ def _raised_in(path: Path, error: BaseException) -> str:
     return f"{f', line {line}' if line else ''}: {type(error).__name__}: {reason}"
 
 
-def _pick(module: ModuleType, path: Path, entry: str) -> Callable | Mapping:
+def _pick(contents: Mapping[str, Any], path: Path, entry: str) -> Callable | Mapping:
     """Choose a file's function or dictionary: the one that is named, the one called like the file, or the only one."""
-    public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    public = {name: value for name, value in contents.items() if not name.startswith("_") and name not in BESIDE_THE_MODEL}
     dictionaries = {name: value for name, value in public.items() if isinstance(value, dict) and "name" in value}
-    functions = {name: value for name, value in public.items() if inspect.isfunction(value) and value.__module__ == module.__name__}
+    functions = {name: value for name, value in public.items() if inspect.isfunction(value) and value.__module__ == contents["__name__"]}
     if entry:
         if entry not in dictionaries and entry not in functions:
             raise RequestError(f"model {path}: {unknown('dictionary or function', entry, [*dictionaries, *functions])}")

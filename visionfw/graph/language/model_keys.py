@@ -10,7 +10,7 @@ from typing import Any
 
 from visionfw.errors import unknown
 from visionfw.graph.language.ir import Node
-from visionfw.graph.language.parse_values import ValueProblem, describe_value, parse_count, parse_node, to_python_scalar
+from visionfw.graph.language.parse_values import ValueProblem, describe_value, parse_count, parse_node, to_plain, to_python_scalar
 
 Report = Callable[[str], None]
 #: (name, node) of a graph's inputs or outputs.
@@ -109,3 +109,22 @@ def parse_shapes(value: Any, inputs: Sequence[str], report: Report) -> dict[str,
         else:
             shapes[name] = tuple(sizes)
     return shapes
+
+
+def parse_origin(value: Any, report: Report) -> dict[str, Any] | None:
+    """Return {"model": name or file, "arguments": {name: value}}, plain; None without the key."""
+    if value is None:
+        return None
+    if (
+        not isinstance(value, Mapping)
+        or set(value) != {"model", "arguments"}
+        or not isinstance(value["model"], str)
+        or not isinstance(value["arguments"], Mapping)
+    ):
+        report(f"'origin' must be {{'model': name, 'arguments': {{argument: value}}}}, not {describe_value(value)}")
+        return None
+    try:
+        return {"model": value["model"], "arguments": {str(name): to_plain(argument) for name, argument in sorted(value["arguments"].items())}}
+    except ValueProblem as problem:
+        report(f"origin: an argument {problem}")
+        return None

@@ -15,7 +15,7 @@ from visionfw.graph.language.blocks import BLOCKS
 from visionfw.graph.language.defaults import COLORS, PRE_UPSAMPLERS
 from visionfw.graph.language.graph_reader import GraphReader
 from visionfw.graph.language.ir import Definition, FunctionBlock, Graph, Scopes, find_block, to_dictionary
-from visionfw.graph.language.model_keys import parse_choice, parse_scale, parse_shapes, parse_text
+from visionfw.graph.language.model_keys import parse_choice, parse_origin, parse_scale, parse_shapes, parse_text
 from visionfw.graph.language.parse_values import describe_value
 
 #: Python functions by the names that links use for them as blocks.
@@ -87,6 +87,7 @@ def _parse_model(dictionary: Mapping[str, Any], functions: Functions, reader: Gr
         color=parse_choice(dictionary, "color", COLORS, report) or "rgb",
         pre_upsample=parse_choice(dictionary, "pre_upsample", PRE_UPSAMPLERS, report),
         shapes=parse_shapes(dictionary.get("shapes"), [name for name, _ in graph.inputs], report),
+        origin=parse_origin(dictionary.get("origin"), report),
     )
     if definition.pre_upsample and len(graph.inputs) > 1 and "lr" not in dict(graph.inputs):
         report("pre_upsample upscales the input named 'lr', and none of the inputs is; name one 'lr'")
