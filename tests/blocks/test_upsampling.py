@@ -3,7 +3,7 @@
 import pytest
 
 import visionfw as vf
-from visionfw.blocks.upsampling import stages
+from visionfw.blocks.upsampling import RECONSTRUCTIONS, reconstruction, stages
 
 
 def model_of(scale):
@@ -26,3 +26,19 @@ def test_each_stage_is_a_convolution_and_a_pixel_shuffle(scale, channels):
 def test_other_scales_are_refused():
     with pytest.raises(ValueError, match="scale must be 1, 2, 3, 4 or 8, not 6"):
         stages(6)
+
+
+@pytest.mark.parametrize(("upsampler", "scale"), [(name, scale) for name, scales in RECONSTRUCTIONS.items() for scale in scales])
+def test_every_end_of_a_network_reaches_its_scales(upsampler, scale):
+    parameters = {"upsampler": upsampler, "scale": scale, "features": 4}
+    model = vf.build({"name": "end", "scale": scale, "links": [(0, "reconstruction", "sr", parameters)]})
+    assert model.compute_output_shape((1, 5, 7, 3)) == (1, 5 * scale, 7 * scale, 3)
+    stages_up = [name for name in (layer.name for layer in model.layers) if name.startswith("block_sr-conv_up")]
+    assert len(stages_up) == ({2: 1, 4: 2, 8: 3}[scale] if upsampler == "nearest+conv" else 0)
+
+
+def test_wrong_ends_of_a_network_are_refused():
+    with pytest.raises(ValueError, match=r"scale must be 2, 4, 8 with upsampler 'nearest\+conv', not 3"):
+        reconstruction("nearest+conv", scale=3)
+    with pytest.raises(ValueError, match=r"upsampler must be one of 'pixelshuffle', .*, not 'bicubic'"):
+        reconstruction("bicubic")

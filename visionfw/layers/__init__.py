@@ -49,10 +49,10 @@ LAYERS: Registry[LayerEntry] = Registry(
         _entry("resampling", "PixelShuffle", "sub-pixel upscaling by `size`, channels in PyTorch's order (c, i, j)"),
         _entry("padding", "ReflectPadding", "pads by mirroring the image, the edge not repeated"),
         _entry("padding", "ReplicatePadding", "pads by repeating the edge"),
-        _entry("attention", "SelfAttention", "multi-head self-attention among all pixels"),
+        _entry("attention.image", "SelfAttention", "multi-head self-attention among all pixels"),
         _entry("embedding", "SinusoidalEmbedding", "sines and cosines of one number per image: a noise level or step"),
         _entry("spectral", "SpectralConv2D", "Conv2D with spectral normalization of its kernel", like="Conv2D"),
-        _entry("attention", "WindowAttention", "multi-head self-attention inside windows, shifted by `shift` (Swin)"),
+        _entry("attention.window", "WindowAttention", "multi-head self-attention inside windows, shifted by `shift` (Swin)"),
     ],
     LayerEntry,
 )

@@ -1,0 +1,114 @@
+"""Layers of vision transformers: normalization, attention and a small network of dense layers, each inside a residual connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: The initializer of dense layers in Swin transformers.
+TRUNCATED_NORMAL = {"class_name": "TruncatedNormal", "config": {"stddev": 0.02}}
+
+
+def mlp(filters: int = 180, hidden: int = 360) -> dict[str, Any]:
+    """Return two dense layers, `layer_fc1` and `layer_fc2`, with exact GELU between, at every pixel.
+
+    Args:
+        filters: channels of its output.
+        hidden: channels between.
+    """
+    return {
+        "links": [
+            (0, "Dense", "fc1", {"units": hidden, "kernel_initializer": TRUNCATED_NORMAL}),
+            ("fc1", "gelu", "active"),
+            ("active", "Dense", "fc2", {"units": filters, "kernel_initializer": TRUNCATED_NORMAL}),
+        ]
+    }
+
+
+def transformer_layer(
+    attention: str = "WindowAttention",
+    attention_options: dict | None = None,
+    mlp: str = "mlp",
+    mlp_options: dict | None = None,
+    drop_path: float = 0.0,
+    epsilon: float = 1e-5,
+) -> dict[str, Any]:
+    """Return a transformer layer: x + attention(norm(x)), and then x + mlp(norm(x)).
+
+    Args:
+        attention: a layer or block, `layer_attention` or `block_attention`.
+        attention_options: its parameters.
+        mlp: a layer or block, `layer_mlp` or `block_mlp`.
+        mlp_options: its parameters.
+        drop_path: probability with which training skips a residual branch for an image (stochastic depth).
+        epsilon: of the layer normalizations `norm_norm1` and `norm_norm2`.
+
+    Reference: Dosovitskiy et al., ICLR 2021; Huang et al. (stochastic depth), ECCV 2016.
+    """
+    attended, attention_links = _branch("norm1", attention, "attention", attention_options, drop_path)
+    mixed, mlp_links = _branch("norm2", mlp, "mlp", mlp_options, drop_path)
+    return {
+        "links": [
+            (0, "LayerNormalization", "norm1", {"epsilon": epsilon}),
+            *attention_links,
+            ((0, attended), "Add", "sum"),
+            ("sum", "LayerNormalization", "norm2", {"epsilon": epsilon}),
+            *mlp_links,
+            (("sum", mixed), "Add", "out"),
+        ]
+    }
+
+
+def swin_layer(filters: int = 180, heads: int = 6, window: int = 8, shift: int = 0, hidden: int = 360, qkv_bias: bool = True, drop_path: float = 0.0) -> dict:
+    """Return a Swin transformer layer: attention inside windows, then an MLP.
+
+    Args:
+        filters: channels of its input and output.
+        heads: heads of the attention.
+        window: side of a window.
+        shift: how far the windows are shifted; half a window in every second layer.
+        hidden: channels inside the MLP.
+        qkv_bias: queries, keys and values have a bias.
+        drop_path: probability with which training skips a residual branch for an image.
+
+    Reference: Liu et al., ICCV 2021; Liang et al. (SwinIR), ICCVW 2021.
+    """
+    attention = {"heads": heads, "window": window, "shift": shift, "qkv_bias": qkv_bias}
+    return transformer_layer("WindowAttention", attention, "mlp", {"filters": filters, "hidden": hidden}, drop_path)
+
+
+def residual_convolution(filters: int = 180, kind: str = "1conv") -> dict[str, Any]:
+    """Return the convolution that ends a residual group of transformer layers.
+
+    Args:
+        filters: channels of its input and output.
+        kind: "1conv" for one 3x3 convolution, `conv_full`; "3conv" for a bottleneck of a quarter of the channels with 3x3, 1x1 and 3x3
+            convolutions, `conv_first`, `conv_middle` and `conv_last`; "identity" for none.
+
+    Raises:
+        ValueError: another kind.
+    """
+    if kind == "identity":
+        return {"links": [(0, "linear", "same")]}
+    if kind == "1conv":
+        return {"links": [(0, "Conv2D", "full", {"filters": filters})]}
+    if kind != "3conv":
+        raise ValueError(f"kind must be '1conv', '3conv' or 'identity', not {kind!r}")
+    leaky = {"negative_slope": 0.2}
+    return {
+        "links": [
+            (0, "Conv2D", "first", {"filters": filters // 4}),
+            ("first", "LeakyReLU", "first_active", leaky),
+            ("first_active", "Conv2D", "middle", {"filters": filters // 4, "kernel_size": 1}),
+            ("middle", "LeakyReLU", "middle_active", leaky),
+            ("middle_active", "Conv2D", "last", {"filters": filters}),
+        ]
+    }
+
+
+def _branch(source: str, layer: str, target: str, options: dict | None, drop_path: float) -> tuple[str, list[tuple]]:
+    """Return the last node of a residual branch, and its links: a layer, and where training skips it, a dropout of whole images."""
+    links: list[tuple] = [(source, layer, target, options or {})]
+    if not drop_path:
+        return target, links
+    dropped = f"{target}_dropped"
+    return dropped, [*links, (target, "Dropout", dropped, {"rate": drop_path, "noise_shape": [None, 1, 1, 1]})]
