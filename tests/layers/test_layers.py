@@ -47,6 +47,8 @@ def by_formula(name, x, weights):
         return x.repeat(2, axis=1).repeat(2, axis=2)
     if name == "MeanShift":
         return x + np.array([0.1, 0.2, 0.3], np.float32)
+    if name == "LayerScale":
+        return x * weights[0]
     if name == "ChannelSlice":
         return x[..., 1:3]
     if name == "GlobalDeviationPooling2D":

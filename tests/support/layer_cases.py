@@ -11,6 +11,7 @@ CASES = {
     "Bicubic": ({"scale": 3}, (2, 5, 4, 3)),
     "Nearest": ({"scale": 2}, (2, 3, 5, 3)),
     "GroupNormalization": ({"groups": 2, "epsilon": 0.01}, (2, 3, 4, 6)),
+    "LayerScale": ({"initial": 0.0}, (2, 4, 3, 5)),
     "MeanShift": ({"mean": [0.1, 0.2, 0.3], "sign": 1}, (2, 4, 4, 3)),
     "ChannelSlice": ({"start": 1, "stop": 3}, (2, 4, 4, 5)),
     "GlobalDeviationPooling2D": ({"keepdims": True}, (2, 4, 5, 3)),

@@ -43,6 +43,7 @@ LAYERS: Registry[LayerEntry] = Registry(
         _entry("channels", "ChannelSlice", "keeps the channels from `start` to `stop`, as a Python slice does"),
         _entry("pooling", "GlobalDeviationPooling2D", "standard deviation of each channel over the image (IMDN's contrast)"),
         _entry("fast", "GroupNormalization", "Keras' GroupNormalization, with fewer passes over the image on TensorFlow"),
+        _entry("channels", "LayerScale", "multiplies every channel by a learned factor that starts from `initial`"),
         _entry("channels", "MeanShift", "adds `sign` x `mean` to the channels; DIV2K's mean color unless given"),
         _entry("resampling", "Nearest", "nearest-neighbor upscaling by `scale`"),
         _entry("fast", "PReLU", "Keras' PReLU, with fewer passes over the image on TensorFlow"),

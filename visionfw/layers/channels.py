@@ -81,3 +81,35 @@ class ChannelSlice(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"start": self.start, "stop": self.stop}
+
+
+@keras.saving.register_keras_serializable(package="visionfw")
+class LayerScale(keras.layers.Layer):
+    """Multiplies every channel by a learned factor, which starts small, so that a residual branch begins as almost nothing.
+
+    Args:
+        initial: what every factor starts from.
+
+    Shapes: (..., channels) -> the same.
+
+    Reference: Touvron et al., Going Deeper with Image Transformers, ICCV 2021; in NAFNet from 0.
+    """
+
+    def __init__(self, initial: float = 1e-5, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.initial = float(initial)
+
+    def build(self, input_shape: tuple) -> None:
+        self.gamma = self.add_weight(name="gamma", shape=(input_shape[-1],), initializer=keras.initializers.Constant(self.initial))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return tuple(input_shape)
+
+    def call(self, x: Tensor) -> Tensor:
+        return x * ops.cast(self.gamma, x.dtype)
+
+    def receptive_window(self, axis: int) -> Window:
+        return POINTWISE
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"initial": self.initial}
