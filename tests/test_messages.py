@@ -103,6 +103,16 @@ MISTAKES = [
         {"conv_par": [None, {"filters": 10}, {"filters": 3}]},
         "Net: layer[0] (3 -> 4): PixelShuffle(size=2) on H x W x 10: 10 channels are no multiple of 2 x 2",
     ),
+    ("a multiple that is no number", {"multiple": 2.5}, "Net: 'multiple' must be a whole number of at least 1, not 2.5"),
+    ("an unknown edge", {"multiple": 2, "edge": "mirror"}, "Net: no edge 'mirror'; there is reflect, replicate, zeros"),
+    ("an edge without a multiple", {"edge": "zeros"}, "Net: 'edge' says how an image is padded, but 'multiple' does not say to what"),
+    ("a multiple without images", {"multiple": 8, "shapes": {"lr": [8, 8, 3]}}, "Net: 'multiple' pads images of any size, and no input is one"),
+    (
+        "a multiple that strides do not divide",
+        {"multiple": 6, "conv_par": [{"strides": 4}, {"filters": 192}, {"filters": 3}], "layer_par": [{"size": 8}]},
+        "Net: 'multiple' is 6, but the strides need sides that are multiples of 4",
+    ),
+    ("a multiple in a block", {"blocks": {"residual": RESIDUAL | {"multiple": 2}}}, "Net: blocks['residual']: 'multiple' belongs to the model, not to a block"),
     ("a shape for no input", {"shapes": {"hr": [1]}}, "Net: shapes: no input 'hr'; did you mean 'lr'?"),
     ("scale in a block", {"blocks": {"residual": RESIDUAL | {"scale": 2}}}, "Net: blocks['residual']: 'scale' belongs to the model, not to a block"),
     (
@@ -225,9 +235,7 @@ def test_a_function_reaches_a_dictionary_by_an_argument_only():
     d = {"name": "Net", "block": [(0, 1)], "block_sub": "doubled"}
     with pytest.raises(vf.ModelDefinitionError) as caught:
         vf.check(d)
-    assert caught.value.problems == [
-        "Net: block[0] (0 -> 1): no block 'doubled'; there is none to choose from; a block that is a Python function is passed as functions={name: function}"
-    ]
+    assert caught.value.problems == ["Net: block[0] (0 -> 1): no block 'doubled'; a block that is a Python function is passed as functions={name: function}"]
     functions = {"doubled": doubled, "unused": print}
     vf.check(d, functions=functions)
     assert "doubled" in vf.describe(d, functions=functions)

@@ -6,6 +6,7 @@ import pytest
 from keras import layers as L  # noqa: N812 - as Keras' users write it
 
 import visionfw as vf
+from visionfw.graph.checking.check import examine
 from visionfw.layers import LAYERS, LayerEntry
 from visionfw.layers.resampling import PixelShuffle
 
@@ -173,3 +174,108 @@ def test_building_calls_as_many_layers_as_by_hand(monkeypatch):
     names.clear()
     vf.build(vf.definition("srresnet"))
     assert len(names) == by_hand
+
+
+#: A network that is exact at multiples of 4 only, as it halves the size twice.
+STRIDED = {
+    "name": "strided",
+    "scale": 2,
+    "links": [
+        (0, "Conv2D", "half", {"filters": 8, "strides": 2}),
+        ("half", "Conv2D", "quarter", {"filters": 8, "strides": 2}),
+        ("quarter", "Conv2D", "wide", {"filters": 192}),
+        ("wide", "PixelShuffle", "sr", {"size": 8}),
+    ],
+}
+
+
+def test_multiple_pads_the_input_and_crops_the_output():
+    d = STRIDED | {"multiple": 8, "edge": "replicate"}
+    model = vf.build(d)
+    x = np.random.default_rng(0).random((2, 9, 18, 3), np.float32)
+    whole = np.pad(x, ((0, 0), (0, 7), (0, 6), (0, 0)), mode="edge")
+    expected = np.asarray(model(whole))[:, :18, :36]
+    np.testing.assert_allclose(model(x), expected, atol=1e-6)
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-6)  # in a graph whose sizes are not known when it is traced
+    np.testing.assert_allclose(
+        model.predict(x[:, :1, :1], verbose=0), model(np.pad(x[:, :1, :1], ((0, 0), (0, 7), (0, 7), (0, 0)), "edge"))[:, :2, :2], atol=1e-6
+    )
+
+
+def test_multiple_changes_nothing_where_sides_are_multiples():
+    plain, padded = vf.build(STRIDED | {"multiple": 4}), vf.build(STRIDED | {"multiple": 8})
+    padded.set_weights(plain.get_weights())
+    x = np.random.default_rng(0).random((1, 16, 8, 3), np.float32)
+    np.testing.assert_array_equal(padded(x), plain(x))
+
+
+def test_multiple_of_one_adds_no_layer():
+    names = [layer.name for layer in vf.build(vf.definition("edsr", blocks=1, filters=4)).layers]
+    assert names == [layer.name for layer in vf.build(vf.definition("edsr", blocks=1, filters=4) | {"multiple": 1}).layers]
+
+
+@pytest.mark.parametrize("size", [(15, 17), (1, 2), (16, 16)])
+def test_strides_that_do_not_divide_the_image_give_the_right_size_all_the_same(size):
+    assert vf.build(STRIDED)(np.zeros((1, *size, 3), np.float32)).shape == (1, 2 * size[0], 2 * size[1], 3)
+    assert examine(STRIDED).definition.multiple == 4
+
+
+def test_a_network_that_takes_any_size_by_itself_is_left_alone():
+    """An image of half the size, of which only the mean color is used."""
+    pooled = (0, ["Conv2D", ("AveragePooling2D", {"pool_size": 2, "padding": "same"}), ("GlobalAveragePooling2D", {"keepdims": True})], "mean")
+    d = {"name": "pooled", "links": [pooled, (0, "Conv2D", "features"), (("features", "mean"), "Multiply", "weighed"), ("weighed", "MeanShift", "sr")]}
+    d |= {"defaults": {"conv": {"filters": 3}}}
+    assert examine(d, 1).definition.multiple is None
+
+
+def test_an_upscaled_input_is_padded_behind_its_upscaling():
+    d = {"name": "x", "pre_upsample": "bicubic", "multiple": 8, "links": [(0, "Conv2D", "sr", {"filters": 3})]}
+    model = vf.build(d, scale=3)
+    assert [layer.name for layer in model.layers] == ["lr", "pre_upsample", "pad_to_multiple", "conv_sr", "crop_padding"]
+    assert model(np.zeros((1, 3, 5, 3), np.float32)).shape == (1, 9, 15, 3)
+
+
+def test_images_of_one_size_are_padded_together_and_every_image_output_is_cropped():
+    d = {
+        "name": "two",
+        "inputs": {"lr": 0, "mask": "mask", "level": "level"},
+        "shapes": {"mask": [None, None, 1], "level": [1]},
+        "multiple": 8,
+        "outputs": {"half": "half", "sr": "sr", "mean": "mean"},
+        "links": [
+            ((0, "mask"), "Concatenate", "both"),
+            ("both", "Conv2D", "half", {"filters": 3, "strides": 2}),
+            ("both", "Conv2D", "features", {"filters": 12}),
+            ("features", "PixelShuffle", "sr"),
+            ("level", "Dense", "mean", {"units": 1}),
+        ],
+    }
+    given = {"lr": np.zeros((1, 5, 7, 3), np.float32), "mask": np.zeros((1, 5, 7, 1), np.float32), "level": np.zeros((1, 1), np.float32)}
+    assert {name: tuple(output.shape) for name, output in vf.build(d)(given).items()} == {"half": (1, 3, 4, 3), "sr": (1, 10, 14, 3), "mean": (1, 1)}
+
+
+def test_outputs_stay_float32_and_the_image_keeps_its_bits_under_mixed_precision():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = vf.build({"name": "x", "multiple": 4, "links": [(0, "MeanShift", "sr", {"mean": [0.0, 0.0, 0.0], "dtype": "float32"})]})
+    finally:
+        keras.config.set_dtype_policy(before)
+    x = np.random.default_rng(0).random((1, 5, 5, 3), np.float32)
+    np.testing.assert_array_equal(model(x), x)
+
+
+def test_a_multiple_that_is_no_divisor_of_the_usual_sizes_is_exact_too():
+    model = vf.build({"name": "x", "scale": 2, "multiple": 11, "links": [(0, "Conv2D", "f", {"filters": 12}), ("f", "PixelShuffle", "sr")]})
+    assert model(np.zeros((1, 12, 10, 3), np.float32)).shape == (1, 24, 20, 3)
+
+
+def test_padding_survives_folding_and_saving(tmp_path):
+    d = STRIDED | {"links": [(0, "Conv2D", "first"), ("first", "BatchNormalization", "shifted"), ("shifted", *STRIDED["links"][0][1:]), *STRIDED["links"][1:]]}
+    model = vf.build(d)
+    x = np.random.default_rng(0).random((1, 5, 7, 3), np.float32)
+    folded_dictionary, folded = vf.fold_normalization(d, model)
+    assert folded_dictionary["multiple"] == 4
+    np.testing.assert_allclose(folded(x), model(x, training=False), atol=1e-5)
+    model.save(tmp_path / "x.keras")
+    np.testing.assert_allclose(vf.load(tmp_path / "x.keras")(x), model(x, training=False), atol=1e-6)

@@ -81,6 +81,25 @@ def test_tiles_lie_on_the_strides_of_the_whole_image(photograph, shape):
     assert np.abs(whole.astype(int) - tiled).max() <= 1
 
 
+@pytest.mark.parametrize("edge", ["reflect", "zeros"])
+def test_tiles_of_a_model_that_pads_to_a_multiple_make_what_the_whole_image_makes(photograph, edge):
+    d = {
+        "name": "windows",
+        "scale": 2,
+        "multiple": 8,
+        "edge": edge,
+        "defaults": {"conv": {"filters": 8}},
+        "links": [
+            (0, ["Conv2D", ("WindowAttention", {"heads": 2, "window": 8, "shift": 4}), ("Conv2D", {"filters": 12}), "PixelShuffle"], "sr"),
+        ],
+    }
+    model = vf.build(d)
+    image = photograph[:83, :77]
+    whole, tiled = (vf.upscale(model, image, tile=tile) for tile in (0, 16))
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+    assert (whole != tiled).mean() < 1e-3
+
+
 @pytest.mark.parametrize(("free", "device"), [(2_000_000, 10**12), (10**12, 2_000_000), (2_000_000, None)], ids=["host", "GPU", "GPU of unknown memory"])
 def test_the_tile_follows_from_the_free_memory(photograph, monkeypatch, free, device):
     model = vf.build(vf.definition("edsr_small", scale=2, blocks=1, filters=8))
@@ -120,11 +139,19 @@ def test_a_wrong_tile_is_refused():
         vf.upscale(vf.build(BICUBIC), np.zeros((4, 4, 3), np.uint8), tile=-1)
 
 
-def test_an_image_whose_sides_the_strides_do_not_divide(photograph):
-    model = vf.build(STRIDED)
+def strided_by_hand():
+    """Return a model that takes even sides only, as one that was not built from a dictionary may."""
+    x = keras.Input((None, None, 3))
+    half = keras.layers.AveragePooling2D(2)(x)
+    return keras.Model(x, keras.layers.Add()([x, keras.layers.UpSampling2D(2)(half)]), name="skip")
+
+
+@pytest.mark.parametrize(("build", "mode"), [(lambda: vf.build(STRIDED), "reflect"), (strided_by_hand, "edge")], ids=["dictionary", "by hand"])
+def test_an_image_whose_sides_the_strides_do_not_divide(photograph, build, mode):
+    model = build()
     made = vf.upscale(model, photograph[:41, :43])
     assert made.shape == (41, 43, 3)
-    expected = vf.upscale(model, np.pad(photograph[:41, :43], ((0, 1), (0, 1), (0, 0)), mode="edge"))[:41, :43]
+    expected = vf.upscale(model, np.pad(photograph[:41, :43], ((0, 1), (0, 1), (0, 0)), mode=mode))[:41, :43]
     np.testing.assert_array_equal(made, expected)
     np.testing.assert_array_equal(vf.upscale(model, photograph[:41, :43], tile=16), expected)
 
@@ -169,7 +196,7 @@ def test_too_little_memory_is_one_line_with_a_remedy(monkeypatch, photograph, co
 
 def test_a_model_that_does_not_take_an_image_of_a_size_is_one_line():
     with pytest.raises(VisionfwError, match=r"^skip: cannot upscale an image of 4 x 5 pixels: .+"):
-        super_resolve(vf.build(STRIDED), np.zeros((5, 4, 3)))
+        super_resolve(strided_by_hand(), np.zeros((5, 4, 3)))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from layer_cases import CASES, example
 
+from visionfw.graph.language import defaults
 from visionfw.imaging.resize import imresize
-from visionfw.layers import LAYERS
+from visionfw.layers import LAYERS, padding
 
 
 def softmax(x):
@@ -57,6 +58,10 @@ def by_formula(name, x, weights):
         return np.pad(x, ((0, 0), (1, 2), (0, 3), (0, 0)), mode="edge")
     if name == "ReflectPadding":
         return np.pad(x, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="reflect")
+    if name == "PadToMultiple":
+        return np.pad(x, ((0, 0), (0, 1), (0, 3), (0, 0)), mode="reflect")
+    if name == "CropPadding":
+        return x[0][:, :6, :10]
     if name == "SinusoidalEmbedding":
         angles = x * 100.0 * 10_000.0 ** (-np.arange(4) / 4)
         return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
@@ -129,25 +134,27 @@ def test_every_layer_has_a_case():
 @pytest.mark.parametrize("name", CASES)
 def test_the_layer_computes_its_formula(name):
     layer, x = example(name)
-    expected = by_formula(name, x.astype(np.float64), [np.asarray(weight, np.float64) for weight in layer.get_weights()])
+    doubles = keras.tree.map_structure(lambda array: array.astype(np.float64), x)
+    expected = by_formula(name, doubles, [np.asarray(weight, np.float64) for weight in layer.get_weights()])
     np.testing.assert_allclose(layer(x), expected, atol=2e-5)
-    assert tuple(layer.compute_output_shape((None, *x.shape[1:])))[1:] == expected.shape[1:]
+    shapes = [(None, *one.shape[1:]) for one in x] if isinstance(x, list) else (None, *x.shape[1:])
+    assert tuple(layer.compute_output_shape(shapes))[1:] == expected.shape[1:]
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_layer_saves_and_loads(name, tmp_path):
     layer, x = example(name)
-    entry = keras.Input(x.shape[1:])
+    entry = keras.tree.map_structure(lambda array: keras.Input(array.shape[1:]), x)
     model = keras.Model(entry, layer(entry))
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_allclose(loaded(x), model(x), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name, (_, shape) in CASES.items() if len(shape) == 4])
+@pytest.mark.parametrize("name", [name for name, (_, shape) in CASES.items() if isinstance(shape, list) or len(shape) == 4])
 def test_the_layer_takes_images_of_any_size(name):
     layer, x = example(name)
-    entry = keras.Input((None, None, x.shape[-1]))
+    entry = keras.tree.map_structure(lambda array: keras.Input((None, None, array.shape[-1])), x)
     model = keras.Model(entry, layer(entry))
     np.testing.assert_allclose(model.predict_on_batch(x), layer(x), atol=1e-5)
 
@@ -175,6 +182,33 @@ def test_padding_and_bicubic_take_the_smallest_images(size):
     assert LAYERS.load("ReflectPadding")(1)(x).shape == (1, size + 2, size + 2, 2)
 
 
+@pytest.mark.parametrize("edge", ["reflect", "replicate", "zeros"])
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_an_image_is_padded_to_a_multiple_however_small_it_is(size, edge):
+    x = np.random.default_rng(0).random((1, size, 5, 2)).astype("float32")
+    layer = LAYERS.load("PadToMultiple")(8, edge)
+    added = ((0, 0), (0, -size % 8), (0, 3), (0, 0))
+    expected = np.pad(x, added) if edge == "zeros" else np.pad(x, added, mode={"reflect": "reflect", "replicate": "edge"}[edge])
+    np.testing.assert_array_equal(layer(x), expected)
+    entry = keras.Input((None, None, 2))
+    np.testing.assert_array_equal(keras.Model(entry, layer(entry)).predict_on_batch(x), expected)
+
+
+def test_padding_leaves_an_image_alone_that_fits():
+    x = keras.ops.zeros((1, 8, 16, 3))
+    assert LAYERS.load("PadToMultiple")(8).call(x) is x
+
+
+def test_the_language_and_the_layer_know_the_same_edges():
+    assert sorted(padding.EDGES) == sorted(defaults.EDGES)
+
+
+def test_half_a_pixel_is_kept_where_the_scale_is_a_fraction():
+    """Seven rows padded to eight, and pooled by two to four: of the padded row and its neighbor came one, which is kept."""
+    crop = LAYERS.load("CropPadding")(4, 0.5)
+    assert crop.compute_output_shape([(1, 4, 4, 1), (1, 7, 6, 1)]) == (1, 4, 3, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "parameters", "shape", "sentence"),
     [
@@ -184,6 +218,9 @@ def test_padding_and_bicubic_take_the_smallest_images(size):
         ("MeanShift", {}, (None, 4, 4, 1), "mean has 3 values for 1 channels"),
         ("ChannelSlice", {"start": 2, "stop": 9}, (None, 4, 4, 5), "channels 2 to 9 of 5 cannot be kept"),
         ("ReplicatePadding", {"padding": -1}, None, "padding must be a number"),
+        ("PadToMultiple", {"multiple": 0}, None, "multiple must be a whole number of at least 1, not 0"),
+        ("PadToMultiple", {"edge": "mirror"}, None, "edge must be reflect, replicate, zeros, not 'mirror'"),
+        ("CropPadding", {"scale": 0}, None, "scale must be above 0, not 0"),
         ("WindowAttention", {"heads": 2, "window": 4, "shift": 4}, None, "shift from 0 to window - 1"),
         ("SelfAttention", {"heads": 3}, (None, 4, 4, 8), "8 channels cannot be split among 3 heads"),
         ("SinusoidalEmbedding", {"features": 7}, None, "features must be even, not 7"),

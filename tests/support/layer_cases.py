@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 
+#: Parameters and the shape of the input; for a layer of several sources a list of shapes.
 CASES = {
     "BatchNormalization": ({"epsilon": 0.01}, (2, 3, 4, 5)),
     "PReLU": ({"shared_axes": [1, 2]}, (2, 3, 4, 5)),
@@ -20,19 +21,23 @@ CASES = {
     "SelfAttention": ({"heads": 2}, (2, 4, 3, 8)),
     "SpectralConv2D": ({"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, (2, 6, 5, 3)),
     "WindowAttention": ({"heads": 2, "window": 4, "shift": 2}, (2, 7, 10, 8)),
+    "PadToMultiple": ({"multiple": 4, "edge": "reflect"}, (2, 3, 5, 2)),
+    "CropPadding": ({"multiple": 4, "scale": 2}, [(2, 8, 16, 2), (2, 3, 5, 3)]),
     "SinusoidalEmbedding": ({"features": 8, "scale": 100.0}, (3, 1)),
 }
 
 
 def example(name: str):
-    """Return a layer, built with fixed weights, and an input for it."""
+    """Return a layer, built with fixed weights, and an input for it: an array, or a list of them for several sources."""
     from visionfw.layers import LAYERS
 
     parameters, shape = CASES[name]
     layer = LAYERS.load(name)(**parameters)
     random = np.random.default_rng(7)
-    x = random.random(shape).astype("float32")
-    layer.build((None, *shape[1:]))
+    shapes = shape if isinstance(shape, list) else [shape]
+    arrays = [random.random(one).astype("float32") for one in shapes]
+    x, symbolic = (arrays, [(None, *one[1:]) for one in shapes]) if isinstance(shape, list) else (arrays[0], (None, *shape[1:]))
+    layer.build(symbolic)
     weights = [random.normal(0, 0.5, weight.shape) for weight in layer.weights]
     layer.set_weights([abs(value) if "variance" in weight.path else value for weight, value in zip(layer.weights, weights, strict=True)])
     return layer, x
@@ -44,5 +49,5 @@ if __name__ == "__main__":
     results = {}
     for name in CASES:
         layer, x = example(name)
-        results[name] = keras.ops.convert_to_numpy(layer(keras.ops.convert_to_tensor(x)))
+        results[name] = keras.ops.convert_to_numpy(layer(keras.tree.map_structure(keras.ops.convert_to_tensor, x)))
     np.savez(sys.argv[1], backend=keras.backend.backend(), **results)

@@ -18,6 +18,7 @@ from visionfw.graph.checking.functions import operations_between
 from visionfw.graph.checking.layer_catalog import call_layer, make_layer
 from visionfw.graph.language.ir import Definition
 from visionfw.graph.language.parser import Functions
+from visionfw.layers.padding import CropPadding, PadToMultiple
 from visionfw.layers.resampling import Bicubic
 from visionfw.numerics import Tensor
 
@@ -44,10 +45,8 @@ def compile_model(checked: Checked) -> keras.Model:
     """Compile a checked dictionary under Keras' current dtype policy; outputs are float32 under any."""
     definition, flat = checked.definition, checked.flat
     inputs = {name: keras.Input(definition.input_shape(name), name=name) for name, _ in definition.graph.inputs}
-    tensors: dict[TensorId, Tensor] = {flat.inputs[name]: tensor for name, tensor in inputs.items()}
-    upscaled = definition.upscaled_input()
-    if upscaled is not None and definition.scale is not None and definition.scale > 1:
-        tensors[flat.inputs[upscaled]] = Bicubic(definition.scale, name="pre_upsample")(inputs[upscaled])
+    images = _upscaled(definition, inputs)
+    tensors: dict[TensorId, Tensor] = {flat.inputs[name]: tensor for name, tensor in _padded(definition, images).items()}
     compiler = _Compiler(checked)
     for call in flat.calls:
         try:
@@ -55,7 +54,7 @@ def compile_model(checked: Checked) -> keras.Model:
         except Exception as error:
             error.args = (f"{call.address}, {layer_text(call.link)}: {brief(error)}",)
             raise
-    outputs = {name: tensors[tensor] for name, tensor in flat.outputs.items()}
+    outputs = _cropped(checked, {name: tensors[tensor] for name, tensor in flat.outputs.items()}, images)
     model = keras.Model(_single(inputs, list(inputs.values())), _single(outputs, list(outputs.values())), name=_model_name(definition.name))
     _DEFINITIONS[model] = definition
     return model
@@ -68,6 +67,38 @@ _DEFINITIONS: WeakKeyDictionary[keras.Model, Definition] = WeakKeyDictionary()
 def definition_of(model: keras.Model) -> Definition | None:
     """Return the definition that a model was compiled from; None for a model from elsewhere."""
     return _DEFINITIONS.get(model)
+
+
+def _upscaled(definition: Definition, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the inputs, that of `pre_upsample` enlarged."""
+    name = definition.upscaled_input()
+    if name is None or definition.scale in (None, 1):
+        return inputs
+    return inputs | {name: Bicubic(definition.scale, name="pre_upsample")(inputs[name])}
+
+
+def _padded(definition: Definition, images: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the inputs, images padded to the definition's `multiple`."""
+    names, multiple = definition.padded_inputs, definition.multiple or 1
+    return images | {name: PadToMultiple(multiple, definition.edge, name=_numbered("pad_to_multiple", name, len(names)))(images[name]) for name in names}
+
+
+def _cropped(checked: Checked, outputs: dict[str, Tensor], images: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the outputs, images without the part that belongs to the padding of the inputs."""
+    definition = checked.definition
+    names = [name for name in outputs if checked.is_cropped(name)]
+
+    def crop(name: str) -> Tensor:
+        scale = checked.shapes[checked.flat.outputs[name]].line(0)[0]
+        layer = CropPadding(definition.multiple or 1, float(scale), name=_numbered("crop_padding", name, len(names)))
+        return layer([outputs[name], images[definition.padded_inputs[0]]])
+
+    return outputs | {name: crop(name) for name in names}
+
+
+def _numbered(layer: str, name: str, count: int) -> str:
+    """Return the name of a layer of which there is one for each of `count` inputs or outputs."""
+    return layer if count == 1 else f"{layer}-{name}"
 
 
 def _single(named: dict[str, Tensor], tensors: list[Tensor]) -> Any:

@@ -16,7 +16,7 @@ import keras
 
 from visionfw.graph.checking.layer_catalog import activation_functions, find_layer, layer_names, parameter_names
 from visionfw.graph.language.blocks import BLOCKS
-from visionfw.graph.language.defaults import COLORS, GROUPS, OLDER_GROUPS, OLDER_KEYS, PRE_UPSAMPLERS
+from visionfw.graph.language.defaults import COLORS, EDGES, GROUPS, OLDER_GROUPS, OLDER_KEYS, PRE_UPSAMPLERS
 from visionfw.graph.language.graph_reader import BLOCK_KEYS, MODEL_KEYS
 from visionfw.graph.language.parse_values import NODE_NAME
 
@@ -101,6 +101,8 @@ def _keys(keys: Sequence[str], is_block: bool) -> Schema:
         "pre_upsample": {"enum": [*PRE_UPSAMPLERS, None]},
         "inputs": _or_null(inputs),
         "outputs": _or_null({"anyOf": [_ref("node"), nodes | ({"maxProperties": 1} if is_block else {})]}),
+        "multiple": _or_null(_ref("count")),
+        "edge": {"enum": [*EDGES, None]},
         "shapes": {"type": ["object", "null"], "additionalProperties": sizes},
         "origin": {
             "type": ["object", "null"],

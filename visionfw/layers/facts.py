@@ -5,6 +5,7 @@ A layer class outside Keras may carry these methods, all of them optional:
     receptive_window(axis) -> Window                  what an output pixel reads along image axis 0 or 1; the whole image without it
     multiply_adds(input_shape, output_shape) -> int   multiply-adds of one image, shapes with the batch (None); 0 without it
     alignment() -> int                                at multiples of how many pixels tiles must begin (windows of attention)
+    value_sources: int                                how many of its sources, the first ones, are read; of the others only the size is
 
 A class derived from one of Keras' layers has its multiply-adds and its order of weights, but not its window: it may read more.
 """
@@ -63,6 +64,11 @@ def receptive_window(layer: Any, sources: tuple[tuple[int | None, ...], ...], ax
     if kind.__name__ in KERAS_LAYERS and ".ops." not in kind.__module__:
         return KERAS_LAYERS[kind.__name__].window(layer, axis)
     return OPERATION_WINDOWS.get(kind.__name__, _UNKNOWN.window)(layer, axis)
+
+
+def value_sources(layer: Any) -> int | None:
+    """Return how many of a layer's sources, the first ones, have their values read; None for all of them."""
+    return getattr(layer, "value_sources", None)
 
 
 def multiply_adds(layer: Any, sources: tuple[Shape, ...], output: Shape) -> int:

@@ -1,4 +1,4 @@
-"""Padding that continues the image instead of surrounding it with zeros."""
+"""Padding that continues the image instead of surrounding it with zeros, and padding to a multiple of a number of pixels, with its removal."""
 
 from __future__ import annotations
 
@@ -8,10 +8,26 @@ from typing import Any
 import keras
 from keras import ops
 
-from visionfw.layers.windows import Window
+from visionfw.layers.windows import POINTWISE, Window
 from visionfw.numerics import Tensor
 
 Sides = tuple[tuple[int, int], tuple[int, int]]
+
+
+def replicated(positions: Tensor, size: Tensor) -> Tensor:
+    """Return the positions inside an axis of `size` samples that repeat its edges at `positions`, some of them outside."""
+    return ops.clip(positions, 0, size - 1)
+
+
+def reflected(positions: Tensor, size: Tensor) -> Tensor:
+    """Return the positions inside an axis of `size` samples that mirror it at `positions`, the edge not repeated, as often as needed."""
+    period = ops.maximum(2 * (size - 1), 1)
+    positions = ops.mod(positions, period)
+    return ops.minimum(ops.where(positions < size, positions, period - positions), size - 1)
+
+
+#: How an image is continued beyond its edge -> the samples that stand there; None for zeros.
+EDGES = {"reflect": reflected, "replicate": replicated, "zeros": None}
 
 
 def _sides(padding: Any) -> Sides:
@@ -64,7 +80,7 @@ class ReplicatePadding(_Padding):
     """
 
     def source(self, positions: Tensor, size: Tensor) -> Tensor:
-        return ops.clip(positions, 0, size - 1)
+        return replicated(positions, size)
 
 
 @keras.saving.register_keras_serializable(package="visionfw")
@@ -78,10 +94,108 @@ class ReflectPadding(_Padding):
     """
 
     def source(self, positions: Tensor, size: Tensor) -> Tensor:
-        period = ops.maximum(2 * (size - 1), 1)
-        positions = ops.mod(positions, period)
-        return ops.minimum(ops.where(positions < size, positions, period - positions), size - 1)
+        return reflected(positions, size)
 
     def receptive_window(self, axis: int) -> Window:
         before, after = self.padding[axis]
         return Window(1, Fraction(1), -float(before + 2 * after), float(before))  # the last sample outside is one from inside the far edge
+
+
+def _multiple(multiple: Any) -> int:
+    if isinstance(multiple, bool) or not isinstance(multiple, int) or multiple < 1:
+        raise ValueError(f"multiple must be a whole number of at least 1, not {multiple!r}")
+    return multiple
+
+
+@keras.saving.register_keras_serializable(package="visionfw")
+class PadToMultiple(keras.layers.Layer):
+    """Padding at the bottom and on the right, to the next height and width that a number of pixels divides; none where it divides them.
+
+    Computes in float32 under mixed precision too: its input usually is the image.
+
+    Args:
+        multiple: what divides the padded height and width.
+        edge: how the image is continued: 'reflect' (mirrored without its edge, several times where it is smaller than the padding),
+            'replicate' (the edge repeated) or 'zeros'.
+
+    Shapes: (batch, height, width, c) -> (batch, ceil(height / multiple) x multiple, ceil(width / multiple) x multiple, c).
+    """
+
+    def __init__(self, multiple: int = 8, edge: str = "reflect", dtype: Any = "float32", **kwargs: Any):
+        super().__init__(dtype=dtype, **kwargs)
+        self.multiple, self.edge = _multiple(multiple), edge
+        if edge not in EDGES:
+            raise ValueError(f"edge must be {', '.join(EDGES)}, not {edge!r}")
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        batch, *sizes, channels = input_shape
+        return batch, *(None if size is None else -(-size // self.multiple) * self.multiple for size in sizes), channels
+
+    def call(self, x: Tensor) -> Tensor:
+        for axis in (1, 2):
+            size = ops.shape(x)[axis]
+            added = -size % self.multiple
+            if not isinstance(added, int) or added:  # a size that is known and fits is left as it is
+                x = self._padded(x, axis, size, added)
+        return x
+
+    def _padded(self, x: Tensor, axis: int, size: Tensor, added: Tensor) -> Tensor:
+        source = EDGES[self.edge]
+        if source is not None:
+            return ops.take(x, source(ops.arange(size + added), size), axis=axis)
+        return ops.pad(x, [(0, added if each == axis else 0) for each in range(4)])
+
+    def receptive_window(self, axis: int) -> Window:
+        return POINTWISE  # what stands outside comes from samples that are nearer to every sample inside
+
+    def alignment(self) -> int:
+        """Return `multiple`: the padding of a tile falls where that of the image does."""
+        return self.multiple
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"multiple": self.multiple, "edge": self.edge}
+
+
+@keras.saving.register_keras_serializable(package="visionfw")
+class CropPadding(keras.layers.Layer):
+    """Removes from a padded image, or from one computed from it, what `PadToMultiple` added.
+
+    Computes in float32 under mixed precision too: its input usually is the output of a model.
+
+    Args:
+        multiple: that of the padding.
+        scale: size of the image that is cropped / size of the padded image; half pixels are kept.
+
+    Shapes: (batch, scale x padded height, scale x padded width, c) and the image before padding, (batch, height, width, any)
+        -> (batch, scale x height, scale x width, c).
+    """
+
+    #: Of the image before padding only the size is read.
+    value_sources = 1
+
+    def __init__(self, multiple: int = 8, scale: float = 1, dtype: Any = "float32", **kwargs: Any):
+        super().__init__(dtype=dtype, **kwargs)
+        self.multiple, self.scale = _multiple(multiple), scale
+        if not scale > 0:
+            raise ValueError(f"scale must be above 0, not {scale!r}")
+
+    def _kept(self, size: Any, original: Any) -> Any:
+        """Return how many of `size` samples are kept."""
+        ratio = Fraction(self.scale).limit_denominator(64)
+        return size - (-original % self.multiple) * ratio.numerator // ratio.denominator
+
+    def compute_output_shape(self, input_shape: list[tuple]) -> tuple:
+        (batch, *sizes, channels), (_, *originals, _) = input_shape
+        kept = [None if None in pair else self._kept(*pair) for pair in zip(sizes, originals, strict=True)]
+        return batch, *kept, channels
+
+    def call(self, inputs: list[Tensor]) -> Tensor:
+        x, original = inputs
+        rows, columns = (self._kept(ops.shape(x)[axis], ops.shape(original)[axis]) for axis in (1, 2))
+        return x[:, :rows, :columns]
+
+    def receptive_window(self, axis: int) -> Window:
+        return POINTWISE
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"multiple": self.multiple, "scale": self.scale}

@@ -117,8 +117,8 @@ def test_an_output_pixel_depends_on_just_its_receptive_field():
     assert (np.abs(pixel[:21] - pixel[21]).max(axis=1) > 0).sum() == vf.cost(d).receptive_field
 
 
-def test_strides_that_do_not_divide_the_image_are_counted_at_the_nearest_size_that_they_do():
-    """1280 / 3 is no whole number of pixels, half of 427 neither: a branch that is pooled and enlarged again would be one column short."""
+def test_strides_that_do_not_divide_the_image_are_counted_at_the_size_that_it_is_padded_to():
+    """1280 / 3 is no whole number of pixels; 427 columns are padded to 428, as a branch that is pooled and enlarged again would be one column short."""
     d = {
         "name": "pooled",
         "scale": 3,
@@ -131,7 +131,13 @@ def test_strides_that_do_not_divide_the_image_are_counted_at_the_nearest_size_th
         "merge_sub": "Concatenate",
     }
     cost = vf.cost(d)
-    pixels = 1280 * 720 / 9
+    pixels = 1280 * 720 / 9 * 428 / 427
     assert cost.multiply_adds == pytest.approx(pixels * 9 * (3 * 8 + 16 * 8 + 8 * 27), rel=1e-6)
     assert cost == vf.cost(d, output=(720, 1280))
     assert "pooled" in vf.describe(d)
+
+
+def test_costs_are_counted_with_the_padding_to_a_multiple():
+    d = {"name": "x", "scale": 1, "multiple": 8, "links": [(0, "Conv2D", "sr", {"filters": 3})]}
+    assert vf.cost(d, output=(10, 17)).multiply_adds == 16 * 24 * 81
+    assert vf.cost(d, output=(16, 24)) == vf.cost(d | {"multiple": 1}, output=(16, 24))

@@ -51,3 +51,8 @@ def test_a_difference_is_said_link_by_link():
         "blocks['b']: outputs: 1 -> 2",
         "blocks['b']: + activation (1 -> 2) ReLU",
     ]
+
+
+def test_the_table_says_that_sides_are_padded():
+    d = {"name": "x", "scale": 1, "multiple": 8, "edge": "zeros", "links": [(0, "Conv2D", "sr", {"filters": 3})]}
+    assert vf.describe(d).startswith("x: scale 1, RGB, sides padded to multiples of 8 (zeros)\n")

@@ -31,3 +31,10 @@ def test_every_kind_of_graph_can_be_drawn(tmp_path, name):
 def test_another_kind_of_file_is_refused(tmp_path):
     with pytest.raises(RequestError, match=r"drawn as \.svg or \.png, not 'x\.jpg'"):
         vf.draw(vf.definition("edsr"), tmp_path / "x.jpg")
+
+
+def test_padding_to_a_multiple_is_drawn(tmp_path):
+    d = {"name": "x", "scale": 1, "multiple": 8, "links": [(0, "Conv2D", "sr", {"filters": 3})]}
+    vf.draw(d, tmp_path / "x.svg")
+    text = (tmp_path / "x.svg").read_text()
+    assert "<!-- padded to multiples of 8 -->" in text and "<!-- padding cropped -->" in text

@@ -116,3 +116,11 @@ def test_strides_between_enlargements():
     up, down, last = keras.layers.UpSampling2D(2), keras.layers.Conv2D(3, 3, strides=3, padding="same"), keras.layers.UpSampling2D(3)
     reach = receptive_field_of(model_of(lambda x: last(down(up(x)))))
     assert (reach.multiple, reach.scale) == (3, 2)
+
+
+def test_a_model_that_pads_to_a_multiple_takes_any_side_and_aligns_its_tiles():
+    d = {"name": "x", "scale": 2, "multiple": 8, "links": [(0, "Conv2D", "f", {"filters": 12}), ("f", "PixelShuffle", "sr")]}
+    padded, plain = (receptive_field_of(vf.build(d | {"multiple": multiple})) for multiple in (8, 1))
+    assert (padded.multiple, padded.step, padded.scale) == (1, 8, 2)
+    assert padded.overlap == plain.overlap
+    assert vf.cost(d).receptive_field == 3

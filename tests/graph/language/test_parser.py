@@ -147,3 +147,12 @@ def test_functions_given_as_blocks_are_named_in_the_normal_form():
 
     normal = canonicalize({"name": "x", "block": [(0, 1)], "block_sub": [twice]})
     assert normal["blocks"] == {"twice": {"function": "twice"}}
+
+
+def test_multiple_and_edge_are_in_the_canonical_form_where_the_dictionary_has_them():
+    d = {"name": "x", "conv": [(0, 1)]}
+    assert "multiple" not in vf.canonicalize(d)
+    canonical = vf.canonicalize(d | {"multiple": 8})
+    assert (canonical["multiple"], canonical["edge"]) == (8, "reflect")
+    assert vf.canonicalize(canonical) == canonical
+    assert vf.diff(d, d | {"multiple": 8, "edge": "zeros"}) == "edge: None -> 'zeros'\nmultiple: None -> 8"

@@ -50,6 +50,8 @@ def table(checked: Checked) -> str:
 def _head(checked: Checked) -> str:
     definition = checked.definition
     colors = {"rgb": "RGB", "y": "luma"}[definition.color] + (", bicubic upscaling first" if definition.pre_upsample else "")
+    if definition.padded_inputs:
+        colors += f", sides padded to multiples of {definition.multiple} ({definition.edge})"
     return f"{definition.name}: scale {definition.scale}, {colors}" + (f"\n{definition.paper}" if definition.paper else "")
 
 

@@ -42,11 +42,11 @@ class Box:
 
     @property
     def width(self) -> float:
-        return 1.5 if self.group == "end" else _WIDTH
+        return 1.5 if self.group == "end" and len(self.lines) == 1 else _WIDTH
 
     @property
     def height(self) -> float:
-        return 0.36 if self.group == "end" else _HEIGHT
+        return 0.36 if self.group == "end" and len(self.lines) == 1 else _HEIGHT
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,13 @@ class _Panels:
         """Yield the panels, the model's first."""
         definition = self.checked.definition
         upscaled = definition.upscaled_input()
-        ends = {node: f"{name}, upscaled by bicubic" if name == upscaled else name for name, node in definition.graph.inputs}
+        padding = {name: f"\npadded to multiples of {definition.multiple}" for name in definition.padded_inputs}
+        ends = {node: name + (", upscaled by bicubic" if name == upscaled else "") + padding.get(name, "") for name, node in definition.graph.inputs}
         yield from self._of_graph(_Place(definition.graph, definition.name, (), (definition.graph.blocks,)), ends)
 
     def _of_graph(self, place: _Place, ends: Mapping[Node, str]) -> Iterator[Panel]:
-        """Yield a graph's panel, whose inputs are boxes with the texts `ends`, and those of the blocks that it uses first."""
-        boxes: dict[Node, Box] = {node: Box((text,), "end", ()) for node, text in ends.items()}
+        """Yield a graph's panel, whose inputs are boxes with the lines `ends`, and those of the blocks that it uses first."""
+        boxes: dict[Node, Box] = {node: Box(tuple(text.split("\n")), "end", ()) for node, text in ends.items()}
         inner = []
         for link in place.graph.links:
             first, last = ((*place.path, (link.group, link.target, link.copies[end])) for end in (0, -1))
@@ -133,7 +134,8 @@ class _Panels:
                 self.drawn.append(id(block))
                 inner.append(_Place(block, link.layer, first, scopes))
         for name, node in place.graph.outputs:
-            boxes[f"{name} (output)"] = Box(("output" if place.path else name,), "end", (node,))
+            lines = ("output",) if place.path else (name, "padding cropped") if self.checked.is_cropped(name) else (name,)
+            boxes[f"{name} (output)"] = Box(lines, "end", (node,))
         yield Panel(place.title, boxes)
         for one in inner:
             yield from self._of_graph(one, _block_ends(one.graph))

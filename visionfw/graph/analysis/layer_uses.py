@@ -10,7 +10,7 @@ from typing import Any
 from visionfw.graph.checking.analysis_layers import Trace
 from visionfw.graph.checking.check import Checked
 from visionfw.graph.checking.expand import LayerCall, TensorId
-from visionfw.graph.checking.shapes import PROBES, Shape, size_multiple
+from visionfw.graph.checking.shapes import Shape, probes_for, size_multiple
 from visionfw.layers.facts import multiply_adds
 
 
@@ -86,7 +86,8 @@ def _shapes_for(checked: Checked, height: int, width: int) -> tuple[int, int, Ma
         shapes = checked.shapes_at(rows, columns)
         if shapes is not None:
             return rows, columns, shapes
-    return *PROBES[0], {tensor: shape.at[0] for tensor, shape in checked.shapes.items()}
+    rows, columns = probes_for(checked.definition)[0]
+    return rows, columns, {tensor: shape.at[0] for tensor, shape in checked.shapes.items()}
 
 
 def _uses_of(call: LayerCall, checked: Checked, shapes: Mapping[TensorId, Shape]) -> Iterator[LayerUse]:

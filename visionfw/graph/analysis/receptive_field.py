@@ -15,11 +15,12 @@ from visionfw.errors import RequestError
 from visionfw.graph.analysis.layer_uses import LayerUse
 from visionfw.graph.checking.check import Checked
 from visionfw.graph.checking.functions import operations_between
-from visionfw.layers.facts import receptive_window
+from visionfw.layers.facts import receptive_window, value_sources
 from visionfw.layers.windows import WHOLE_IMAGE, Window
 from visionfw.numerics import Tensor
 
 _FLOAT32_BYTES = 4
+_TRIED_SIDE = 64  # multiples of the strides: large enough for every layer
 _WORKSPACE = 1.5  # what a backend holds beside the tensors in use, as a factor on them
 
 # --- of a dictionary ---------------------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ def receptive_side(checked: Checked, uses: Sequence[LayerUse]) -> float:
     start = (_Field(), _Field())
     fields: dict[Any, tuple[_Field, _Field]] = {tensor: start for tensor in checked.flat.inputs.values()}
     for use in uses:
-        read = [fields[source] for source in use.sources] or [start]
+        read = [fields[source] for source in use.sources[: value_sources(use.layer)]] or [start]
         rows, columns = (
             max((pair[axis] for pair in read), key=lambda field: field.side).through(receptive_window(use.layer, use.source_shapes, axis)) for axis in (0, 1)
         )
@@ -70,7 +71,7 @@ class ReceptiveField:
 
     Attributes:
         overlap: LR pixels on each side that an output pixel can depend on; None where that is the whole image.
-        multiple: image sides must be multiples of this (strides).
+        multiple: image sides must be multiples of this: of what strides need, or 1 where the model takes any side.
         step: places at which a tile may begin are multiples of this (strides, windows).
         scale: SR size / LR size.
         bytes_per_pixel: approximate memory that a forward pass takes for each LR pixel.
@@ -120,14 +121,30 @@ def receptive_field_of(model: keras.Model) -> ReceptiveField:
     views: _Views = {id(model.inputs[0]): (_View(), _View())}
     walk = _walk(model, output, views)
     ends = views[id(output)]
+    scale = 1 / ends[0].jump
     overlap = max(max(-view.low, view.high, 0.0) for view in ends)
     return ReceptiveField(
         overlap=None if math.isinf(overlap) else math.ceil(overlap),
-        multiple=walk.multiple,
+        multiple=1 if _takes_any_side(model, walk.multiple, scale) else walk.multiple,
         step=math.lcm(walk.multiple, walk.step),
-        scale=1 / ends[0].jump,
+        scale=scale,
         bytes_per_pixel=_live_bytes(model.inputs[0], walk.steps, views),
     )
+
+
+def _takes_any_side(model: keras.Model, multiple: int, scale: Fraction) -> bool:
+    """Return whether a model's output has the right size where its strides do not divide the image: it pads and crops, or resizes."""
+    whole = multiple * _TRIED_SIDE
+    return all(_output_side(model, whole + more) == scale * (whole + more) for more in sorted({1, multiple // 2, multiple - 1} - {0}))
+
+
+def _output_side(model: keras.Model, side: int) -> int | None:
+    """Return the height of a model's output for a square image; None where it does not take one of this side."""
+    try:
+        shape = model.compute_output_shape((1, side, side, model.input_shape[-1]))
+    except Exception:  # whatever layers raise whose sources do not fit
+        return None
+    return (shape["sr"] if isinstance(shape, dict) else shape)[1]
 
 
 def side_multiple(model: keras.Model, scale: int) -> int:
@@ -150,7 +167,8 @@ def _walk(model: keras.Model, output: Tensor, views: _Views) -> _Walk:
     steps = list(operations_between(model.inputs, output))
     multiple = step = 1
     for operation, inputs, tensor in steps:
-        before = [_joined([views[id(source)][axis] for source in inputs]) for axis in (0, 1)]
+        read = inputs[: value_sources(operation)]
+        before = [_joined([views[id(source)][axis] for source in read]) for axis in (0, 1)]
         rows, columns = (view.through(_window(operation, inputs, tensor, axis)) for axis, view in enumerate(before))
         views[id(tensor)] = rows, columns
         multiple = math.lcm(multiple, rows.jump.numerator, columns.jump.numerator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -12,7 +13,16 @@ from visionfw.graph.checking.analysis_layers import AnalysisLayers
 from visionfw.graph.checking.expand import FlatGraph, LayerCall, TensorId, expand, layer_text
 from visionfw.graph.checking.features import feature_problem, sharing_problems
 from visionfw.graph.checking.layer_catalog import name_problem, parameter_problems
-from visionfw.graph.checking.shapes import PROBES, Shape, SymbolicShape, infer_shapes, input_shapes, merge_problem, merges_fit
+from visionfw.graph.checking.shapes import (
+    Shape,
+    SymbolicShape,
+    infer_shapes,
+    input_shapes,
+    merge_problem,
+    merges_fit,
+    probes_for,
+    size_multiple,
+)
 from visionfw.graph.language.defaults import LOGIT_OUTPUTS
 from visionfw.graph.language.ir import Definition
 from visionfw.graph.language.parse_values import ValueProblem, parse_count
@@ -21,6 +31,10 @@ from visionfw.layers.facts import facts_by_name
 
 #: Groups whose layers take one source.
 _ONE_SOURCE = ("conv", "activation", "norm")
+#: Larger multiples of sides come of sizes that do not follow the image's in a line.
+_MAX_MULTIPLE = 1024
+#: Sides that are tried, in multiples of what the strides need: large enough for every layer.
+_TRIED_SIDE = 64
 #: A scale: a whole number, or the ratios of output and input sizes where they are anything else.
 Scale = int | tuple[Fraction, ...]
 
@@ -51,6 +65,11 @@ class Checked:
     def uses_layer(self, name: str) -> bool:
         """Return whether one of its links has the layer of a name."""
         return any(call.link.layer == name for call in self.flat.calls)
+
+    def is_cropped(self, output: str) -> bool:
+        """Return whether an output is an image from which the part that belongs to the padding of the inputs is removed."""
+        shape = self.shapes[self.flat.outputs[output]]
+        return bool(self.definition.padded_inputs and shape.is_image and shape.line(0)[0])
 
     def shapes_at(self, height: int, width: int) -> Mapping[TensorId, Shape] | None:
         """Return the shape of every tensor for input images of a size; None where the model cannot take that size."""
@@ -115,6 +134,7 @@ class _Examination:
         self.problems += _once(wrong)
         self.raise_problems()
         self.settle_scale()
+        self.settle_multiple()
         self.check_channels()
         self.raise_problems()
         scale = self.definition.scale if self.output_scale is not None else None
@@ -146,7 +166,7 @@ class _Examination:
         except RecursionError:
             raise ModelDefinitionError([f"{self.definition.name}: blocks are nested too deeply, or contain themselves"]) from None
         self.problems += [problem for problem in problems if problem not in self.problems]
-        names = {call.name for call in self.flat.calls} | {"pre_upsample"}
+        names = {call.name for call in self.flat.calls} | {"pre_upsample", "pad_to_multiple", "crop_padding"}
         for name in self.flat.inputs:
             if name in names:
                 self.report(f"inputs: '{name}' is also a layer's name; rename the input")
@@ -165,10 +185,11 @@ class _Examination:
 
     def shape_problems(self, skipped: set[int]) -> list[tuple[LayerCall, str]]:
         """Compute all shapes at both probes; return what does not fit. What the framework finds comes before what Keras says."""
-        low, refused = infer_shapes(self.flat, input_shapes(self.definition, *PROBES[0]), self.layers, skipped)
-        high, refused_high = infer_shapes(self.flat, input_shapes(self.definition, *PROBES[1]), self.layers, skipped)
+        probes = probes_for(self.definition)
+        low, refused = infer_shapes(self.flat, input_shapes(self.definition, *probes[0]), self.layers, skipped)
+        high, refused_high = infer_shapes(self.flat, input_shapes(self.definition, *probes[1]), self.layers, skipped)
         both = ((tensor, low[tensor], high.get(tensor)) for tensor in low)
-        self.shapes = {tensor: SymbolicShape((one, other)) for tensor, one, other in both if one and other}
+        self.shapes = {tensor: SymbolicShape((one, other), probes) for tensor, one, other in both if one and other}
         problems = self._misfits(skipped) + sharing_problems(self.flat.calls, self.shapes)
         known = {id(call.link) for call, _ in problems}
         for call, reason in [*refused, *refused_high]:
@@ -223,6 +244,37 @@ class _Examination:
         if self.definition.pre_upsample:
             reason = "pre_upsample upscales the input already, so the output must be H x W"
         self.report(f"the output has another scale than declared: {outputs}; {reason}")
+
+    def settle_multiple(self) -> None:
+        """Pad to what the strides need where the dictionary leaves it open; check that its own `multiple` is enough.
+
+        A network whose output has the right size at any size of its input, because it resizes to other nodes' sizes, needs no padding.
+        """
+        definition, needed = self.definition, size_multiple(self.shapes)
+        if not isinstance(self.output_scale, int) or needed == 1 or needed > _MAX_MULTIPLE or not any(map(definition.is_free_image, self.flat.inputs)):
+            return
+        if self._fits_sides(definition.multiple or 1, needed):
+            return
+        if definition.multiple is None:
+            self.definition = replace(definition, multiple=needed)
+        else:
+            self.report(f"'multiple' is {definition.multiple}, but the strides need sides that are multiples of {needed}")
+
+    def _fits_sides(self, own: int, needed: int) -> bool:
+        """Return whether the output's size is right at sides that are multiples of `own`, but not of `needed`."""
+        both = math.lcm(own, needed)
+        steps = both // own
+        tried = {1, 2, 3, steps // 2, steps - 2, steps - 1} & set(range(1, steps))
+        return all(self._fits_side(both * _TRIED_SIDE + own * step) for step in sorted(tried))
+
+    def _fits_side(self, side: int) -> bool:
+        """Return whether the outputs at one side of the image are as large as their sizes at the probes say."""
+        shapes, problems = infer_shapes(self.flat, input_shapes(self.definition, side, side), self.layers)
+        known = {tensor: shape for tensor, shape in shapes.items() if shape is not None}
+        if problems or not merges_fit(self.flat, known):
+            return False
+        images = [tensor for tensor in self.flat.outputs.values() if self.shapes[tensor].is_image]
+        return all(known[tensor][axis] == self.shapes[tensor].size_at(axis, side) for tensor in images for axis in (0, 1))
 
     def check_channels(self) -> None:
         """Check the channels of the output images of a model that declares a scale, or is run at one."""

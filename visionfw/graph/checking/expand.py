@@ -186,8 +186,9 @@ class _Expander:
 
     def _unknown_block(self, name: str, scopes: Scopes) -> str:
         names = {known for scope in scopes for known in scope} | set(BLOCKS) | set(self.functions)
-        hint = "" if nearest(name, names) else "; a block that is a Python function is passed as functions={name: function}"
-        return unknown("block", name, names) + hint
+        if nearest(name, names):
+            return unknown("block", name, names)
+        return f"no block {name!r}; a block that is a Python function is passed as functions={{name: function}}"
 
     def _checked_function(self, block: FunctionBlock, link: Link, address: str) -> FunctionBlock | None:
         if block.call is None:

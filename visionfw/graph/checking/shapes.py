@@ -21,14 +21,20 @@ from visionfw.layers.facts import facts_by_name
 
 Shape = tuple[int, ...]
 #: Heights and widths tried: multiples of 2^8 and of 3, 5, 7 (9 for widths), so that strided and windowed networks fit.
-PROBES = ((26880, 32256), (53760, 64512))
+PROBES = ((26880, 80640), (53760, 161280))
 
 
 @dataclass(frozen=True)
 class SymbolicShape:
-    """A tensor's shape without its batch, at both probes."""
+    """A tensor's shape without its batch, at both probes.
+
+    Attributes:
+        at: the shapes.
+        probes: heights and widths of the images that they belong to.
+    """
 
     at: tuple[Shape, Shape]
+    probes: tuple[Shape, Shape] = PROBES
 
     @property
     def channels(self) -> int:
@@ -47,9 +53,14 @@ class SymbolicShape:
 
     def line(self, axis: int) -> tuple[Fraction, Fraction]:
         """Return slope and intercept of the size along axis 0 or 1 over the input's size."""
-        (low, high), (x, y) = (self.at[0][axis], self.at[1][axis]), (PROBES[0][axis], PROBES[1][axis])
+        (low, high), (x, y) = (shape[axis] for shape in self.at), (probe[axis] for probe in self.probes)
         slope = Fraction(high - low, y - x)
         return slope, low - slope * x
+
+    def size_at(self, axis: int, side: int) -> Fraction:
+        """Return the size along axis 0 or 1 where the input's is `side`."""
+        slope, intercept = self.line(axis)
+        return slope * side + intercept
 
     def __str__(self) -> str:
         if not self.is_image:
@@ -65,14 +76,23 @@ def _line_text(slope: Fraction, intercept: Fraction, letter: str) -> str:
     return f"{factor}{letter}{divisor}" + (f"{'+' if intercept > 0 else '-'}{abs(intercept)}" if intercept else "")
 
 
+def probes_for(definition: Definition) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return two heights and widths that a definition's `multiple` divides too."""
+    factor = definition.multiple or 1
+    factor //= math.gcd(factor, *(side for probe in PROBES for side in probe))
+    low, high = ((factor * height, factor * width) for height, width in PROBES)
+    return low, high
+
+
 def size_multiple(shapes: Mapping[TensorId, SymbolicShape]) -> int:
     """Return what image sides must be multiples of, so that every tensor's size is a whole number."""
     return math.lcm(*(shape.line(axis)[0].denominator for shape in shapes.values() if shape.is_image for axis in (0, 1)))
 
 
 def input_shapes(definition: Definition, height: int, width: int) -> dict[str, Shape]:
-    """Return the shape of every input where images of any size have this one."""
-    sizes = (height, width, definition.channels)
+    """Return the shape of every input where images of any size have this one, padded to the definition's `multiple`."""
+    multiple = definition.multiple or 1
+    sizes = (*(-(-side // multiple) * multiple for side in (height, width)), definition.channels)
     return {name: tuple(sizes[axis] if size is None else size for axis, size in enumerate(definition.input_shape(name))) for name, _ in definition.graph.inputs}
 
 

@@ -16,7 +16,7 @@ from visionfw.graph.language.spellings import SpelledLink, spelled_links
 from visionfw.layers.facts import all_layer_names, facts_by_name, layer_group
 
 BLOCK_KEYS = ("name", "paper", "inputs", "outputs", "blocks", "defaults", "links")
-MODEL_KEYS = (*BLOCK_KEYS, "scale", "color", "pre_upsample", "shapes", "origin")
+MODEL_KEYS = (*BLOCK_KEYS, "scale", "color", "pre_upsample", "multiple", "edge", "shapes", "origin")
 
 Blocks = dict[str, Graph | FunctionBlock]
 #: Default parameters by group; "layer" among them is the group's default layer.

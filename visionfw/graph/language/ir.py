@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from visionfw.graph.language.defaults import NOISE_LEVELS, PREDICTION_OUTPUTS
+from visionfw.graph.language.defaults import EDGES, NOISE_LEVELS, PREDICTION_OUTPUTS
 
 Node = int | str
 
@@ -98,6 +98,9 @@ class Definition:
         scale: declared output size / input size, or None where the run decides.
         color: 'rgb', or 'y' for a model of luma alone.
         pre_upsample: 'bicubic' where the model reads the upscaled LR image, else None.
+        multiple: what the sides of the images that node 0 and other image inputs hold are padded to, and the outputs cropped back from;
+            None where the dictionary leaves it open.
+        edge: how the padding continues the image: 'reflect', 'replicate' or 'zeros'.
         shapes: shape of an input without the batch, by input name, where it is not an image of any size.
         origin: {"model": name or file, "arguments": {...}} of the function that returned the dictionary; None where nothing returned it.
     """
@@ -108,6 +111,8 @@ class Definition:
     scale: int | None = None
     color: str = "rgb"
     pre_upsample: str | None = None
+    multiple: int | None = None
+    edge: str = EDGES[0]
     shapes: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
     origin: Mapping[str, Any] | None = None
 
@@ -126,6 +131,19 @@ class Definition:
     def input_shape(self, name: str) -> tuple[int | None, ...]:
         """Return the shape of an input without the batch: (height, width, channels) unless the dictionary says otherwise."""
         return self.shapes.get(name, (None, None, self.channels))
+
+    @property
+    def padded_inputs(self) -> tuple[str, ...]:
+        """The names of the inputs that are images of any size, and so are padded to `multiple`; 'lr' stands first."""
+        if (self.multiple or 1) == 1:
+            return ()
+        names = [name for name, _ in self.graph.inputs if self.is_free_image(name)]
+        return tuple(sorted(names, key=lambda name: name != "lr"))
+
+    def is_free_image(self, name: str) -> bool:
+        """Return whether an input is an image of any height and width."""
+        shape = self.input_shape(name)
+        return len(shape) == 3 and shape[:2] == (None, None)
 
     def upscaled_input(self) -> str | None:
         """Return the name of the input that `pre_upsample` upscales, or None."""
@@ -146,6 +164,8 @@ def to_dictionary(definition: Definition) -> dict[str, Any]:
     for key in ("paper", "scale", "color", "pre_upsample", "origin"):
         if getattr(definition, key) is not None:
             canonical[key] = getattr(definition, key)
+    if definition.multiple is not None:
+        canonical |= {"multiple": definition.multiple, "edge": definition.edge}
     canonical["inputs"] = dict(sorted(definition.graph.inputs))
     canonical["outputs"] = dict(sorted(definition.graph.outputs))
     if definition.shapes:

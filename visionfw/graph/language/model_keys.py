@@ -82,10 +82,11 @@ def parse_choice(dictionary: Mapping, key: str, choices: Sequence[str], report: 
     return value
 
 
-def parse_scale(value: Any, report: Report) -> int | None:
-    """Return the declared scale, a whole number of at least 1; None without the key."""
+def parse_whole(dictionary: Mapping, key: str, report: Report) -> int | None:
+    """Return the whole number of at least 1 that a key holds; None without the key."""
+    value = dictionary.get(key)
     try:
-        return None if value is None else parse_count(value, "scale")
+        return None if value is None else parse_count(value, key)
     except ValueProblem as problem:
         report(str(problem))
         return None

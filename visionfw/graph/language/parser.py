@@ -12,10 +12,10 @@ from typing import Any
 
 from visionfw.errors import ModelDefinitionError
 from visionfw.graph.language.blocks import BLOCKS
-from visionfw.graph.language.defaults import COLORS, PRE_UPSAMPLERS
+from visionfw.graph.language.defaults import COLORS, EDGES, PRE_UPSAMPLERS
 from visionfw.graph.language.graph_reader import GraphReader
 from visionfw.graph.language.ir import Definition, FunctionBlock, Graph, Scopes, find_block, to_dictionary
-from visionfw.graph.language.model_keys import parse_choice, parse_origin, parse_scale, parse_shapes, parse_text
+from visionfw.graph.language.model_keys import parse_choice, parse_origin, parse_shapes, parse_text, parse_whole
 from visionfw.graph.language.parse_values import describe_value
 
 #: Python functions by the names that links use for them as blocks.
@@ -83,14 +83,20 @@ def _parse_model(dictionary: Mapping[str, Any], functions: Functions, reader: Gr
         name=reader.path,
         graph=graph,
         paper=parse_text(dictionary, "paper", report),
-        scale=parse_scale(dictionary.get("scale"), report),
+        scale=parse_whole(dictionary, "scale", report),
         color=parse_choice(dictionary, "color", COLORS, report) or "rgb",
         pre_upsample=parse_choice(dictionary, "pre_upsample", PRE_UPSAMPLERS, report),
+        multiple=parse_whole(dictionary, "multiple", report),
+        edge=parse_choice(dictionary, "edge", EDGES, report) or EDGES[0],
         shapes=parse_shapes(dictionary.get("shapes"), [name for name, _ in graph.inputs], report),
         origin=parse_origin(dictionary.get("origin"), report),
     )
     if definition.pre_upsample and len(graph.inputs) > 1 and "lr" not in dict(graph.inputs):
         report("pre_upsample upscales the input named 'lr', and none of the inputs is; name one 'lr'")
+    if dictionary.get("edge") is not None and dictionary.get("multiple") is None:
+        report("'edge' says how an image is padded, but 'multiple' does not say to what")
+    if (definition.multiple or 1) > 1 and not definition.padded_inputs:
+        report("'multiple' pads images of any size, and no input is one")
     return definition
 
 
