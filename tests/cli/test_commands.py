@@ -70,7 +70,7 @@ def test_a_scripts_exit_status_is_its_commands(root, tmp_path, command):
             "error: --model_args: 'blocks' is not KEY=VALUE (several are joined by commas: blocks=8,kernels=[9,1,5]; quote other text: name='a b')",
         ),
         (["train", "--list=modles"], "error: --list: no kind 'modles'; did you mean 'models'?"),
-        (["evaluate"], "error: name what to evaluate: --run=DIR, or --model=NAME with --weights=FILE"),
+        (["evaluate"], "error: name what to evaluate: --run=DIR, or --weights=FILE, with --model=NAME where the file does not tell its architecture"),
         (["evaluate", "--run=x", "--report=x.pdf"], "error: --report: a report ends in .html, .md, .csv, .json, not 'x.pdf'"),
         (["evaluate", "--run=x", "--model=edsr"], "error: --run brings its own model and weights; give --run alone, or --model with --weights"),
     ],

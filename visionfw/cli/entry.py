@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "train a model on image sets, into a run directory",
     "evaluate": "measure a model beside bicubic, or upscale images with it",
     "rank": "rank training sets, models or samplers",
+    "export": "write a trained model for other programs",
     "prepare": "check, cache, degrade, tile and fetch image sets",
 }
 _HELP = ("-h", "--help", "-help", "--helpfull", "--helpshort")

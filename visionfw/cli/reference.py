@@ -12,6 +12,7 @@ from visionfw.cli.listing import REGISTRIES
 from visionfw.cli.prepare import TASKS
 from visionfw.config import Config, Flag, flags_of
 from visionfw.evaluation.config import EvaluateConfig
+from visionfw.export.config import ExportConfig
 from visionfw.ranking.config import ComparisonConfig, ExecutionConfig
 from visionfw.registry import Registry
 from visionfw.training.config import TrainConfig
@@ -28,6 +29,7 @@ def reference() -> str:
     commands: list[tuple[str, Sequence[type[Config]]]] = [
         ("train.py", [TrainConfig]),
         ("evaluate.py", [EvaluateConfig]),
+        ("export.py", [ExportConfig]),
         ("rank.py", [ComparisonConfig, ExecutionConfig]),
         *((f"prepare.py {name}", [task.config]) for name, task in TASKS.items()),
     ]

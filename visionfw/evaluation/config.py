@@ -63,7 +63,9 @@ class SubjectConfig(Config):
     run: str | None = setting(None, "run directory of train.py, or 'latest' for the newest under runs/")
     model: Settled[str] = setting(None, "model of --weights: a name in model_defs/, or a .py or .json file")
     model_args: Mapping[str, Any] = setting({}, "arguments of the model's function: blocks=8,filters=32", parse=parse_arguments)
-    weights: Settled[str] = setting(None, "weight file for --model: .weights.h5, .keras, PyTorch's .pth or .safetensors, MATLAB's .mat, .h5, .npz")
+    weights: Settled[str] = setting(
+        None, "weight file: PyTorch's .pth or .safetensors, which bring their architecture along; or, for --model, .weights.h5, .keras, .mat, .h5, .npz"
+    )
     weight_names: str | None = setting(None, "JSON file {our layer: prefix of the file's keys}, for weights whose order is not the model's")
     interpolate: Interpolation | None = setting(
         None, "RUN:FRACTION, another run of the same model: evaluate weights between the two, 0.5 for the middle", parse=parse_interpolation
@@ -73,8 +75,12 @@ class SubjectConfig(Config):
     def problems(self) -> Iterable[str]:
         if self.run is not None and (self.model is not None or self.weights is not None or self.model_args):
             yield "--run brings its own model and weights; give --run alone, or --model with --weights"
-        if self.run is None and (self.model is None or self.weights is None):
-            yield "name what to evaluate: --run=DIR, or --model=NAME with --weights=FILE"
+        if self.run is None and self.weights is None:
+            yield "name what to evaluate: --run=DIR, or --weights=FILE, with --model=NAME where the file does not tell its architecture"
+        if self.run is None and self.model is None and self.model_args:
+            yield "--model_args belongs to --model"
+        if self.run is None and self.model is None and self.weight_names is not None:
+            yield "--weight_names belongs to --model"
         if self.weight_names is not None and self.weights is None:
             yield "--weight_names belongs to --weights"
         if self.interpolate is not None and self.run is None:

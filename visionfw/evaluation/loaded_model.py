@@ -25,10 +25,12 @@ from visionfw.imaging.degradations import parse_degradation
 from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.inference import ImageUpscaler
 from visionfw.inference.upscaler import Upscaler
+from visionfw.interchange.identify import identify
 from visionfw.io.paths import user_path
 from visionfw.runs import directory
-from visionfw.runs.checkpoints import examine_run, load_run, load_weights, precision
+from visionfw.runs.checkpoints import SUFFIXES, examine_run, existing_file, load_run, load_weights, precision
 from visionfw.runs.directory import Run
+from visionfw.weights.files import read_weights
 
 #: What a diffusion model was trained with where nothing is recorded: train.py's defaults.
 _NOISE_SCHEDULE, _NOISE_TARGET = "linear", "residual"
@@ -75,7 +77,24 @@ def load_for_evaluation(config: EvaluateConfig) -> LoadedModel:
         RequestError: no such run, model or file; weights that do not fit; no scale, or another one than the run's.
         VisionfwError: a file is damaged.
     """
-    return _from_run(directory.find(config.subject.run), config) if config.subject.run is not None else _from_weights(config)
+    if config.subject.run is not None:
+        return _from_run(directory.find(config.subject.run), config)
+    return _from_weights(config) if config.subject.model is not None else _from_known_file(config)
+
+
+def _from_known_file(config: EvaluateConfig) -> LoadedModel:
+    """Load a file that tells its architecture by the names and shapes of its weights."""
+    path = existing_file(config.subject.weights)
+    if path.name.endswith(SUFFIXES):
+        raise RequestError(f"--weights={config.subject.weights}: does not tell its architecture; name it with --model")
+    with precision(config.precision):
+        found = identify(read_weights(path))
+    definition = found.checked.definition
+    scale = definition.scale or 1
+    if config.subject.scale not in (None, scale):
+        raise RequestError(f"--scale={config.subject.scale}: {path.name} has scale {scale}")
+    remarks = tuple(f"weights {path.name}: {remark}" for remark in found.remarks)
+    return LoadedModel(found.model, definition.name, definition.color, scale, _degradation(config, {}, scale), found.checked, path.name, remarks=remarks)
 
 
 def _from_weights(config: EvaluateConfig) -> LoadedModel:

@@ -55,6 +55,13 @@ class Placement:
         """All keys of the state_dict."""
         return {place.key for place in self.places} | set(self.constants)
 
+    def by_layer(self) -> Iterator[Placement]:
+        """Yield the placement of each layer's weights alone."""
+        by_layer: dict[int, list[Place]] = {}
+        for place in self.places:
+            by_layer.setdefault(id(place.layer), []).append(place)
+        yield from (Placement(places) for places in by_layer.values())
+
     def missing(self, keys: Mapping[str, object]) -> list[str]:
         """Return the keys of weights that a file does not have."""
         return [place.key for place in self.places if place.key not in keys]
@@ -142,15 +149,12 @@ def read_values(placement: Placement, arrays: Mapping[str, np.ndarray]) -> list[
     """
     problems = [f"no {key}" for key in placement.missing(arrays)]
     values: list[tuple[keras.Variable, np.ndarray]] = []
-    by_layer: dict[int, list[Place]] = {}
-    for place in placement.places:
-        by_layer.setdefault(id(place.layer), []).append(place)
-    for places in by_layer.values() if not problems else ():
-        layer = places[0].layer
+    for part in placement.by_layer() if not problems else ():
+        layer = part.places[0].layer
         try:
-            fitted = from_torch(layer, {place.weight: arrays[place.key] for place in places})
+            fitted = from_torch(layer, {place.weight: arrays[place.key] for place in part.places})
         except Misfit as error:
-            problems.append(f"{layer.name} from {places[0].key}: {error}")
+            problems.append(f"{layer.name} from {part.places[0].key}: {error}")
             continue
         values += [(variable, fitted[variable.name]) for variable in weights_of(layer) if variable.name in fitted]
     if problems:

@@ -10,7 +10,7 @@ from visionfw.config import Config, from_record, section, setting, to_record, wi
 from visionfw.errors import RequestError
 from visionfw.registry import Entry, Registry
 from visionfw.samplers import SAMPLERS
-from visionfw.training.config import TrainConfig
+from visionfw.training.config import DEFAULT_SCALE, TrainConfig
 
 EQUALIZE = {
     "none": "every training set as it is",
@@ -115,16 +115,23 @@ class RankConfig(Config):
             yield "--epochs: larger sets would train for more steps; give --steps, or --equalize=patches"
         if comparison.models and train.model.init_from is not None:
             yield "--init_from brings a model along; give it or --models"
+        if comparison.models and train.model.weights is not None:
+            yield "--weights belongs to one model; give it or --models"
         if comparison.models and train.model.name != TrainConfig().model.name:
             yield "--model and --models both name what is trained; give one"
         if comparison.samplers and train.sampler.sampler is not None:
             yield "--sampler and --samplers both name the patch sampler; give one"
 
+    @property
+    def scale(self) -> int:
+        """SR size / LR size of every run."""
+        return self.train.model.scale or DEFAULT_SCALE
+
     def request_for(self, name: str, seed: int) -> TrainConfig:
         """Return the training of one ranked name and seed."""
         comparison = self.comparison
         train_set = name if comparison.ranked == "train_sets" else comparison.train_sets[0]
-        values: dict[str, Any] = {"train_data": train_set.replace("+", ","), "seed": seed}
+        values: dict[str, Any] = {"train_data": train_set.replace("+", ","), "seed": seed, "scale": self.scale}
         if comparison.models:
             values["model"] = name if comparison.ranked == "models" else comparison.models[0]
         if comparison.samplers:

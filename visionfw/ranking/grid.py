@@ -87,6 +87,8 @@ def _with_absolute_paths(train: TrainConfig) -> TrainConfig:
         changes["cache_dir"] = str(user_path(train.data.cache_dir).resolve())
     if train.model.init_from is not None:
         changes["init_from"] = str(runs.find(train.model.init_from).folder.resolve())
+    if train.model.weights is not None:
+        changes["weights"] = str(user_path(train.model.weights).resolve())
     if train.loss.feature_weights:
         changes["feature_weights"] = {network: str(user_path(file).resolve()) for network, file in train.loss.feature_weights.items()}
     discriminator = to_flags(train).get("discriminator")

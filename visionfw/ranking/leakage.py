@@ -28,7 +28,7 @@ def find_leakage(config: RankConfig, train_sets: Mapping[str, Sequence[ImageSet]
         images (`train`) with the test image each shows (`test`) and how (`relation`).
     """
     rows, comparison = [], config.comparison
-    tests = find_sets(comparison.test_sets, config.train.data.root, config.train.model.scale)
+    tests = find_sets(comparison.test_sets, config.train.data.root, config.scale)
     for train_set, images in train_sets.items():
         for test in tests:
             leaks = find_leaks(images, test, ProgressReporter(f"looking for images of {test.name} in {train_set}"))

@@ -58,13 +58,13 @@ def _collecting(problems: list[str]) -> Iterator[None]:
 
 def _check_data(config: RankConfig, problems: list[str]) -> dict[str, list[ImageSet]]:
     """Find the image sets and check those for tests and validation; return the training sets."""
-    train, degradation = config.train, None
+    train, degradation = with_flags(config.train, {"scale": config.scale}), None
     with _collecting(problems):
         degradation = degradation_of(train)
 
     def find(names: str) -> list[ImageSet]:
         with _collecting(problems):
-            return list(find_sets(names, train.data.root, train.model.scale))
+            return list(find_sets(names, train.data.root, config.scale))
         return []
 
     train_sets = {name: find(name.replace("+", ",")) for name in config.comparison.train_sets}
@@ -72,7 +72,7 @@ def _check_data(config: RankConfig, problems: list[str]) -> dict[str, list[Image
     for images in [*tests, *find(train.data.val)] if degradation is not None else []:
         with _collecting(problems):
             images.lr_files(degradation)
-    problems += _test_set_problems(tests, train.model.scale)
+    problems += _test_set_problems(tests, config.scale)
     return train_sets
 
 

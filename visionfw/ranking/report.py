@@ -87,7 +87,7 @@ def _page(grid: Grid, results: Results) -> RankingPage:
     config, comparison = grid.config, grid.config.comparison
     about: dict[str, Any] = {} if comparison.ranked == "models" else {"model": comparison.models[0] if comparison.models else config.train.model.name}
     steps = grid.job(results.names[0], results.seeds[0]).read_result()["steps"]
-    about |= {"scale": f"x{config.train.model.scale}", "steps": steps, "seeds": ", ".join(map(str, results.seeds))}
+    about |= {"scale": f"x{config.scale}", "steps": steps, "seeds": ", ".join(map(str, results.seeds))}
     return RankingPage(
         title=f"Ranking of {_RANKED[comparison.ranked]}",
         about=about,

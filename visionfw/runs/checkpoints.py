@@ -20,7 +20,7 @@ from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.layer_catalog import saved_model_problems
 from visionfw.graph.language.ir import Definition
 from visionfw.graph.language.parser import parse
-from visionfw.interchange.identify import load_by_reference
+from visionfw.interchange.identify import has_reference, load_by_reference, load_what_fits
 from visionfw.interchange.save import REFERENCE_SUFFIXES, save_reference_weights
 from visionfw.io.files import atomic_path, reporting_write_errors
 from visionfw.io.paths import user_path
@@ -75,15 +75,39 @@ def load_weights(model: keras.Model, file: str | Path, names: Mapping[str, str] 
         RequestError: the file is missing, of another kind, holds code, or does not fit the model, whose weights are then unchanged.
         VisionfwError: the file cannot be read.
     """
-    path = user_path(file)
-    if not path.is_file():
-        raise RequestError(f"weights: {path} is a folder; name the file in it" if path.is_dir() else f"weights: no file {path}")
+    path = existing_file(file)
     if names is None and path.name.endswith(SUFFIXES):
         _load_own_weights(model, path)
         return []
     weights = read_weights(path)
     remarks = load_by_reference(model, weights) if names is None else None
     return assign(model, weights, names) if remarks is None else remarks
+
+
+def existing_file(file: str | Path) -> Path:
+    """Return the path of a weight file that is there. Raises RequestError."""
+    path = user_path(file)
+    if not path.is_file():
+        raise RequestError(f"weights: {path} is a folder; name the file in it" if path.is_dir() else f"weights: no file {path}")
+    return path
+
+
+def load_initial_weights(model: keras.Model, path: Path) -> list[str]:
+    """Load the weights that training starts from: all of a file that fits, or what a model of the same family has in the same shapes.
+
+    Returns:
+        Remarks, each with the file's name.
+
+    Raises:
+        RequestError, VisionfwError: as `load_weights`; or nothing of the file fits.
+    """
+    if path.name.endswith(SUFFIXES):
+        return load_weights(model, path)
+    weights = read_weights(path)
+    remarks = load_by_reference(model, weights)
+    if remarks is None:
+        remarks = load_what_fits(model, weights) if has_reference(model) else load_weights(model, path)
+    return [f"weights {path.name}: {remark}" for remark in remarks]
 
 
 def _load_own_weights(model: keras.Model, path: Path) -> None:

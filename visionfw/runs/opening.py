@@ -59,6 +59,6 @@ def open_model(source: str | Path) -> Opened:
         return Opened(to_dictionary(found.checked.definition), found.model, found.remarks)
     if path.suffix and not path.is_dir() and str(source) != "latest":
         raise RequestError(f"weights: no file {path}")
-    run = runs.find(path)
+    run = runs.find(source)
     definition, checked = examine_run(run)
     return Opened(to_dictionary(definition), load_run(run, checked=checked))

@@ -21,6 +21,8 @@ from visionfw.optimizers import OPTIMIZERS, SCHEDULES
 from visionfw.registry import Spec
 from visionfw.samplers import SAMPLERS
 
+#: SR size / LR size where neither a flag nor a file says it.
+DEFAULT_SCALE = 4
 INVALID_IMAGES = {"stop": "list the images that cannot be used, and stop", "skip": "train without them"}
 SMALL_IMAGES = {"skip": "leave out images smaller than a patch", "pad": "pad them with Gaussian RGB noise to the size of a patch"}
 ON_NAN = {
@@ -54,14 +56,21 @@ class ModelConfig(Config):
 
     name: str = setting("edsr_small", "model: a name in model_defs/, or a .py or .json file", flag="model")
     args: Mapping[str, Any] = setting({}, "arguments of the model's function: blocks=8,filters=32", flag="model_args", parse=parse_arguments)
-    scale: int = setting(4, "SR size / LR size", minimum=1)
+    scale: Settled[int] = setting(None, "SR size / LR size", default_text="4; with --weights or --init_from, theirs", minimum=1)
     init_from: str | None = setting(None, "run whose model and weights training starts from, instead of --model")
+    weights: str | None = setting(
+        None, "weight file that training starts from; without --model a PyTorch or safetensors file brings its architecture along; see docs/weights.md"
+    )
     initializer: Spec | None = setting(
         None, "initializer of kernels for which the dictionary names none: normal:0.001", default_text="the layers' own", parse=INITIALIZERS.parse
     )
     standardize_input: bool = setting(False, "subtract the training images' mean from the input and divide it by their standard deviation")
 
     def problems(self) -> Iterable[str]:
+        if self.weights is not None and self.init_from is not None:
+            yield "--weights and --init_from both name what training starts from; give one"
+        if self.weights is not None and self.initializer is not None:
+            yield "--weights brings weights along, so --initializer has nothing to initialize"
         if self.init_from is None:
             return
         if self.args:

@@ -112,6 +112,8 @@ def _training(plan: Plan, models: TrainingModels, run: Run, state: TrainingState
 def _started(plan: Plan, log: Log) -> _Training:
     """Build the models, and then make the run's directory."""
     models = compile_for_training(plan)
+    for remark in models.remarks:
+        log(remark)
     run = _new_run(plan, record_of(plan))
     write_models(plan, models, run)
     return _training(plan, models, run, TrainingState(), log)

@@ -35,7 +35,7 @@ from visionfw.metrics.tensors import psnr_per_image
 from visionfw.optimizers.build import build_optimizer
 from visionfw.optimizers.layer_lr import layer_lr_multipliers
 from visionfw.optimizers.schedules import build_learning_rate
-from visionfw.runs.checkpoints import load_weights, precision
+from visionfw.runs.checkpoints import load_initial_weights, precision
 from visionfw.samplers import score_of
 from visionfw.training.parallel import Parallel, start
 from visionfw.training.scores import PatchValues
@@ -54,6 +54,7 @@ class TrainingModels:
         train_model: shares the model's weights, reads uint8 patches, and has the loss and the optimizer.
         scores: records the values of a round's patches for the sampler; None where the sampler does not learn.
         parallel: how batches are shared out among devices and processes.
+        remarks: how the weights that training starts from were loaded.
     """
 
     model: keras.Model
@@ -61,6 +62,7 @@ class TrainingModels:
     train_model: keras.Model
     scores: PatchValues | None
     parallel: Parallel
+    remarks: tuple[str, ...] = ()
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -103,7 +105,7 @@ def compile_for_training(plan: Plan, lr_factor: float = 1.0) -> TrainingModels:
 def _compile(plan: Plan, lr_factor: float, parallel: Parallel) -> TrainingModels:
     keep_freed_memory()
     color, chunks = plan.checked.definition.color, _chunks(plan)
-    model = _build(plan)
+    model, remarks = _build(plan)
     objective, loss = training_loss(plan), None
     if plan.checked.definition.prediction_type is not None:
         train_model = DiffusionTrainer(model, *diffusion_parts(plan), objective, plan.config.runtime.seed, chunks)
@@ -119,11 +121,11 @@ def _compile(plan: Plan, lr_factor: float, parallel: Parallel) -> TrainingModels
         is_own = plan.policy == "float32" and not plan.config.optimizer.ema and parallel.distribution is None
         eval_model = model if is_own else build_float32(plan)
     scores = next((metric for metric in metrics if isinstance(metric, PatchValues)), None)
-    return TrainingModels(model, eval_model, train_model, scores, parallel)
+    return TrainingModels(model, eval_model, train_model, scores, parallel, remarks)
 
 
-def _build(plan: Plan) -> keras.Model:
-    """Build the model, with the weights that training starts from."""
+def _build(plan: Plan) -> tuple[keras.Model, tuple[str, ...]]:
+    """Build the model, with the weights that training starts from; return it with remarks on how they were loaded."""
     side, scale = plan.config.data.patch_size, plan.config.model.scale
     with _reporting_build_errors(plan), precision(plan.policy):
         model = compile_model(plan.checked)
@@ -135,9 +137,7 @@ def _build(plan: Plan) -> keras.Model:
         output = model(_example(model, side, scale), training=False)
         if plan.checked.definition.prediction_type is not None and output.shape[1] != side * scale:
             raise ValueError("its prediction is not as large as the noisy image")
-    if plan.initial is not None:
-        load_weights(model, plan.initial)
-    return model
+    return model, tuple(load_initial_weights(model, plan.initial)) if plan.initial is not None else ()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ The model's file is run once and its dictionary parsed once here; both travel on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from visionfw.data.datasets import ImageSet, find_sets
 from visionfw.errors import ModelDefinitionError, RequestError
 from visionfw.gan.config import GanConfig
 from visionfw.graph.language.ir import Definition
-from visionfw.graph.language.loader import Source, load
+from visionfw.graph.language.loader import Source
 from visionfw.graph.language.parser import parse
 from visionfw.imaging.degradations.pipeline import Degradation
 from visionfw.io.paths import user_path
 from visionfw.runs import directory
 from visionfw.runs.directory import Run
+from visionfw.training.beginning import beginning
 from visionfw.training.config import TrainConfig
 
 #: Kind of training -> the values of flags that are left open.
@@ -111,32 +112,17 @@ def preflight(request: TrainConfig, own: Run | None = None) -> Preflight:
     """
     if own is None and request.runtime.run_dir is not None:
         directory.refuse_taken(user_path(request.runtime.run_dir))
-    source, initial = _beginning(request, own)
-    definition = _parsed(source)
+    start = beginning(request.model, own)
+    definition = _parsed(start.source)
     kind = _kind(request, definition)
-    config, notes = _with_defaults(request, kind, definition)
+    config, notes = _with_defaults(request, kind, start.scale)
     degradation = degradation_of(config)
     train_sets = tuple(find_sets(config.data.train, config.data.root, config.model.scale))
     val_sets = tuple(find_sets(config.data.val, config.data.root, config.model.scale))
     for images in (*train_sets, *val_sets):
         images.lr_files(degradation)
-    return Preflight(request, config, source, definition, kind, initial, train_sets, val_sets, (*notes, *_shadowing(source)))
-
-
-def _beginning(request: TrainConfig, own: Run | None) -> tuple[Source, Path | None]:
-    """Return the dictionary to train, and the file of the weights to start from."""
-    name, scale = request.model.init_from, request.model.scale
-    if name is None:
-        return load(request.model.name, request.model.args, scale), None
-    run = own if own is not None and own.initial.is_file() else directory.find(name)
-    if run.architecture.exists():
-        raise RequestError(f"--init_from={name}: its dictionary has blocks that are Python functions, which a run does not store")
-    dictionary = run.read_model()
-    if dictionary.get("scale") != scale:
-        raise RequestError(f"--init_from={name}: the run has scale {dictionary.get('scale')}, not {scale}; give --scale={dictionary.get('scale')}")
-    if run is not own and not run.best.is_file():
-        raise RequestError(f"--init_from={name}: the run was never validated, so it has no best weights")
-    return Source(dictionary, run.model), run.initial if run is own else run.best
+    shadowing = [start.source.note] if start.source.note else []
+    return Preflight(request, config, start.source, definition, kind, start.weights, train_sets, val_sets, (*start.notes, *notes, *shadowing))
 
 
 def _parsed(source: Source) -> Definition:
@@ -158,17 +144,18 @@ def _kind(request: TrainConfig, definition: Definition) -> str:
     return "diffusion" if is_diffusion else "plain" if request.gan is None else "adversarial"
 
 
-def _with_defaults(request: TrainConfig, kind: str, definition: Definition) -> tuple[TrainConfig, list[str]]:
+def _with_defaults(request: TrainConfig, kind: str, scale: int) -> tuple[TrainConfig, list[str]]:
     """Return the request with the defaults of its kind of training, and a line that names those that differ from plain training."""
     left_open = open_settings(request)
     values = {flag: value for flag, value in DEFAULTS[kind].items() if flag in left_open} | _decided_elsewhere(request, left_open)
+    sampler = _sampler_for(request, scale)
     if kind == "diffusion" and request.model.init_from is not None:
         values |= _noise_of(request.model.init_from, left_open)
-    special = {flag: value for flag, value in values.items() if value is not None and DEFAULTS["plain"].get(flag, _sampler_for(request)) != value}
+    special = {flag: value for flag, value in values.items() if value is not None and DEFAULTS["plain"].get(flag, sampler) != value}
     if "sampler" in left_open:
-        values.setdefault("sampler", _sampler_for(request))
+        values.setdefault("sampler", sampler)
     note = f"defaults of {kind} training: {' '.join(f'--{flag}={value}' for flag, value in special.items())}"
-    return with_flags(request, values), [note] if kind != "plain" and special else []
+    return with_flags(request, {**values, "scale": scale}), [note] if kind != "plain" and special else []
 
 
 def _decided_elsewhere(request: TrainConfig, left_open: set[str]) -> dict[str, Any]:
@@ -183,21 +170,15 @@ def _decided_elsewhere(request: TrainConfig, left_open: set[str]) -> dict[str, A
     return values
 
 
-def _sampler_for(request: TrainConfig) -> str:
+def _sampler_for(request: TrainConfig, scale: int) -> str:
     """Return the default sampler: what back-projection finds recoverable is misleading where LR images are noisy or blurred."""
-    return "headroom" if request.data.degradation.is_bicubic and request.model.scale > 1 else "hardest"
+    return "headroom" if request.data.degradation.is_bicubic and scale > 1 else "hardest"
 
 
 def _noise_of(run: str, left_open: set[str]) -> dict[str, Any]:
     """Return the noise schedule and target that a run was trained with: its weights know no other noise."""
     recorded = directory.find(run).read().get("config", {}).get("diffusion", {})
     return {name: recorded[name] for name in ("noise_schedule", "noise_target") if name in recorded and name in left_open}
-
-
-def _shadowing(source: Source) -> Iterator[str]:
-    """Yield a line where a file in the working directory is used instead of the installed model of the same name."""
-    if source.note:
-        yield source.note
 
 
 def resumed(values: Mapping[str, Any]) -> tuple[TrainConfig, Run]:
