@@ -227,6 +227,6 @@ def test_a_wrong_ranking_is_refused(flags, sentence):
 def test_a_ranking_gives_each_training():
     config = from_flags(RankConfig, {**RANKING, "steps": 5, "seeds": "3,4"})
     assert config.comparison.ranked == "train_sets"
-    assert config.request_for("B", 4) == training(train_data="B", seed=4, steps=5)
+    assert config.request_for("B", 4) == training(train_data="B", seed=4, steps=5, scale=4)
     samplers = from_flags(RankConfig, {**RANKING, "train_sets": "A+B", "samplers": "uniform;hardest:fraction=0.5"})
-    assert samplers.request_for("hardest:fraction=0.5", 0) == training(train_data="A,B", sampler="hardest:fraction=0.5")
+    assert samplers.request_for("hardest:fraction=0.5", 0) == training(train_data="A,B", sampler="hardest:fraction=0.5", scale=4)

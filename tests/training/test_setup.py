@@ -52,7 +52,7 @@ def test_the_request_is_never_rewritten_and_everything_is_settled(image_folder):
     plan = plan_of(request)
     assert plan.request is request
     left_open = {flag for flag, value in to_flags(plan.config).items() if value is None}
-    assert left_open == {"init_from", "initializer", "data_root", "stride", "cache_dir", "steps", "epochs", "minutes", "run_dir"} | {
+    assert left_open == {"init_from", "weights", "initializer", "data_root", "stride", "cache_dir", "steps", "epochs", "minutes", "run_dir"} | {
         "noise_schedule",
         "noise_target",
         "sampling_steps",
