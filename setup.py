@@ -41,6 +41,7 @@ setup(
         "ray": ["ray>=2.30"],
         "quality": ["torch>=2.4", "torchmetrics>=1.4"],
         "dev": [
+            "build>=1.2",  # with setuptools: a test builds the wheel without downloading anything
             "hypothesis>=6.100",
             "jax>=0.4.35",
             "jsonschema>=4.21",  # the schema of model dictionaries is checked with it
@@ -49,6 +50,7 @@ setup(
             "pytest>=8.2",
             "pytest-xdist>=3.6",
             "ruff>=0.6",
+            "setuptools>=70.1",  # builds wheels by itself
         ],
         "docs": ["mkdocs>=1.6", "mkdocs-material>=9.8", "mkdocstrings-python>=2.0"],
         # For the tests of the PyTorch backend and of PyTorch's files. Pinned to the release that CI has as a CPU-only wheel (0.2 GB); the
