@@ -18,6 +18,7 @@ DENOISING = ["sr3"]
 ENLARGING = [name for name in NAMES if name not in JUDGING + DENOISING]
 #: Arguments that make an architecture small, for tests that run it.
 SMALL = {
+    "dat": {"depths": (2,), "heads": (2,), "filters": 32, "window": (2, 4), "expansion": 1},
     "edsr": {"blocks": 1, "filters": 8},
     "edsr_small": {"blocks": 1, "filters": 8},
     "fsrcnn": {"filters": 8, "shrunk": 4},
@@ -52,6 +53,17 @@ PUBLISHED = [
     ("imdn", {"scale": 2}, 694_404, "all", "Hui et al., ACM MM 2019, table 5: 694K; Zheng222/IMDN, architecture.py"),
     ("imdn", {"scale": 3}, 703_059, "all", "the same: 703K"),
     ("imdn", {"scale": 4}, 715_176, "all", "the same: 715K"),
+    ("dat", {"scale": 2}, 14_654_339, "all", "zhengchen1999/DAT, dat_arch.py"),
+    ("dat", {"scale": 4}, 14_802_051, "all", "the same; 14.80M in its README"),
+    ("dat", {"expansion": 2, "window": (8, 16)}, 11_212_131, "all", "DAT-S: the same; 11.21M"),
+    ("dat", {"scale": 2, "expansion": 2}, 11_064_419, "all", "DAT-2: the same; 11.06M in table 1 of the supplementary material"),
+    (
+        "dat",
+        {"depths": (18,), "heads": (6,), "filters": 60, "expansion": 2, "residual": "3conv", "upsampler": "pixelshuffledirect"},
+        572_766,
+        "all",
+        "DAT-light: the same; 573K in the table of its README",
+    ),
     ("rcan", {"scale": 2}, 15_444_643, "all", "15.44M: yulunzhang/RCAN, issue 56"),
     ("rcan", {"scale": 3}, 15_629_283, "all", "15.63M: the same"),
     ("rcan", {"scale": 4}, 15_592_355, "all", "15.59M: the same"),
@@ -92,7 +104,8 @@ def test_the_file_is_one_function_with_keyword_arguments_and_a_docstring(name, r
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert imported <= {"math"}
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    public = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    functions = [function for function in public if function.name not in ("names", "detect")]
     assert [function.name for function in functions] == [name]
     assert not functions[0].args.args
     docstring = ast.get_docstring(tree)

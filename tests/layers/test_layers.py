@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from attention_formulas import FORMULAS, softmax
 from layer_cases import CASES, example
 
 from visionfw.graph.language import defaults
@@ -16,14 +17,11 @@ from visionfw.imaging.resize import imresize
 from visionfw.layers import LAYERS, padding
 
 
-def softmax(x):
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
 def by_formula(name, x, weights):
     """Compute a layer's output in plain NumPy, pixel by pixel where that is plainest."""
     parameters = CASES[name][0]
+    if name in FORMULAS:
+        return FORMULAS[name](x, weights)
     if name == "BatchNormalization":
         gamma, beta, mean, variance = weights
         return (x - mean) / np.sqrt(variance + parameters["epsilon"]) * gamma + beta
@@ -222,6 +220,10 @@ def test_half_a_pixel_is_kept_where_the_scale_is_a_fraction():
         ("PadToMultiple", {"edge": "mirror"}, None, "edge must be reflect, replicate, zeros, not 'mirror'"),
         ("CropPadding", {"scale": 0}, None, "scale must be above 0, not 0"),
         ("WindowAttention", {"heads": 2, "window": 4, "shift": 4}, None, "shift from 0 to window - 1"),
+        ("ChannelSelfAttention", {"heads": 3}, (None, 4, 4, 24), "24 channels cannot be split into queries, keys and values of 3 heads"),
+        ("RectangleWindowAttention", {"window": [8, 12]}, None, "window must be two sides of which one divides the other"),
+        ("RectangleWindowAttention", {"heads": 4}, (None, 4, 4, 90), "90 channels cannot be split into queries, keys and values of 2 heads in each half"),
+        ("RectangleWindowAttention", {"heads": 4}, (None, 4, 4, 48), "48 channels of queries, keys and values are fewer than 96"),
         ("SelfAttention", {"heads": 3}, (None, 4, 4, 8), "8 channels cannot be split among 3 heads"),
         ("SinusoidalEmbedding", {"features": 7}, None, "features must be even, not 7"),
     ],

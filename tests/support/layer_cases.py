@@ -20,6 +20,8 @@ CASES = {
     "ReflectPadding": ({"padding": 3}, (2, 4, 5, 2)),
     "SelfAttention": ({"heads": 2}, (2, 4, 3, 8)),
     "SpectralConv2D": ({"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, (2, 6, 5, 3)),
+    "ChannelSelfAttention": ({"heads": 2}, (2, 4, 3, 24)),
+    "RectangleWindowAttention": ({"heads": 4, "window": [2, 4], "shifted": True}, (2, 5, 7, 96)),
     "WindowAttention": ({"heads": 2, "window": 4, "shift": 2}, (2, 7, 10, 8)),
     "PadToMultiple": ({"multiple": 4, "edge": "reflect"}, (2, 3, 5, 2)),
     "CropPadding": ({"multiple": 4, "scale": 2}, [(2, 8, 16, 2), (2, 3, 5, 3)]),

@@ -40,10 +40,11 @@ def randomized(module, seed=0):
     """Give a PyTorch module random weights and normalization statistics, so that no weight could be mistaken for another; return it."""
     library = torch()
     generator = library.Generator().manual_seed(seed)
+    learned = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     with library.no_grad():
         for name, values in module.state_dict().items():
             noise = library.randn(values.shape, generator=generator, dtype=library.float32)
-            if not values.dtype.is_floating_point:
+            if name not in learned and not name.endswith(("running_mean", "running_var")):  # constants such as masks of windows
                 continue
             if name.endswith("running_var"):
                 values.copy_(1 + 0.5 * noise.abs())

@@ -40,6 +40,7 @@ LAYERS: Registry[LayerEntry] = Registry(
     [
         _entry("fast", "BatchNormalization", "Keras' BatchNormalization, with fewer passes over the image on TensorFlow"),
         _entry("resampling", "Bicubic", "bicubic upscaling by `scale`, MATLAB's kernel (a = -0.5), never rounded"),
+        _entry("attention.channel", "ChannelSelfAttention", "multi-head self-attention among channels, on queries, keys and values (DAT, Restormer)"),
         _entry("channels", "ChannelSlice", "keeps the channels from `start` to `stop`, as a Python slice does"),
         _entry("padding", "CropPadding", "removes what PadToMultiple added; sources: an image, and the one before padding"),
         _entry("pooling", "GlobalDeviationPooling2D", "standard deviation of each channel over the image (IMDN's contrast)"),
@@ -50,6 +51,7 @@ LAYERS: Registry[LayerEntry] = Registry(
         _entry("fast", "PReLU", "Keras' PReLU, with fewer passes over the image on TensorFlow"),
         _entry("padding", "PadToMultiple", "pads at the bottom and on the right until `multiple` divides the sides"),
         _entry("resampling", "PixelShuffle", "sub-pixel upscaling by `size`, channels in PyTorch's order (c, i, j)"),
+        _entry("attention.rectangle", "RectangleWindowAttention", "multi-head self-attention inside upright and flat windows (CAT, DAT, RGT)"),
         _entry("padding", "ReflectPadding", "pads by mirroring the image, the edge not repeated"),
         _entry("padding", "ReplicatePadding", "pads by repeating the edge"),
         _entry("attention.image", "SelfAttention", "multi-head self-attention among all pixels"),

@@ -15,12 +15,15 @@ def _entry(module: str, name: str, help: str) -> Entry:
 BLOCKS: Registry[Entry] = Registry(
     "block",
     [
+        _entry("dual_aggregation", "adaptive_channel_attention", "DAT's attention among channels beside a convolution, joined by adaptive interaction"),
+        _entry("dual_aggregation", "adaptive_spatial_attention", "DAT's attention inside windows beside a convolution, joined by adaptive interaction"),
         _entry("attention", "channel_attention", "RCAN's weights of channels, from their means by two 1x1 convolutions"),
         _entry("attention", "channel_attention_block", "HAT's two convolutions and channel attention"),
         _entry("transformer", "mlp", "two dense layers with GELU between, at every pixel"),
         _entry("upsampling", "pixel_shuffle_upsampler", "stages of a convolution and a pixel shuffle that enlarge by `scale`"),
         _entry("upsampling", "reconstruction", "the end of a restoration transformer, by `upsampler`, enlarges by `scale`"),
         _entry("transformer", "residual_convolution", "the convolution that ends a residual group of transformer layers: 1conv or 3conv"),
+        _entry("feed_forward", "spatial_gate_feed_forward", "DAT's two dense layers; a depthwise convolution of half of the features gates the other"),
         _entry("transformer", "swin_layer", "attention inside (shifted) windows, then an MLP, each in a residual connection"),
         _entry("transformer", "transformer_layer", "any attention and any MLP, each behind a layer normalization in a residual connection"),
     ],

@@ -11,6 +11,31 @@ from keras import ops
 from visionfw.numerics import Tensor
 
 
+def mix_values(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+    """Return the mixture of values that the scaled products of queries and keys decide, heads behind each other.
+
+    Args:
+        queries: (groups, heads, tokens, depth).
+        keys: (groups, heads, their tokens, depth).
+        values: (groups, heads, their tokens, their depth).
+        bias: added to the logits; broadcasts to (groups, heads, tokens, their tokens).
+        mask: added to the logits of every image and head, (groups of one image, tokens, their tokens).
+
+    Returns:
+        (groups, tokens, heads x their depth).
+    """
+    _, heads, count, depth = ops.shape(queries)
+    logits = ops.matmul(queries * (1 / math.sqrt(depth)), ops.swapaxes(keys, -1, -2))
+    if bias is not None:
+        logits = logits + bias
+    if mask is not None:
+        groups, tokens, others = ops.shape(mask)
+        logits = ops.reshape(logits, (-1, groups, heads, tokens, others)) + mask[None, :, None]
+        logits = ops.reshape(logits, (-1, heads, tokens, others))
+    mixed = ops.matmul(ops.softmax(logits, axis=-1), values)
+    return ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, count, heads * values.shape[-1]))
+
+
 class Heads(keras.layers.Layer):
     """Attention of several heads with an output projection; a subclass makes queries, keys and values, of as many channels as its input.
 
@@ -60,16 +85,7 @@ class Heads(keras.layers.Layer):
         Returns:
             (groups, tokens, heads x depth).
         """
-        _, heads, count, depth = ops.shape(queries)
-        logits = ops.matmul(queries * (1 / math.sqrt(depth)), ops.swapaxes(keys, -1, -2))
-        if bias is not None:
-            logits = logits + bias
-        if mask is not None:
-            groups, tokens, others = ops.shape(mask)
-            logits = ops.reshape(logits, (-1, groups, heads, tokens, others)) + mask[None, :, None]
-            logits = ops.reshape(logits, (-1, heads, tokens, others))
-        mixed = ops.matmul(ops.softmax(logits, axis=-1), values)
-        mixed = ops.reshape(ops.transpose(mixed, (0, 2, 1, 3)), (-1, count, heads * depth))
+        mixed = mix_values(queries, keys, values, bias, mask)
         return ops.matmul(mixed, self.projection_kernel) + self.projection_bias
 
     def get_config(self) -> dict[str, Any]:

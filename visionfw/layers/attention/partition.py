@@ -9,27 +9,40 @@ from keras import ops
 
 from visionfw.numerics import Tensor
 
+#: Side of a square window, or height and width of a window.
+Sides = int | tuple[int, int]
 
-def split_windows(x: Tensor, rows: Tensor, columns: Tensor, side: int) -> Tensor:
-    """Split an image into windows: (batch, rows x side, columns x side, c) -> (batch x rows x columns, side^2, c)."""
+
+def split_windows(x: Tensor, rows: Tensor, columns: Tensor, side: Sides) -> Tensor:
+    """Split an image into windows: (batch, rows x height, columns x width, c) -> (batch x rows x columns, height x width, c)."""
+    height, width = _sides(side)
     channels = x.shape[-1]
-    x = ops.reshape(x, (-1, rows, side, columns, side, channels))
-    return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, side * side, channels))
+    x = ops.reshape(x, (-1, rows, height, columns, width, channels))
+    return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, height * width, channels))
 
 
-def merge_windows(tokens: Tensor, rows: Tensor, columns: Tensor, side: int) -> Tensor:
+def merge_windows(tokens: Tensor, rows: Tensor, columns: Tensor, side: Sides) -> Tensor:
     """Put windows together again, the inverse of `split_windows`."""
+    height, width = _sides(side)
     channels = tokens.shape[-1]
-    x = ops.reshape(tokens, (-1, rows, columns, side, side, channels))
-    return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, rows * side, columns * side, channels))
+    x = ops.reshape(tokens, (-1, rows, columns, height, width, channels))
+    return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, rows * height, columns * width, channels))
 
 
-def relative_positions(side: int) -> np.ndarray:
-    """Return the row of the bias table, (2 x side - 1)^2 rows, for each pair of a window's pixels: (side^2, side^2) int64."""
-    rows, columns = np.divmod(np.arange(side**2), side)
-    down = rows[:, None] - rows[None] + side - 1
-    right = columns[:, None] - columns[None] + side - 1
-    return down * (2 * side - 1) + right
+def _sides(side: Sides) -> tuple[int, int]:
+    return (side, side) if isinstance(side, int) else side
+
+
+def relative_positions(side: Sides) -> np.ndarray:
+    """Return the row of the bias table for each pair of a window's pixels: (height x width, height x width) int64.
+
+    The table has (2 height - 1)(2 width - 1) rows.
+    """
+    height, width = _sides(side)
+    rows, columns = np.divmod(np.arange(height * width), width)
+    down = rows[:, None] - rows[None] + height - 1
+    right = columns[:, None] - columns[None] + width - 1
+    return down * (2 * width - 1) + right
 
 
 def bias_of_positions(table: Tensor, positions: np.ndarray) -> Tensor:
@@ -56,8 +69,8 @@ def axis_regions(size: Tensor, whole: Tensor, side: int, shift: int) -> Tensor:
     return ops.cast(ops.where(ops.mod(places + shift, whole) >= size, 3, rolled), "int32")
 
 
-def window_regions(regions: tuple[Tensor, Tensor], rows: Tensor, columns: Tensor, side: int) -> Tensor:
-    """Return the number of the region of each pixel of each window: regions of the two axes -> (rows x columns, side^2)."""
+def window_regions(regions: tuple[Tensor, Tensor], rows: Tensor, columns: Tensor, side: Sides) -> Tensor:
+    """Return the number of the region of each pixel of each window: regions of the two axes -> (rows x columns, height x width)."""
     image = regions[0][:, None] * 4 + regions[1][None]
     return split_windows(image[None, :, :, None], rows, columns, side)[:, :, 0]
 

@@ -1,0 +1,61 @@
+"""What layers of attention compute, pixel by pixel in plain NumPy."""
+
+import numpy as np
+
+
+def softmax(x, axis=-1):
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def normalized(x, gamma, beta):
+    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5) * gamma + beta
+
+
+def rectangle_windows(x, weights, heads=4, window=(2, 4)):
+    """Attend inside shifted windows of 2 x 4 with half of the channels and of 4 x 2 with the other half; pixels of zero padding are attended to."""
+    n, h, w, c = x.shape
+    c //= 3
+    side = max(window)
+    padded = np.pad(x, ((0, 0), (0, -h % side), (0, -w % side), (0, 0)))
+    places = list(np.ndindex(padded.shape[1:3]))
+    out = np.zeros((n, *padded.shape[1:3], c))
+    depth = c // heads
+    for half, sides in enumerate((window, window[::-1])):
+        network = weights[14 * half : 14 * half + 14]
+        for p in places:
+            seen = [q for q in places if all((p[axis] - sides[axis] // 2) // sides[axis] == (q[axis] - sides[axis] // 2) // sides[axis] for axis in (0, 1))]
+            bias = np.stack([position_bias(np.subtract(p, q), network) for q in seen])
+            for head in range(heads // 2):
+                channels = slice(half * c // 2 + head * depth, half * c // 2 + (head + 1) * depth)
+                query, keys, values = (padded[..., part * c : (part + 1) * c][..., channels] for part in range(3))
+                rows, columns = np.transpose(seen)
+                logits = np.einsum("nc,nsc->ns", query[:, p[0], p[1]], keys[:, rows, columns]) / np.sqrt(depth) + bias[:, head]
+                out[:, p[0], p[1], channels] = np.einsum("ns,nsc->nc", softmax(logits), values[:, rows, columns])
+    return out[:, :h, :w]
+
+
+def position_bias(offset, network):
+    """Return the bias of each head for two pixels that are `offset` apart, from a network of three normalized layers."""
+    kernel, bias, *rest = network
+    gammas, betas, kernels, biases = (rest[start : start + 3] for start in (0, 3, 6, 9))
+    x = offset @ kernel + bias
+    for stage in range(3):
+        x = np.maximum(normalized(x, gammas[stage], betas[stage]), 0) @ kernels[stage] + biases[stage]
+    return x
+
+
+def among_channels(x, weights, heads=2):
+    """Attend among the channels of each head, each a vector of all pixels divided by its length."""
+    n, h, w, c = x.shape
+    query, key, value = (part.reshape(n, h * w, heads, c // 3 // heads) for part in np.split(x, 3, axis=-1))
+    query, key = (part / np.linalg.norm(part, axis=1, keepdims=True) for part in (query, key))
+    weight = softmax(np.einsum("npha,nphb->nhab", query, key) * weights[0])
+    return np.einsum("nhab,nphb->npha", weight, value).reshape(n, h, w, c // 3)
+
+
+#: Layer -> its formula, of its input in tests/support/layer_cases.py and its weights.
+FORMULAS = {
+    "ChannelSelfAttention": among_channels,
+    "RectangleWindowAttention": rectangle_windows,
+}
