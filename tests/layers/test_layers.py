@@ -56,6 +56,12 @@ def by_formula(name, x, weights):
         return np.pad(x, ((0, 0), (1, 2), (0, 3), (0, 0)), mode="edge")
     if name == "ReflectPadding":
         return np.pad(x, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="reflect")
+    if name == "PixelUnshuffle":
+        return np.stack([x[:, i::2, j::2, c] for c in range(3) for i in range(2) for j in range(2)], axis=-1)
+    if name == "ResizeLike":
+        return interpolated(x[0], (7, 9), lambda distance: max(0, 1 - abs(distance)))
+    if name == "Interpolate":
+        return interpolated(x, (15, 12), keys)
     if name == "PadToMultiple":
         return np.pad(x, ((0, 0), (0, 1), (0, 3), (0, 0)), mode="reflect")
     if name == "CropPadding":
@@ -74,6 +80,25 @@ def by_formula(name, x, weights):
         return rolled[0] == rolled[1]
 
     return attention(x, weights, same_window, lambda p, q, head: bias[p[0] - q[0] + 3, p[1] - q[1] + 3, head])
+
+
+def keys(distance, a=-0.75):
+    """Return Keys' cubic convolution kernel."""
+    d = abs(distance)
+    return ((a + 2) * d - (a + 3)) * d * d + 1 if d <= 1 else a * (((d - 5) * d + 8) * d - 4) if d < 2 else 0.0
+
+
+def interpolated(x, size, kernel):
+    """Interpolate with a kernel, pixel by pixel; the edge goes on outside."""
+    for axis, new in zip((1, 2), size, strict=True):
+        old = x.shape[axis]
+        matrix = np.zeros((new, old))
+        for target in range(new):
+            place = (target + 0.5) * old / new - 0.5
+            for sample in range(-3, old + 3):
+                matrix[target, np.clip(sample, 0, old - 1)] += kernel(place - sample)
+        x = np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
+    return x
 
 
 def spectral(x, kernel, bias, left):
@@ -212,6 +237,10 @@ def test_half_a_pixel_is_kept_where_the_scale_is_a_fraction():
     [
         ("PixelShuffle", {"size": 0}, None, "size must be a whole number of at least 1, not 0"),
         ("PixelShuffle", {"size": 2}, (None, 4, 4, 6), "6 channels are no multiple of 2 x 2"),
+        ("PixelUnshuffle", {"size": 2}, (None, 4, 5, 3), "sides of 4 x 5 are no multiples of 2; the model's key 'multiple' pads them"),
+        ("ResizeLike", {"interpolation": "cubic"}, None, "interpolation must be nearest, bilinear, bicubic, not 'cubic'"),
+        ("ResizeLike", {}, (None, 4, 4, 3), "takes two sources: an image, and one that has the size it is resized to"),
+        ("Interpolate", {"scale": 0.5}, None, "scale must be a whole number of at least 1, not 0.5"),
         ("MeanShift", {"sign": 2}, None, "sign must be 1 or -1, not 2"),
         ("MeanShift", {}, (None, 4, 4, 1), "mean has 3 values for 1 channels"),
         ("ChannelSlice", {"start": 2, "stop": 9}, (None, 4, 4, 5), "channels 2 to 9 of 5 cannot be kept"),

@@ -25,6 +25,9 @@ CASES = {
     "WindowAttention": ({"heads": 2, "window": 4, "shift": 2}, (2, 7, 10, 8)),
     "PadToMultiple": ({"multiple": 4, "edge": "reflect"}, (2, 3, 5, 2)),
     "CropPadding": ({"multiple": 4, "scale": 2}, [(2, 8, 16, 2), (2, 3, 5, 3)]),
+    "PixelUnshuffle": ({"size": 2}, (2, 4, 6, 3)),
+    "ResizeLike": ({"interpolation": "bilinear"}, [(2, 3, 4, 2), (2, 7, 9, 5)]),
+    "Interpolate": ({"scale": 3, "interpolation": "bicubic"}, (2, 5, 4, 2)),
     "SinusoidalEmbedding": ({"features": 8, "scale": 100.0}, (3, 1)),
 }
 

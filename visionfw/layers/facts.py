@@ -6,6 +6,7 @@ A layer class outside Keras may carry these methods, all of them optional:
     multiply_adds(input_shape, output_shape) -> int   multiply-adds of one image, shapes with the batch (None); 0 without it
     alignment() -> int                                at multiples of how many pixels tiles must begin (windows of attention)
     value_sources: int                                how many of its sources, the first ones, are read; of the others only the size is
+    has_size_of_last: bool                            its output has the height and width of its last source
 
 A class derived from one of Keras' layers has its multiply-adds and its order of weights, but not its window: it may read more.
 """
@@ -69,6 +70,11 @@ def receptive_window(layer: Any, sources: tuple[tuple[int | None, ...], ...], ax
 def value_sources(layer: Any) -> int | None:
     """Return how many of a layer's sources, the first ones, have their values read; None for all of them."""
     return getattr(layer, "value_sources", None)
+
+
+def has_size_of_last(layer: Any) -> bool:
+    """Return whether a layer's output has the size of its last source."""
+    return getattr(layer, "has_size_of_last", False)
 
 
 def multiply_adds(layer: Any, sources: tuple[Shape, ...], output: Shape) -> int:

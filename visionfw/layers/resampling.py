@@ -69,6 +69,42 @@ class PixelShuffle(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="visionfw")
+class PixelUnshuffle(keras.layers.Layer):
+    """The inverse of PixelShuffle: size x size pixels of a channel become one pixel of as many channels, in PyTorch's order (c, i, j).
+
+    Args:
+        size: the factor, at least 1.
+
+    Shapes: (batch, height x size, width x size, c) -> (batch, height, width, c x size^2).
+
+    Raises:
+        ValueError: the height or width is not a multiple of `size`.
+    """
+
+    def __init__(self, size: int = 2, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.size = _positive("size", size)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        batch, *sides, channels = input_shape
+        if any(side is not None and side % self.size for side in sides):
+            raise ValueError(f"sides of {sides[0]} x {sides[1]} are no multiples of {self.size}; the model's key 'multiple' pads them")
+        return batch, *(None if side is None else side // self.size for side in sides), channels * self.size**2
+
+    def call(self, x: Tensor) -> Tensor:
+        _, height, width, channels = ops.shape(x)
+        size, rows, columns = self.size, height // self.size, width // self.size
+        x = ops.reshape(x, (-1, rows, size, columns, size, channels))
+        return ops.reshape(ops.transpose(x, (0, 1, 3, 5, 2, 4)), (-1, rows, columns, channels * size**2))
+
+    def receptive_window(self, axis: int) -> Window:
+        return Window.strided(self.size, self.size, False)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"size": self.size}
+
+
+@keras.saving.register_keras_serializable(package="visionfw")
 class Nearest(keras.layers.Layer):
     """Nearest-neighbor upscaling: every pixel is repeated.
 

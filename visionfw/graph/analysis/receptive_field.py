@@ -15,7 +15,7 @@ from visionfw.errors import RequestError
 from visionfw.graph.analysis.layer_uses import LayerUse
 from visionfw.graph.checking.check import Checked
 from visionfw.graph.checking.functions import operations_between
-from visionfw.layers.facts import receptive_window, value_sources
+from visionfw.layers.facts import has_size_of_last, receptive_window, value_sources
 from visionfw.layers.windows import WHOLE_IMAGE, Window
 from visionfw.numerics import Tensor
 
@@ -37,6 +37,10 @@ class _Field:
         side = math.inf if math.inf in (window.taps, self.side) else self.side + (window.taps - 1) * self.jump
         return _Field(side, self.jump * window.stride)
 
+    def at_size_of(self, other: _Field) -> _Field:
+        """Return the field of what is resized to another tensor's size."""
+        return _Field(self.side, other.jump)
+
 
 def receptive_side(checked: Checked, uses: Sequence[LayerUse]) -> float:
     """Follow the receptive field from the inputs to the outputs.
@@ -57,6 +61,8 @@ def receptive_side(checked: Checked, uses: Sequence[LayerUse]) -> float:
         rows, columns = (
             max((pair[axis] for pair in read), key=lambda field: field.side).through(receptive_window(use.layer, use.source_shapes, axis)) for axis in (0, 1)
         )
+        if has_size_of_last(use.layer):
+            rows, columns = (field.at_size_of(fields[use.sources[-1]][axis]) for axis, field in enumerate((rows, columns)))
         fields[use.target] = rows, columns
     side = max(field.side for tensor in checked.flat.outputs.values() for field in fields[tensor])
     return side if math.isinf(side) else math.ceil(side)
@@ -94,6 +100,10 @@ class _View:
 
     def through(self, window: Window) -> _View:
         return _View(self.jump * window.stride, self.low + window.low * self.jump, self.high + window.high * self.jump)
+
+    def at_size_of(self, other: _View) -> _View:
+        """Return the view of what is resized to another tensor's size."""
+        return _View(other.jump, self.low, self.high)
 
 
 #: Views by the id of their tensor: along rows and columns.
@@ -170,6 +180,8 @@ def _walk(model: keras.Model, output: Tensor, views: _Views) -> _Walk:
         read = inputs[: value_sources(operation)]
         before = [_joined([views[id(source)][axis] for source in read]) for axis in (0, 1)]
         rows, columns = (view.through(_window(operation, inputs, tensor, axis)) for axis, view in enumerate(before))
+        if has_size_of_last(operation):
+            rows, columns = (view.at_size_of(views[id(inputs[-1])][axis]) for axis, view in enumerate((rows, columns)))
         views[id(tensor)] = rows, columns
         multiple = math.lcm(multiple, rows.jump.numerator, columns.jump.numerator)
         if hasattr(operation, "alignment"):
