@@ -203,12 +203,11 @@ def test_names_say_which_is_which(tmp_path):
         np.testing.assert_array_equal(kept, now)
 
 
-def test_another_order_is_matched_by_shape_and_reported(tmp_path):
+def test_shapes_that_occur_once_need_no_order(tmp_path):
     model = two_convolutions()
     given = {"b.weight": normal(3, 5, 5, 5), "b.bias": normal(3), "a.weight": normal(5, 3, 3, 3), "a.bias": normal(5)}
     write_zip(tmp_path / "x.pth", as_tensors(given))
-    (remark,) = vf.load_weights(model, tmp_path / "x.pth")
-    assert "taken in order among layers of equal shapes" in remark
+    assert vf.load_weights(model, tmp_path / "x.pth") == []
     np.testing.assert_array_equal(model.get_weights()[1], given["a.bias"])
 
 
@@ -259,7 +258,7 @@ def test_what_is_no_weight_file_is_reported(tmp_path):
         vf.load_weights(model, tmp_path / "x.onnx")
 
 
-def test_layers_side_by_side_are_reported(tmp_path):
+def test_layers_side_by_side_are_not_told_apart_by_a_guess(tmp_path):
     d = {
         "name": "two",
         "scale": 1,
@@ -271,21 +270,38 @@ def test_layers_side_by_side_are_reported(tmp_path):
     for name, shape in (("a", (4, 3, 3, 3)), ("left", (4, 4, 3, 3)), ("right", (4, 4, 3, 3)), ("further", (4, 4, 3, 3)), ("sr", (3, 4, 3, 3))):
         given |= {f"{name}.weight": normal(*shape), f"{name}.bias": normal(shape[0])}
     write_zip(tmp_path / "x.pth", as_tensors(given))
-    (remark,) = vf.load_weights(model, tmp_path / "x.pth")
-    assert re.search("conv_(left|right|further) and conv_(left|right|further) are parallel, so which is which is a guess", remark)
+    before = model.get_weights()
+    with pytest.raises(RequestError, match=r"which (of the file's )?weights belong to .*; --weight_names=show prints"):
+        vf.load_weights(model, tmp_path / "x.pth")
+    np.testing.assert_array_equal(model.get_weights()[2], before[2])
+    (remark,) = vf.load_weights(model, tmp_path / "x.pth", "auto")
+    assert re.search("conv_(left|right|further) and conv_(left|right|further) are side by side, so which is which is a guess", remark)
     assert vf.load_weights(model, tmp_path / "x.pth", {f"conv_{name}": name for name in ("a", "left", "right", "further", "sr")}) == []
     np.testing.assert_array_equal(model.get_layer("conv_left").bias, given["left.bias"])
 
 
-def test_names_that_are_sorted_count_as_numbers_and_are_reported(tmp_path):
+def test_where_names_alone_tell_layers_apart_their_order_is_proposed_and_not_taken(tmp_path):
     links = [(number, number + 1) for number in range(12)]
     model = vf.build({"name": "deep", "scale": 1, "conv": links, "conv_par": {"filters": 3, "kernel_size": 1}})
     given = {f"c{number}_{part}": normal(*shape) for number in range(12) for part, shape in (("w", (1, 1, 3, 3)), ("b", (3, 1)))}
     scipy.io.savemat(tmp_path / "x.mat", dict(sorted(given.items())))
-    (remark,) = vf.load_weights(model, tmp_path / "x.mat")
-    assert "in the order of their names" in remark
+    with pytest.raises(RequestError, match=r"12 of 12 layers is not certain .*only the names tell them apart"):
+        vf.load_weights(model, tmp_path / "x.mat")
+    (remark,) = vf.load_weights(model, tmp_path / "x.mat", "auto")
+    assert remark == "12 layers assigned: 12 by names alone"
     for number in range(12):
         np.testing.assert_array_equal(model.get_layer(f"conv_{number + 1}").bias, given[f"c{number}_b"].ravel())
+
+
+def test_an_order_that_the_names_contradict_is_proposed_and_not_taken(tmp_path):
+    model = vf.build({"name": "deep", "scale": 1, "conv": [(0, 1), (1, 2), (2, 3)], "conv_par": {"filters": 3, "kernel_size": 1}})
+    given = {f"{name}.{part}": normal(*shape) for name in ("c", "a", "b") for part, shape in (("weight", (3, 3, 1, 1)), ("bias", (3,)))}
+    write_zip(tmp_path / "x.pth", as_tensors(given))
+    with pytest.raises(RequestError, match="the order of the file and its names disagree"):
+        vf.load_weights(model, tmp_path / "x.pth")
+    (remark,) = vf.load_weights(model, tmp_path / "x.pth", "auto")
+    assert remark == "3 layers assigned: 3 by order, and the names say otherwise"
+    np.testing.assert_array_equal(model.get_layer("conv_1").bias, given["c.bias"])
 
 
 def test_what_has_no_role_is_reported_too(tmp_path):

@@ -37,6 +37,11 @@ def run(command: str, arguments: Sequence[str]) -> None:
         return
     values.pop("plugins", None)
     config = from_flags(EvaluateConfig, values)
+    if config.subject.weight_names == "show":
+        from visionfw.evaluation.loaded_model import show_weight_names
+
+        print(show_weight_names(config))
+        return
     from visionfw.evaluation.evaluate import measure, upscale_files
 
     print(measure(config, print) if config.upscale.images is None else upscale_files(config, print))

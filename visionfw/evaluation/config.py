@@ -66,7 +66,9 @@ class SubjectConfig(Config):
     weights: Settled[str] = setting(
         None, "weight file: PyTorch's .pth or .safetensors, which bring their architecture along; or, for --model, .weights.h5, .keras, .mat, .h5, .npz"
     )
-    weight_names: str | None = setting(None, "JSON file {our layer: prefix of the file's keys}, for weights whose order is not the model's")
+    weight_names: str | None = setting(
+        None, "which weights of the file belong to which layer: a JSON file {our layer: prefix of keys}; show prints the likeliest, auto takes it"
+    )
     interpolate: Interpolation | None = setting(
         None, "RUN:FRACTION, another run of the same model: evaluate weights between the two, 0.5 for the middle", parse=parse_interpolation
     )

@@ -30,6 +30,7 @@ from visionfw.io.paths import user_path
 from visionfw.runs import directory
 from visionfw.runs.checkpoints import SUFFIXES, examine_run, existing_file, load_run, load_weights, precision
 from visionfw.runs.directory import Run
+from visionfw.weights.assign import propose_names
 from visionfw.weights.files import read_weights
 
 #: What a diffusion model was trained with where nothing is recorded: train.py's defaults.
@@ -104,7 +105,7 @@ def _from_weights(config: EvaluateConfig) -> LoadedModel:
     definition = checked.definition
     if definition.scale is None or checked.scale is None:
         raise RequestError(f"{definition.name}: its output is no image of a known scale, so it cannot be measured")
-    names = _read_names(subject.weight_names)
+    names = subject.weight_names if subject.weight_names == "auto" else _read_names(subject.weight_names)
     with precision(config.precision):
         model = compile_model(checked)
     remarks = [source.note] if source.note else []
@@ -112,6 +113,19 @@ def _from_weights(config: EvaluateConfig) -> LoadedModel:
     degradation = _degradation(config, {}, definition.scale)
     weights, diffusion = user_path(subject.weights).name, _diffusion(definition, to_flags(config.sampling))
     return LoadedModel(model, definition.name, definition.color, definition.scale, degradation, checked, weights, "", diffusion, tuple(remarks))
+
+
+def show_weight_names(config: EvaluateConfig) -> str:
+    """Return the likeliest assignment of --weights to the layers of --model as the JSON that --weight_names reads, and how sure it is.
+
+    Raises:
+        RequestError: no such model or file, or weights that do not fit.
+    """
+    subject = config.subject
+    source = loader.load(subject.model, subject.model_args, subject.scale)
+    model = compile_model(examine(source.dictionary, subject.scale, source.functions))
+    proposal = propose_names(model, read_weights(existing_file(subject.weights)))
+    return f"{json.dumps(proposal.names, indent=2)}\n{proposal.certainty}"
 
 
 def _from_run(run: Run, config: EvaluateConfig) -> LoadedModel:

@@ -15,7 +15,7 @@ from visionfw.graph.build import compile_model, definition_of
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.interchange.detection import Arrays, Candidate, candidates, refusal, spellings
 from visionfw.interchange.placement import Placement, place_weights, read_values
-from visionfw.interchange.references import Reference, RuledOut, installed_references, reference_of
+from visionfw.interchange.references import NameMap, Reference, RuledOut, installed_references, reference_of
 from visionfw.weights.files import WeightFile
 from visionfw.weights.layouts import Misfit
 
@@ -117,6 +117,23 @@ def load_by_reference(model: keras.Model, file: WeightFile) -> list[str] | None:
             placement = best_placement(model, reference, arguments, arrays)
             _assign(read_values(placement, arrays))
             unused = [key for key in arrays if key not in placement.keys]
+            return [f"not used of the file: {some(unused)}"] if unused else []
+    return None
+
+
+def load_by_names(model: keras.Model, file: WeightFile, names: NameMap) -> list[str] | None:
+    """Load a PyTorch file by a map that names every weight, as a reference's does.
+
+    Returns:
+        Remarks: what of the file was not used; None where keys are missing or shapes are others.
+    """
+    placement = place_weights(model, names)
+    if file.layout != "pytorch" or placement.unnamed:
+        return None
+    for arrays in spellings(file.arrays):
+        with suppress(Misfit):
+            _assign(read_values(placement, arrays))
+            unused = [key for key in arrays if key not in placement.keys and not key.endswith("num_batches_tracked")]
             return [f"not used of the file: {some(unused)}"] if unused else []
     return None
 

@@ -20,7 +20,7 @@ from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.layer_catalog import saved_model_problems
 from visionfw.graph.language.ir import Definition
 from visionfw.graph.language.parser import parse
-from visionfw.interchange.identify import has_reference, load_by_reference, load_what_fits
+from visionfw.interchange.identify import has_reference, load_by_names, load_by_reference, load_what_fits
 from visionfw.interchange.save import REFERENCE_SUFFIXES, save_reference_weights
 from visionfw.io.files import atomic_path, reporting_write_errors
 from visionfw.io.paths import user_path
@@ -58,7 +58,7 @@ def save_weights(model: keras.Model, file: str | Path, names: str | None = None,
         model.save_weights(temporary)
 
 
-def load_weights(model: keras.Model, file: str | Path, names: Mapping[str, str] | None = None) -> list[str]:
+def load_weights(model: keras.Model, file: str | Path, names: Mapping[str, str] | str | None = None) -> list[str]:
     """Load weights into a model: its own, or another program's, whose layouts are converted.
 
     Args:
@@ -66,10 +66,12 @@ def load_weights(model: keras.Model, file: str | Path, names: Mapping[str, str] 
         file: .weights.h5 or .keras of a model with the same layer names; or a PyTorch state_dict (.pth, .pt, .ckpt), .safetensors,
             MATLAB (.mat), HDF5 (.h5, .hdf5) or NumPy (.npz) file. Pickled code in a file is never run.
         names: for other programs' files: our layer's name -> the prefix of their keys, {"block_body-3-conv_q": "body.3.conv2"}; a '*'
-            stands for the same text in both, {"block_body-*-conv_q": "body.*.conv2"}. Without it, weights are assigned by order.
+            stands for the same text in both, {"block_body-*-conv_q": "body.*.conv2"}. Without it, weights are assigned by the names of the
+            architecture's reference implementation, else where shapes, or order and names together, leave no choice; "auto" takes the
+            likeliest assignment.
 
     Returns:
-        Remarks: which arrays of the file were not used, and where the order had to be guessed.
+        Remarks: which arrays of the file were not used, how sure an assignment is that "auto" took.
 
     Raises:
         RequestError: the file is missing, of another kind, holds code, or does not fit the model, whose weights are then unchanged.
@@ -80,7 +82,7 @@ def load_weights(model: keras.Model, file: str | Path, names: Mapping[str, str] 
         _load_own_weights(model, path)
         return []
     weights = read_weights(path)
-    remarks = load_by_reference(model, weights) if names is None else None
+    remarks = load_by_names(model, weights, names) if isinstance(names, Mapping) else load_by_reference(model, weights)
     return assign(model, weights, names) if remarks is None else remarks
 
 

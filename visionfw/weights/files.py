@@ -91,7 +91,7 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
 
     kinds = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "U8": "u1"}
     arrays = {}
-    for key, tensor in sorted(deserialize(path.read_bytes()), key=lambda item: _naturally(item[0])):
+    for key, tensor in sorted(deserialize(path.read_bytes()), key=lambda item: natural_order(item[0])):
         if tensor["dtype"] not in kinds:
             continue
         values = np.frombuffer(tensor["data"], kinds[tensor["dtype"]])
@@ -108,7 +108,7 @@ def _read_matlab(path: Path) -> tuple[dict[str, np.ndarray], bool]:
         contents = scipy.io.loadmat(path, simplify_cells=False)
     except NotImplementedError:
         return _read_matlab_73(path)
-    variables = {key: contents[key] for key in sorted(contents, key=_naturally) if not key.startswith("__")}
+    variables = {key: contents[key] for key in sorted(contents, key=natural_order) if not key.startswith("__")}
     return dict(_flattened(variables)), len(variables) == 1
 
 
@@ -164,7 +164,7 @@ def _collect_matlab(entry: Any, name: str, file: Any, collected: _Collected) -> 
         fields = ["".join(letter.decode() for letter in field) for field in entry.attrs.get("MATLAB_fields", ())]
         keys = [key for key in entry if not key.startswith("#")]
         collected.is_ordered = collected.is_ordered and (bool(fields) or len(keys) < 2)
-        for key in fields or sorted(keys, key=_naturally):
+        for key in fields or sorted(keys, key=natural_order):
             _collect_matlab(entry[key], f"{name}.{key}" if name else key, file, collected)
     elif entry.dtype == h5py.ref_dtype:
         targets = entry[()].T.ravel(order="F")
@@ -192,7 +192,7 @@ def _collect_hdf5(group: Any, name: str, collected: _Collected) -> None:
     names = [entry.decode() if isinstance(entry, bytes) else entry for entry in listed]
     has_order = bool(names) or len(group) < 2 or all(isinstance(entry, h5py.Dataset) for entry in group.values())
     collected.is_ordered = collected.is_ordered and has_order
-    for key in [key for key in names if key in group] or sorted(group, key=_naturally):
+    for key in [key for key in names if key in group] or sorted(group, key=natural_order):
         path = f"{name}/{key}" if name else key
         if isinstance(group[key], h5py.Group):
             _collect_hdf5(group[key], path, collected)
@@ -200,6 +200,6 @@ def _collect_hdf5(group: Any, name: str, collected: _Collected) -> None:
             collected.arrays[path] = np.asarray(group[key][()])
 
 
-def _naturally(name: str) -> list[Any]:
+def natural_order(name: str) -> list[Any]:
     """Return a sorting key by which 2 comes before 10."""
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
