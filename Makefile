@@ -11,6 +11,8 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+# Reference implementations for tests. Without their dependencies: torchvision, which the tests do without, would bring another PyTorch.
+REFERENCES := spandrel==0.4.2 spandrel_extra_arches==0.2.0
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=15
 
@@ -23,6 +25,7 @@ $(VENV)/.dev: setup.py pyproject.toml
 
 $(VENV)/.interop: $(VENV)/.dev
 	$(INSTALL) -e '.[dev,interop]'
+	$(INSTALL) --no-deps $(REFERENCES)
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.dev

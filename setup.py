@@ -55,7 +55,7 @@ setup(
         "docs": ["mkdocs>=1.6", "mkdocs-material>=9.8", "mkdocstrings-python>=2.0"],
         # For the tests of the PyTorch backend and of PyTorch's files. Pinned to the release that CI has as a CPU-only wheel (0.2 GB); the
         # default Linux wheels bring gigabytes of CUDA.
-        "interop": ["torch==2.13.0", "torchmetrics>=1.4"],
+        "interop": ["torch==2.13.0", "torchmetrics>=1.4", "einops>=0.8"],
     },
     entry_points={"console_scripts": ["visionfw = visionfw.cli:main"]},
 )
