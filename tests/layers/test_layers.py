@@ -56,6 +56,18 @@ def by_formula(name, x, weights):
         return np.pad(x, ((0, 0), (1, 2), (0, 3), (0, 0)), mode="edge")
     if name == "ReflectPadding":
         return np.pad(x, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="reflect")
+    if name == "AdaptivePooling2D":
+        rows, columns = ([(p * size // new, -(-(p + 1) * size // new)) for p in range(new)] for size, new in ((7, 2), (11, 3)))
+        return np.stack([np.stack([x[:, a:b, c:d].mean(axis=(1, 2)) for c, d in columns], axis=1) for a, b in rows], axis=1)
+    if name == "Divide":
+        return x[0] / (x[1] + 0.5)
+    if name == "GlobalResponseNormalization":
+        norms = np.linalg.norm(x.reshape(2, 12, 5), axis=1)[:, None, None]
+        return weights[0] * x * norms / (norms.mean(axis=-1, keepdims=True) + 0.01) + weights[1] + x
+    if name == "Power":
+        return np.sqrt(x + 0.1)
+    if name == "Reduce":
+        return np.linalg.norm(x, axis=-1, keepdims=True)
     if name == "PixelUnshuffle":
         return np.stack([x[:, i::2, j::2, c] for c in range(3) for i in range(2) for j in range(2)], axis=-1)
     if name == "ResizeLike":
@@ -241,6 +253,10 @@ def test_half_a_pixel_is_kept_where_the_scale_is_a_fraction():
         ("ResizeLike", {"interpolation": "cubic"}, None, "interpolation must be nearest, bilinear, bicubic, not 'cubic'"),
         ("ResizeLike", {}, (None, 4, 4, 3), "takes two sources: an image, and one that has the size it is resized to"),
         ("Interpolate", {"scale": 0.5}, None, "scale must be a whole number of at least 1, not 0.5"),
+        ("AdaptivePooling2D", {"divisor": 0}, None, "divisor must be a whole number of at least 1, not 0"),
+        ("AdaptivePooling2D", {"kind": "mean"}, None, "kind must be max or average, not 'mean'"),
+        ("Reduce", {"statistic": "median"}, None, "statistic must be mean, max, sum, variance, norm, not 'median'"),
+        ("Reduce", {"over": "batch"}, None, "over must be channels, image, rows, columns, not 'batch'"),
         ("MeanShift", {"sign": 2}, None, "sign must be 1 or -1, not 2"),
         ("MeanShift", {}, (None, 4, 4, 1), "mean has 3 values for 1 channels"),
         ("ChannelSlice", {"start": 2, "stop": 9}, (None, 4, 4, 5), "channels 2 to 9 of 5 cannot be kept"),

@@ -28,6 +28,11 @@ CASES = {
     "PixelUnshuffle": ({"size": 2}, (2, 4, 6, 3)),
     "ResizeLike": ({"interpolation": "bilinear"}, [(2, 3, 4, 2), (2, 7, 9, 5)]),
     "Interpolate": ({"scale": 3, "interpolation": "bicubic"}, (2, 5, 4, 2)),
+    "AdaptivePooling2D": ({"divisor": 3, "kind": "average"}, (2, 7, 11, 3)),
+    "Divide": ({"offset": 0.5}, [(2, 4, 3, 5), (2, 4, 3, 1)]),
+    "GlobalResponseNormalization": ({"epsilon": 0.01}, (2, 4, 3, 5)),
+    "Power": ({"exponent": 0.5, "offset": 0.1}, (2, 4, 3, 5)),
+    "Reduce": ({"statistic": "norm", "over": "channels"}, (2, 4, 3, 5)),
     "SinusoidalEmbedding": ({"features": 8, "scale": 100.0}, (3, 1)),
 }
 
