@@ -14,6 +14,7 @@ setup(
     python_requires=">=3.11,<3.14",
     packages=[*find_packages(include=["visionfw", "visionfw.*"]), "visionfw.model_defs"],
     package_dir={"visionfw": "visionfw", "visionfw.model_defs": "model_defs"},
+    package_data={"visionfw.model_defs": ["*.json"]},
     install_requires=[
         "absl-py>=2.1",
         "filelock>=3.12",  # locks on Linux, macOS and Windows; pure Python, 2 MB, no dependencies

@@ -11,6 +11,8 @@ Published, x4, Y: EDSR-baseline Set5 32.09 dB, EDSR 32.46 dB.
 
 import math
 
+FAMILY = "CNN"
+
 
 def edsr(*, scale=4, blocks=16, filters=64, residual_scale=1.0):
     """Return EDSR's dictionary.

@@ -7,6 +7,8 @@ stages, as in IMDN and PAN. The last convolution starts at zero, so training sta
     python train.py --scale=4 --train_data=BSDS500/train,BSDS500/test --data_root=DIR
 """
 
+FAMILY = "efficient CNN"
+
 
 def edsr_small(*, scale=4, blocks=5, filters=32, inner=0):
     """Return the dictionary.

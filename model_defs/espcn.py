@@ -10,6 +10,8 @@ Defaults: 5-3-3 with 64 and 32 features, tanh, on luma.
 Published, x3, Y: Set5 33.00 dB (trained on T91), 33.13 dB (on ImageNet).
 """
 
+FAMILY = "CNN"
+
 
 def espcn(*, scale=4, filters=(64, 32), activation="tanh"):
     """Return ESPCN's dictionary.

@@ -9,6 +9,8 @@ Defaults: FSRCNN (56, 12, 4) on luma. FSRCNN-s: `--model_args=filters=32,shrunk=
 Published, x4, Y: Set5 30.71 dB.
 """
 
+FAMILY = "CNN"
+
 
 def fsrcnn(*, scale=4, filters=56, shrunk=12, mappings=4):
     """Return FSRCNN's dictionary.

@@ -9,6 +9,8 @@ Defaults: 6 blocks of 64 features.
 Published, Set5, Y: x2 38.00, x3 34.36, x4 32.21 dB.
 """
 
+FAMILY = "efficient CNN"
+
 
 def imdn(*, scale=4, filters=64, blocks=6):
     """Return IMDN's dictionary.

@@ -8,6 +8,8 @@ Defaults: as published, for patches of 70 x 70 pixels. Takes images of any size 
     python train.py --init_from=RUN --adversarial=relativistic --discriminator=patch_discriminator --discriminator_args=filters=32
 """
 
+FAMILY = "GAN discriminator"
+
 
 def patch_discriminator(*, filters=64, strided=3):
     """Return the discriminator's dictionary.

@@ -11,6 +11,8 @@ Published, x4, Y: Set5 32.63, Set14 28.87, BSD100 27.77 dB.
 
 import math
 
+FAMILY = "attention CNN"
+
 
 def rcan(*, scale=4, groups=10, blocks=20, filters=64, reduction=16):
     """Return RCAN's dictionary.

@@ -11,6 +11,8 @@ Published, x4, Y: Set5 32.47, Set14 28.81, BSD100 27.72 dB.
 
 import math
 
+FAMILY = "CNN"
+
 
 def rdn(*, scale=4, blocks=16, layers=8, growth=64, filters=64):
     """Return RDN's dictionary.

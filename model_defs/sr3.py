@@ -10,6 +10,8 @@ Defaults: a small network for a CPU. As published for 16x16 -> 128x128:
 Published, faces 16x16 -> 128x128: PSNR 23.04, SSIM 0.65, MSE with the LR image 2.68; a regression model: 23.96, 0.69, 2.71.
 """
 
+FAMILY = "diffusion"
+
 
 def sr3(
     *,

@@ -10,6 +10,8 @@ Defaults: 9-5-5 on luma. Others: `--model_args=kernels=[9,1,5]` (the paper's fir
 Published, Set5, Y: x2 36.66, x3 32.75, x4 30.48 dB (9-5-5, trained on ImageNet).
 """
 
+FAMILY = "CNN"
+
 
 def srcnn(*, scale=4, kernels=(9, 5, 5), filters=(64, 32), color="y", upscale="first"):
     """Return SRCNN's dictionary.

@@ -8,6 +8,8 @@ patches. Not trained by itself:
     python train.py --init_from=RUN --adversarial=vanilla --discriminator=srgan_discriminator --discriminator_args=filters=16,dense=128
 """
 
+FAMILY = "GAN discriminator"
+
 
 def srgan_discriminator(*, patch_size=96, filters=64, dense=1024, norm=True):
     """Return the discriminator's dictionary.

@@ -12,6 +12,8 @@ Published, x4, Y: Set5 32.05, Set14 28.49, BSD100 27.58 dB. As SRGAN's generator
 
 import math
 
+FAMILY = "CNN"
+
 
 def srresnet(*, scale=4, blocks=16, filters=64, tanh=False):
     """Return SRResNet's dictionary.

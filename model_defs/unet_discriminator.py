@@ -7,6 +7,8 @@ Defaults: as published, 64 features. Takes images whose sides are multiples of 8
     python train.py --init_from=RUN --adversarial=vanilla --discriminator=unet_discriminator --discriminator_args=filters=16
 """
 
+FAMILY = "GAN discriminator"
+
 
 def unet_discriminator(*, filters=64):
     """Return the discriminator's dictionary.

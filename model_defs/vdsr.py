@@ -9,6 +9,8 @@ Defaults: 20 layers of 64 features on luma.
 Published, Set5, Y: x2 37.53, x3 33.66, x4 31.35 dB.
 """
 
+FAMILY = "CNN"
+
 
 def vdsr(*, scale=4, layers=20, filters=64, color="y"):
     """Return VDSR's dictionary.

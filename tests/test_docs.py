@@ -11,11 +11,13 @@ import pytest
 from configs import training
 
 import visionfw as vf
+from visionfw.cli.listing import models
 from visionfw.data.augmentation import AUGMENTATIONS
 from visionfw.diffusion import NOISE_SCHEDULES, SAMPLING
 from visionfw.gan import GAN_LOSSES, build_gan_loss
 from visionfw.graph.checking.layer_catalog import parameter_names
 from visionfw.graph.language.blocks import BLOCKS
+from visionfw.graph.language.catalog import read_catalog
 from visionfw.imaging.degradations import DEGRADATION_STEPS
 from visionfw.io.plugins import load_plugins
 from visionfw.layers import LAYERS, LayerEntry
@@ -42,7 +44,7 @@ EXTENSIBLE = [
 ]
 
 
-@pytest.mark.parametrize("module", ["errors", "graph.language.parser", "graph.analysis.describe"])
+@pytest.mark.parametrize("module", ["errors", "graph.language.parser", "graph.language.catalog"])
 def test_examples_in_docstrings_run(module):
     assert doctest.testmod(importlib.import_module(f"visionfw.{module}")).attempted > 0
     assert doctest.testmod(importlib.import_module(f"visionfw.{module}")).failed == 0
@@ -112,10 +114,25 @@ def test_the_readmes_messages_are_what_is_said(root):
         assert f"    {caught.value.problems[0]}\n" in readme
 
 
-def test_the_readmes_table_is_what_the_script_prints(root):
+def test_the_readmes_table_is_what_the_catalog_says(root):
     from benchmarks.model_table import rows
 
-    assert "\n".join(rows()) in (root / "README.md").read_text(encoding="utf-8")
+    assert "\n".join(rows(read_catalog())) in (root / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_catalog_is_what_the_script_counts():
+    from benchmarks.model_table import catalog
+
+    assert read_catalog() == catalog()
+
+
+def test_the_list_of_models_says_what_each_costs_and_which_open_files(root):
+    listed = models()
+    for name, entry in read_catalog().items():
+        (line,) = (line for line in listed.splitlines() if line.split()[:1] == [name])
+        assert ("files of the reference" in line) == entry["has_reference"]
+        assert entry["published"] in line
 
 
 def test_every_page_that_is_linked_exists(root):

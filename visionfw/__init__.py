@@ -48,8 +48,6 @@ _CONTENTS = {
     "ssim": "visionfw.metrics.arrays",
     "upscale": "visionfw.inference.upscaler",
 }
-#: Names that are others in their modules: `open` is Python's own there.
-_OBJECTS = {"open": "open_model"}
 _PACKAGES = ("data", "samplers")
 
 __all__ = sorted([*_CONTENTS, "__version__"])
@@ -59,7 +57,7 @@ def __getattr__(name: str) -> Any:
     if name not in _CONTENTS:
         raise AttributeError(f"module 'visionfw' has no attribute {name!r}")
     module = import_module(_CONTENTS[name])
-    return module if name in _PACKAGES else getattr(module, _OBJECTS.get(name, name))
+    return module if name in _PACKAGES else getattr(module, name)
 
 
 def __dir__() -> list[str]:

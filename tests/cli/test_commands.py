@@ -10,7 +10,7 @@ import pytest
 
 from visionfw.cli import main
 
-COMMANDS = ("train", "evaluate", "rank", "prepare")
+COMMANDS = tuple(entry.COMMANDS)
 #: Runs a script as Python does, and prints which of the slow libraries it has imported when it ends.
 NOTING_IMPORTS = """
 import atexit, json, runpy, sys

@@ -11,8 +11,8 @@ from visionfw.data.datasets.standard import STANDARD_DATASETS, StandardDataset, 
 from visionfw.diffusion import NOISE_SCHEDULES, SAMPLING, TARGETS
 from visionfw.errors import RequestError, unknown
 from visionfw.gan import GAN_LOSSES
-from visionfw.graph.language import loader
 from visionfw.graph.language.blocks import BLOCKS
+from visionfw.graph.language.catalog import families
 from visionfw.imaging.degradations import DEGRADATION_STEPS
 from visionfw.layers import LAYERS
 from visionfw.layers.initializers import INITIALIZERS
@@ -41,7 +41,6 @@ REGISTRIES: Mapping[str, Registry] = {
     "blocks": BLOCKS,
 }
 _OTHERS: Mapping[str, Callable[[str | None], Mapping[str, str]]] = {
-    "models": lambda root: {name: loader.summary(name) for name in loader.names()},
     "datasets": lambda root: _datasets(root),
     "standard_datasets": lambda root: _standard_datasets(root),
     "precisions": lambda root: PRECISIONS,
@@ -50,16 +49,29 @@ _OTHERS: Mapping[str, Callable[[str | None], Mapping[str, str]]] = {
 
 def listing(kind: str, root: str | None) -> str:
     """Return the names of one kind with a line each, or of all kinds for ''. Raises RequestError for an unknown kind."""
-    kinds = [*_OTHERS, *REGISTRIES]
+    kinds = ["models", *_OTHERS, *REGISTRIES]
     if kind and kind not in kinds:
         raise RequestError(f"--list: {unknown('kind', kind, kinds, most=30)}")
-    sections = {name: _OTHERS[name](root) if name in _OTHERS else REGISTRIES[name].summaries() for name in ([kind] if kind else kinds)}
-    return "\n\n".join(_section(name, entries) for name, entries in sections.items() if entries or kind)
+    if kind == "models":
+        return models()
+    named = [kind] if kind else [name for name in kinds if name != "models"]
+    sections = {name: _OTHERS[name](root) if name in _OTHERS else REGISTRIES[name].summaries() for name in named}
+    parts = [_section(name, entries) for name, entries in sections.items() if entries or kind]
+    return "\n\n".join(parts if kind else [models(), *parts])
+
+
+def models() -> str:
+    """Return the models that can be named, by family."""
+    return "models:\n" + "\n".join(f"  {family}\n" + _lines(members, "    ") for family, members in families())
 
 
 def _section(title: str, entries: Mapping[str, str]) -> str:
+    return "\n".join(filter(None, [f"{title}:", _lines(entries, "  ")]))
+
+
+def _lines(entries: Mapping[str, str], indent: str) -> str:
     width = max((len(name) for name in entries), default=0)
-    return "\n".join([f"{title}:", *(f"  {name.ljust(width)}  {text}".rstrip() for name, text in entries.items())])
+    return "\n".join(f"{indent}{name.ljust(width)}  {text}".rstrip() for name, text in entries.items())
 
 
 def _datasets(root: str | None) -> dict[str, str]:

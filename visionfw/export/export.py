@@ -6,7 +6,7 @@ from visionfw.errors import RequestError
 from visionfw.export.config import ExportConfig
 from visionfw.interchange.save import save_reference_weights
 from visionfw.io.paths import user_path
-from visionfw.runs.opening import open_model
+from visionfw.runs import opening
 
 
 def export(config: ExportConfig) -> str:
@@ -24,7 +24,7 @@ def export(config: ExportConfig) -> str:
         raise RequestError(f"--out={config.out}: is there already; give --overwrite, or another name")
     if not path.parent.is_dir():
         raise RequestError(f"--out={config.out}: no folder {path.parent}")
-    opened = open_model(config.run if config.run is not None else config.weights or "")
+    opened = opening.open(config.run if config.run is not None else config.weights or "")
     save_reference_weights(opened.model, path, opened.dictionary)
     origin = opened.dictionary["origin"]
     return "\n".join([*opened.remarks, f"{path}: {origin['model']} under the names of its reference implementation"])

@@ -36,7 +36,7 @@ class Opened:
         return iter((self.dictionary, self.model))
 
 
-def open_model(source: str | Path) -> Opened:
+def open(source: str | Path) -> Opened:
     """Open a trained model: the architecture of another program's file is found by the names and shapes of its weights.
 
     Args:

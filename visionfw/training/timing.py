@@ -19,7 +19,7 @@ from visionfw.config import with_flags
 from visionfw.data.batches import BatchSource
 from visionfw.errors import RequestError, VisionfwError
 from visionfw.graph.analysis.cost import compute_cost
-from visionfw.graph.analysis.describe import short
+from visionfw.graph.language.catalog import short
 from visionfw.io.progress import duration_text
 from visionfw.training.batches import as_batches, batch_source
 from visionfw.training.config import TrainConfig

@@ -12,6 +12,7 @@ from visionfw.graph.analysis.layer_uses import LayerUse, layer_uses
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.expand import TensorId, layer_text
 from visionfw.graph.checking.shapes import SymbolicShape
+from visionfw.graph.language.catalog import short
 from visionfw.graph.language.ir import Graph, Link, Scopes, find_block, link_text
 from visionfw.graph.language.parser import Functions, canonicalize
 from visionfw.reports.text_tables import plain_table
@@ -59,19 +60,6 @@ def _foot(cost: Cost) -> str:
     side = cost.receptive_field
     area = "the whole image" if math.isinf(side) else f"{side} x {side} pixels"
     return f"{cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, receptive field {area}"
-
-
-def short(number: float) -> str:
-    """Write a large number briefly: 1.518 M, 114.2 G.
-
-    Example:
-        >>> short(1517571)
-        '1.518 M'
-    """
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.4g} {letter}"
-    return f"{number:g}"
 
 
 class _Row(NamedTuple):

@@ -59,10 +59,14 @@ def names() -> list[str]:
     return sorted({file.stem for folder in folders() for file in folder.glob("*.py") if not file.stem.startswith("_")})
 
 
+def installed_folder() -> Path:
+    """Return the folder of the architectures that come with the package."""
+    return next(folder for folder in (_INSTALLED, _CHECKOUT) if folder.is_dir())
+
+
 def installed_files() -> list[Path]:
     """Return the files of the architectures that come with the package."""
-    folder = next(folder for folder in (_INSTALLED, _CHECKOUT) if folder.is_dir())
-    return sorted(file for file in folder.glob("*.py") if not file.stem.startswith("_"))
+    return sorted(file for file in installed_folder().glob("*.py") if not file.stem.startswith("_"))
 
 
 @dataclass(frozen=True)
