@@ -15,7 +15,6 @@ from visionfw.cli.listing import models
 from visionfw.data.augmentation import AUGMENTATIONS
 from visionfw.diffusion import NOISE_SCHEDULES, SAMPLING
 from visionfw.gan import GAN_LOSSES, build_gan_loss
-from visionfw.graph.checking.layer_catalog import parameter_names
 from visionfw.graph.language.blocks import BLOCKS
 from visionfw.graph.language.catalog import read_catalog
 from visionfw.imaging.degradations import DEGRADATION_STEPS
@@ -59,14 +58,6 @@ def test_examples_in_the_language_page_run(root):
 def language_page(root, title):
     text = (root / "docs" / "model-dictionary.md").read_text(encoding="utf-8")
     return text.partition(f"\n### {title}\n")[2].partition("\n##")[0]
-
-
-def test_the_language_page_lists_visionfws_layers_with_their_parameters(root):
-    rows = re.findall(r"^\| `(\w+)(?:\(([^)]*)\))?` \| \S", language_page(root, "Layers of visionfw"), re.MULTILINE)
-    assert sorted(name for name, _ in rows) == sorted(LAYERS)
-    for name, parameters in rows:
-        taken = parameter_names(LAYERS.load(name))
-        assert [one for one in filter(None, parameters.split(", ")) if one != "..." and one not in taken] == [], name
 
 
 def test_the_language_page_lists_the_keras_layers_that_are_allowed(root):
