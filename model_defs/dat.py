@@ -58,7 +58,7 @@ def dat(
     for group, depth in enumerate(depths):
         rates = [drop_path * index / max(sum(depths) - 1, 1) for index in range(number, number + depth)]
         shared = {"filters": filters, "heads": heads[group], "qkv_bias": qkv_bias}
-        blocks[f"group_{group}"] = _group(group, rates, shared, tuple(window), int(filters * expansion), residual)
+        blocks[f"group_{group}"] = _group(group, rates, shared, tuple(window), int(filters * expansion + 1e-6), residual)
         links.append((f"group_{group - 1}" if group else "embedded", f"group_{group}", f"group_{group}"))
         number += depth
     centered, restored = _normalization(color, image_range)

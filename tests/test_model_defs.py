@@ -25,6 +25,7 @@ SMALL = {
     "imdn": {"blocks": 2, "filters": 16},
     "rcan": {"groups": 1, "blocks": 1, "filters": 16},
     "rdn": {"blocks": 2, "layers": 2, "growth": 8, "filters": 8},
+    "rgt": {"depths": (2,), "heads": (2,), "filters": 32, "window": (2, 4), "expansion": 1},
     "patch_discriminator": {"filters": 4},
     "sr3": {"filters": 8},
     "srgan_discriminator": {"patch_size": 32, "filters": 4, "dense": 8},
@@ -67,6 +68,9 @@ PUBLISHED = [
     ("rcan", {"scale": 2}, 15_444_643, "all", "15.44M: yulunzhang/RCAN, issue 56"),
     ("rcan", {"scale": 3}, 15_629_283, "all", "15.63M: the same"),
     ("rcan", {"scale": 4}, 15_592_355, "all", "15.59M: the same"),
+    ("rgt", {"scale": 2}, 13_217_831, "all", "zhengchen1999/RGT, rgt_arch.py"),
+    ("rgt", {}, 13_365_543, "all", "the same; 13.37M in its README"),
+    ("rgt", {"depths": (6,) * 6, "heads": (6,) * 6}, 10_198_767, "all", "RGT-S: the same; 10.20M"),
     ("rdn", {"scale": 2}, 22_123_395, "all", "sanghyun-son/EDSR-PyTorch, rdn.py, configuration B"),
     ("rdn", {"scale": 4}, 22_271_107, "all", "the same; 22.3M in Dai et al. (SAN), CVPR 2019"),
     # No count is published; the biases of all convolutions, 6x6x512 -> 1024 -> 1:

@@ -269,6 +269,7 @@ def test_half_a_pixel_is_kept_where_the_scale_is_a_fraction():
         ("RectangleWindowAttention", {"window": [8, 12]}, None, "window must be two sides of which one divides the other"),
         ("RectangleWindowAttention", {"heads": 4}, (None, 4, 4, 90), "90 channels cannot be split into queries, keys and values of 2 heads in each half"),
         ("RectangleWindowAttention", {"heads": 4}, (None, 4, 4, 48), "48 channels of queries, keys and values are fewer than 96"),
+        ("RecursiveGeneralizationAttention", {"heads": 4}, (None, 8, 8, 12), "12 and 6 channels cannot be split among 4 heads"),
         ("SelfAttention", {"heads": 3}, (None, 4, 4, 8), "8 channels cannot be split among 3 heads"),
         ("SinusoidalEmbedding", {"features": 7}, None, "features must be even, not 7"),
     ],

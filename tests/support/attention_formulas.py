@@ -1,6 +1,7 @@
 """What layers of attention compute, pixel by pixel in plain NumPy."""
 
 import numpy as np
+from scipy.special import erf
 
 
 def softmax(x, axis=-1):
@@ -54,8 +55,36 @@ def among_channels(x, weights, heads=2):
     return np.einsum("nhab,nphb->npha", weight, value).reshape(n, h, w, c // 3)
 
 
+def depthwise(x, kernel, bias):
+    """Convolve each channel with its own 3x3 kernel, zeros around the image."""
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return bias + sum(padded[:, i : i + x.shape[1], j : j + x.shape[2]] * kernel[i, j, :, 0] for i in range(3) for j in range(3))
+
+
+def shrunk(x, kernel, bias):
+    """Weigh blocks of 4x4 pixels; what is left over is cut off, and what is shorter is padded."""
+    padded = np.pad(x, ((0, 0), (0, max(4 - x.shape[1], 0)), (0, max(4 - x.shape[2], 0)), (0, 0)))
+    rows, columns = padded.shape[1] // 4, padded.shape[2] // 4
+    blocks = padded[:, : 4 * rows, : 4 * columns].reshape(len(x), rows, 4, columns, 4, -1)
+    return np.einsum("nricjk,ijk->nrck", blocks, kernel[..., 0]) + bias
+
+
+def to_representatives(x, weights, heads=2, ratio=0.5):
+    """Attend to what two reductions leave of the image, the least that there are."""
+    reduction, local, squeeze, norm, query, key, value, encoding, projection = (weights[start : start + 2] for start in range(0, 18, 2))
+    few = depthwise(shrunk(shrunk(x, *reduction), *reduction), *local)
+    few = normalized(few @ squeeze[0][0, 0] + squeeze[1], *norm)
+    few = few * (1 + erf(few / np.sqrt(2))) / 2
+    values = few @ value[0] + value[1]
+    values = (values + depthwise(values, *encoding)).reshape(len(x), -1, heads, x.shape[-1] // heads)
+    queries, keys = ((tensor @ kernel + bias).reshape(len(x), -1, heads, kernel.shape[1] // heads) for tensor, (kernel, bias) in ((x, query), (few, key)))
+    logits = np.einsum("nphc,nqhc->nhpq", queries, keys) / np.sqrt(x.shape[-1] // heads * ratio)
+    return np.einsum("nhpq,nqhc->nphc", softmax(logits), values).reshape(x.shape) @ projection[0] + projection[1]
+
+
 #: Layer -> its formula, of its input in tests/support/layer_cases.py and its weights.
 FORMULAS = {
     "ChannelSelfAttention": among_channels,
     "RectangleWindowAttention": rectangle_windows,
+    "RecursiveGeneralizationAttention": to_representatives,
 }

@@ -22,6 +22,7 @@ CASES = {
     "SpectralConv2D": ({"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, (2, 6, 5, 3)),
     "ChannelSelfAttention": ({"heads": 2}, (2, 4, 3, 24)),
     "RectangleWindowAttention": ({"heads": 4, "window": [2, 4], "shifted": True}, (2, 5, 7, 96)),
+    "RecursiveGeneralizationAttention": ({"heads": 2}, (2, 37, 9, 8)),
     "WindowAttention": ({"heads": 2, "window": 4, "shift": 2}, (2, 7, 10, 8)),
     "PadToMultiple": ({"multiple": 4, "edge": "reflect"}, (2, 3, 5, 2)),
     "CropPadding": ({"multiple": 4, "scale": 2}, [(2, 8, 16, 2), (2, 3, 5, 3)]),

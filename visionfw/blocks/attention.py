@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from visionfw.blocks.transformer import TRUNCATED_NORMAL
+
 
 def channel_attention(filters: int = 64, reduced: int = 4) -> dict[str, Any]:
     """Return RCAN's channel attention: each channel is multiplied by a weight that the means of all channels decide.
@@ -42,5 +44,33 @@ def channel_attention_block(filters: int = 180, compressed: int = 60, reduced: i
             ("compressed", "gelu", "active"),
             ("active", "Conv2D", "expanded", {"filters": filters}),
             ("expanded", "channel_attention", "attended", {"filters": filters, "reduced": reduced}),
+        ]
+    }
+
+
+def local_rectangle_attention(
+    filters: int = 180, heads: int = 6, window: tuple[int, int] = (8, 32), shifted: bool = False, qkv_bias: bool = True
+) -> dict[str, Any]:
+    """Return attention inside rectangular windows plus a depthwise convolution of the values.
+
+    Args:
+        filters: channels of its input and output.
+        heads: heads of the attention, half of them in upright and half in flat windows.
+        window: height and width of the first half's windows; the second half's are turned.
+        shifted: the windows are shifted by half of their sides.
+        qkv_bias: queries, keys and values have a bias.
+
+    Its layers with weights: `layer_qkv`, `layer_attended`, `conv_local`, `layer_projected`.
+
+    Reference: Chen et al. (CAT), NeurIPS 2022; Chen et al. (RGT), ICLR 2024.
+    """
+    return {
+        "links": [
+            (0, "Dense", "qkv", {"units": 3 * filters, "use_bias": qkv_bias, "kernel_initializer": TRUNCATED_NORMAL}),
+            ("qkv", "RectangleWindowAttention", "attended", {"heads": heads, "window": list(window), "shifted": shifted}),
+            ("qkv", "ChannelSlice", "values", {"start": 2 * filters}),
+            ("values", "DepthwiseConv2D", "local"),
+            (("attended", "local"), "Add", "joined"),
+            ("joined", "Dense", "projected", {"units": filters, "kernel_initializer": TRUNCATED_NORMAL}),
         ]
     }
