@@ -29,7 +29,7 @@ _STORAGES = {
 }
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 #: Where trainers put the weights in a file that holds more, averaged ones first.
-_NESTED = ("params_ema", "ema", "model_ema", "params", "state_dict", "model_state_dict", "generator", "netG", "net_g", "model", "net")
+_NESTED = ("params_ema", "params-ema", "ema", "model_ema", "params", "state_dict", "model_state_dict", "generator", "netG", "net_g", "model", "net")
 
 
 class _Storage:
@@ -71,6 +71,7 @@ def _rebuild_tensor(storage: _Storage, offset: int, size: tuple[int, ...], strid
 #: All that a file may name; anything else is refused before it is looked up.
 _ALLOWED = {
     ("collections", "OrderedDict"): OrderedDict,
+    ("typing", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
     ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
     ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
@@ -90,6 +91,8 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
+            if module.startswith("__torch__"):
+                raise RequestError("it is a TorchScript program, which is not run; save its tensors alone: torch.save(module.state_dict(), FILE)")
             raise RequestError(f"it holds a pickled object, {module}.{name}, which is not run; save tensors alone: torch.save(model.state_dict(), FILE)")
         return _ALLOWED[module, name]
 
