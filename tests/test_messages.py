@@ -113,6 +113,52 @@ MISTAKES = [
         "Net: 'multiple' is 6, but the strides need sides that are multiples of 4",
     ),
     ("a multiple in a block", {"blocks": {"residual": RESIDUAL | {"multiple": 2}}}, "Net: blocks['residual']: 'multiple' belongs to the model, not to a block"),
+    (
+        "an unknown parameter of a block",
+        {"block_par": [{"filter": 3}], "blocks": {"residual": RESIDUAL | {"parameters": {"filters": 64}, "conv_par": {"filters": "$filters"}}}},
+        "Net: block[0] (1 -> 2): block 'residual': no parameter 'filter'; did you mean 'filters'?",
+    ),
+    (
+        "a reference to no parameter",
+        {"blocks": {"residual": RESIDUAL | {"parameters": {"filters": 64}, "conv_par": [{"filters": "$filters"}, {"filters": "$filter"}]}}},
+        "Net: blocks['residual']: conv[1] (2 -> 3): no parameter 'filter'; did you mean 'filters'?",
+    ),
+    (
+        "a reference outside of blocks",
+        {"conv_par": [{"filters": "$filters"}, {"filters": 12}, {"filters": 3}]},
+        "Net: conv[0] (0 -> 1): '$filters' refers to a parameter, and a block has them by its key 'parameters'",
+    ),
+    ("parameters of a model", {"parameters": {}}, "Net: 'parameters' belongs to a block, not to the model"),
+    (
+        "a parameter that nothing refers to",
+        {"blocks": {"residual": RESIDUAL | {"parameters": {"filters": 64}}}},
+        "Net: blocks['residual']: parameters: nothing refers to 'filters'; a value '$filters' does",
+    ),
+    (
+        "a parameter called repeat",
+        {"blocks": {"residual": RESIDUAL | {"parameters": {"repeat": 2}}}},
+        "Net: blocks['residual']: parameters: the name of a parameter is a word other than repeat and share, not 'repeat'",
+    ),
+    (
+        "a number of copies that is none",
+        {"blocks": {"residual": RESIDUAL | {"parameters": {"n": 2}, "activation_par": {"repeat": "$n"}}}, "block_par": [{"n": 0}]},
+        "Net: block[0] (1 -> 2): block 'residual': 'repeat' must be a whole number of at least 1, not 0",
+    ),
+    (
+        "no copies",
+        {"block_par": [{"repeat": []}]},
+        "Net: block[0] (1 -> 2): 'repeat' is a number of copies, or a list of a dictionary of parameters for each copy, not list []",
+    ),
+    (
+        "a copy with copies",
+        {"block_par": [{"repeat": [{"repeat": 2}]}]},
+        "Net: block[0] (1 -> 2): repeat: copy 0 has its own 'repeat'; it belongs to the link",
+    ),
+    (
+        "a parameter of one copy",
+        {"layer_par": [{"repeat": [{"sise": 2}]}]},
+        "Net: layer[0] (3 -> 4): PixelShuffle: no parameter 'sise'; did you mean 'size'?",
+    ),
     ("a shape for no input", {"shapes": {"hr": [1]}}, "Net: shapes: no input 'hr'; did you mean 'lr'?"),
     ("scale in a block", {"blocks": {"residual": RESIDUAL | {"scale": 2}}}, "Net: blocks['residual']: 'scale' belongs to the model, not to a block"),
     (

@@ -42,7 +42,7 @@ def fold_normalization(dictionary: Mapping[str, Any], model: keras.Model, functi
     definition = examine(dictionary, upscaling, functions).definition
     folded = examine(replace(definition, graph=_fold_graph(definition.graph, pairs)))
     result = compile_model(folded)
-    links = {call.name: call.link for call in folded.flat.calls}
+    links = {call.name: call.link.as_written for call in folded.flat.calls}
     for layer in result.layers:
         if layer.weights:
             layer.set_weights(_weights_for(layer.name, links.get(layer.name), pairs, model))

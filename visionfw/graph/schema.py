@@ -18,6 +18,7 @@ from visionfw.graph.checking.layer_catalog import activation_functions, find_lay
 from visionfw.graph.language.blocks import BLOCKS
 from visionfw.graph.language.defaults import COLORS, EDGES, GROUPS, OLDER_GROUPS, OLDER_KEYS, PRE_UPSAMPLERS
 from visionfw.graph.language.graph_reader import BLOCK_KEYS, MODEL_KEYS
+from visionfw.graph.language.parameters import PARAMETER_NAME
 from visionfw.graph.language.parse_values import NODE_NAME
 
 Schema = dict[str, Any]
@@ -66,6 +67,8 @@ def _definitions() -> Schema:
         "node_name": {"type": "string", "pattern": f"^{NODE_NAME.pattern}$"},
         "sources": {"anyOf": [_ref("node"), {"type": "array", "items": _ref("node"), "minItems": 1}]},
         "count": {"type": "integer", "minimum": 1},
+        "reference": {"description": "the parameter of a block", "type": "string", "pattern": f"^\\${PARAMETER_NAME.pattern}$"},
+        "copies": {"anyOf": [_ref("count"), _ref("reference"), {"type": "array", "items": {"type": "object"}, "minItems": 1}]},
         "layer": {"enum": layer_names("layer")},
         "activation_function": {"enum": sorted(activation_functions())},
         "layer_or_function": {"anyOf": [_ref("layer"), _ref("activation_function")]},
@@ -110,6 +113,7 @@ def _keys(keys: Sequence[str], is_block: bool) -> Schema:
             "required": ["model", "arguments"],
             "additionalProperties": False,
         },
+        "parameters": {"type": ["object", "null"], "propertyNames": {"pattern": f"^{PARAMETER_NAME.pattern}$"}},
         "blocks": {"type": ["object", "null"], "propertyNames": {"minLength": 1}, "additionalProperties": _ref("block")},
         "defaults": _defaults(),
         "links": {"type": ["array", "null"], "items": _ref("link")},
@@ -208,7 +212,7 @@ def _parameter_kinds(names: Sequence[str]) -> dict[tuple[str, ...], list[str]]:
 
 def _parameters(names: Sequence[str]) -> Schema:
     own = dict.fromkeys(names, True)
-    return {"properties": {**own, "repeat": _or_null(_ref("count")), "share": _or_null(_ref("node"))}, "additionalProperties": False}
+    return {"properties": {**own, "repeat": _or_null(_ref("copies")), "share": _or_null(_ref("node"))}, "additionalProperties": False}
 
 
 def _parameters_by_layer(kinds: Mapping[tuple[str, ...], list[str]], items: Callable[[Any, Any], list[Any]]) -> Schema:

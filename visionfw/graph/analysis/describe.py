@@ -13,13 +13,15 @@ from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.expand import TensorId, layer_text
 from visionfw.graph.checking.shapes import SymbolicShape
 from visionfw.graph.language.catalog import short
-from visionfw.graph.language.ir import Graph, Link, Scopes, find_block, link_text
+from visionfw.graph.language.ir import Graph, Link, Scopes, link_text
+from visionfw.graph.language.parameters import copies_of, use_block
 from visionfw.graph.language.parser import Functions, canonicalize
 from visionfw.reports.text_tables import plain_table
 
 _HEADINGS = ("link", "layer", "output", "parameters", "multiply-adds")
 _NUMERIC_COLUMNS = 3  # the columns from this one on are aligned to the right
 _INDENT = "  "
+_MAX_VALUES = 4  # of a parameter in which copies differ, that are all written
 
 
 def describe(dictionary: Mapping[str, Any], scale: int | None = None, functions: Functions | None = None) -> str:
@@ -90,7 +92,7 @@ class _Rows:
     def _of_graph(self, graph: Graph, place: TensorId, scopes: Scopes) -> Iterator[_Row]:
         for link in graph.links:
             yield self._of_link(link, place)
-            block, inner = find_block(link.layer, scopes) if link.group == "block" else (None, scopes)
+            block, inner = use_block(next(copies_of(link)), scopes) if link.group == "block" else (None, scopes)
             if isinstance(block, Graph):
                 yield from self._of_graph(block, (*place, (link.group, link.target, link.copies[0])), inner)
             if not place:
@@ -99,7 +101,7 @@ class _Rows:
     def _of_link(self, link: Link, place: TensorId) -> _Row:
         text = layer_text(link) if link.parameters else link.layer
         shape = shape_behind(self.checked, (*place, (link.group, link.target, link.copies[-1])))
-        repeat = f" x{link.repeat}" if link.repeat else ""
+        repeat = f" x{link.repeat}{varied_text(link)}" if link.repeat else ""
         parameters, multiply_adds = self._costs(link, place)
         return _Row(len(place), f"{link.group} {link_text(link.sources, link.target)}", text + repeat, str(shape or ""), parameters, multiply_adds)
 
@@ -112,6 +114,19 @@ class _Rows:
         multiply_adds = round(sum(use.multiply_adds for use in inside) * self.factor)
         is_shared = sum(params.values()) > 0 and not new
         return "shared" if is_shared else f"{new:,}" if new else "", short(multiply_adds) if multiply_adds else ""
+
+
+def varied_text(link: Link) -> str:
+    """Write the parameters in which the copies of a link differ: " (shift=0/4)"; "" where they do not."""
+    if not link.varied:
+        return ""
+    keys = dict.fromkeys(key for copy in link.varied for key in copy)
+    texts = []
+    for key in keys:
+        values = [str(copy.get(key, link.parameters.get(key, "-"))) for copy in link.varied]
+        shown = values if len(values) <= _MAX_VALUES else [*values[:2], "...", values[-1]]
+        texts.append(f"{key}={'/'.join(shown)}")
+    return f" ({', '.join(texts)})"
 
 
 def shape_behind(checked: Checked, place: TensorId) -> SymbolicShape | None:

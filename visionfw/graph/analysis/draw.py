@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from visionfw.errors import RequestError
-from visionfw.graph.analysis.describe import shape_behind
+from visionfw.graph.analysis.describe import shape_behind, varied_text
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.expand import TensorId
 from visionfw.graph.checking.shapes import SymbolicShape
 from visionfw.graph.language.ir import Graph, Link, Node, Scopes, find_block
+from visionfw.graph.language.parameters import copies_of, use_block
 from visionfw.graph.language.parser import Functions
 from visionfw.reports.figures import new_figure, save_figure
 
@@ -26,6 +27,7 @@ _COLORS = {
     "layer": "#dcdfe3",
     "end": "#ffffff",
 }
+_MAX_TITLE = 30  # characters of a block's values
 _WIDTH, _HEIGHT, _DOWN, _ACROSS = 2.6, 0.52, 0.86, 2.9  # inches: a box, and the distances between boxes
 
 
@@ -129,10 +131,12 @@ class _Panels:
         for link in place.graph.links:
             first, last = ((*place.path, (link.group, link.target, link.copies[end])) for end in (0, -1))
             boxes[link.target] = Box(_lines(link, shape_behind(self.checked, last)), link.group, link.sources, copies=link.repeat is not None)
-            block, scopes = find_block(link.layer, place.scopes) if link.group == "block" else (None, place.scopes)
-            if isinstance(block, Graph) and id(block) not in self.drawn:
-                self.drawn.append(id(block))
-                inner.append(_Place(block, link.layer, first, scopes))
+            definition = find_block(link.layer, place.scopes)[0] if link.group == "block" else None
+            if isinstance(definition, Graph) and id(definition) not in self.drawn:
+                self.drawn.append(id(definition))
+                copy = next(copies_of(link))
+                block, scopes = use_block(copy, place.scopes)
+                inner.append(_Place(cast(Graph, block), _block_title(copy, definition), first, scopes))
         for name, node in place.graph.outputs:
             lines = ("output",) if place.path else (name, "padding cropped") if self.checked.is_cropped(name) else (name,)
             boxes[f"{name} (output)"] = Box(lines, "end", (node,))
@@ -151,6 +155,12 @@ class _Place:
     scopes: Scopes
 
 
+def _block_title(link: Link, block: Graph) -> str:
+    """Write a block's name, and the values with which it is drawn."""
+    values = ", ".join(f"{name}={link.parameters.get(name, default)}" for name, default in block.parameters.items())
+    return f"{link.layer} ({values})" if values and len(values) <= _MAX_TITLE else link.layer
+
+
 def _block_ends(block: Graph) -> dict[Node, str]:
     if len(block.inputs) == 1:
         return {block.inputs[0][1]: "input"}
@@ -167,7 +177,7 @@ def _lines(link: Link, shape: SymbolicShape | None) -> tuple[str, ...]:
     else:
         numbers = [str(value) for value in parameters.values() if isinstance(value, int | float) and not isinstance(value, bool)]
         text = " ".join([link.layer, *numbers[:2]])
-    text += f"  x {link.repeat}" if link.repeat else ""
+    text += f"  x {link.repeat}{varied_text(link)}" if link.repeat else ""
     text += f"  (shared: {link.share})" if link.share else ""
     return (text, str(shape)) if shape is not None else (text,)
 

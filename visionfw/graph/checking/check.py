@@ -294,7 +294,7 @@ def _once(problems: list[tuple[LayerCall, str]]) -> list[str]:
     """Write each problem of a link once, however often its block is used."""
     first: dict[tuple[int, str], str] = {}
     for call, problem in problems:
-        first.setdefault((id(call.link), problem), f"{call.address}: {problem}")
+        first.setdefault((id(call.link.as_written), problem), f"{call.address}: {problem}")
     return list(first.values())
 
 

@@ -9,13 +9,15 @@ link: `block_body-3-conv_q`. On a shared link the tag stands in the target's pla
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from visionfw.errors import brief, nearest, unknown
 from visionfw.graph.language.blocks import BLOCKS
 from visionfw.graph.language.ir import Definition, FunctionBlock, Graph, Link, Node, Scopes, find_block
+from visionfw.graph.language.parameters import bind, copies_of
+from visionfw.graph.language.parse_values import ValueProblem
 from visionfw.graph.language.parser import parse_block
 
 #: A tensor: the path to it through links, as (group, target, copy) steps; an input is (("input", its name, None),).
@@ -123,6 +125,15 @@ class _Frame:
     inside: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class _Use:
+    """A block as a link uses it, with the link's values in place of its parameters; the scopes that its links see, and the id of its definition."""
+
+    block: Graph | FunctionBlock | None
+    scopes: Scopes
+    definition: int = 0
+
+
 @dataclass
 class _Expander:
     """Writes out one definition, collecting calls and problems."""
@@ -131,58 +142,91 @@ class _Expander:
     calls: list[LayerCall] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     registered: dict[tuple[str, str], Graph | None] = field(default_factory=dict)
+    bound: dict[tuple[int, str], Graph] = field(default_factory=dict)
+    varied: dict[tuple[int, str], Link] = field(default_factory=dict)
 
     def expand(self, frame: _Frame, tensors: dict[Node, TensorId]) -> dict[Node, TensorId]:
         """Expand a graph whose input nodes are bound in `tensors`; return the tensors of all its nodes."""
         for link in frame.graph.links:
             address = f"{frame.path.address}: {link.address}"
-            block, scopes = self._find(link, frame.scopes, address) if link.group == "block" else (None, frame.scopes)
-            is_usable = link.group != "block" or (block is not None and self._fits(block, link, address, frame.inside))
-            if is_usable and self._has_room(link, address):
-                tensors[link.target] = self._expand_link(link, block, frame, scopes, [tensors[node] for node in link.sources])
+            if self._has_room(link, address):
+                tensors[link.target] = self._expand_link(link, frame, [tensors[node] for node in link.sources])
             else:
-                tensors[link.target] = frame.path.step(link, link.copies[0], address).tensor
-                self.calls.append(LayerCall("", link, (), tensors[link.target], address))
+                tensors[link.target] = self._nothing(link, frame, address)
         return tensors
 
-    def _expand_link(self, link: Link, block: Graph | FunctionBlock | None, frame: _Frame, scopes: Scopes, sources: list[TensorId]) -> TensorId:
+    def _nothing(self, link: Link, frame: _Frame, address: str) -> TensorId:
+        """Enter a link that has a problem as a call of nothing; return its tensor."""
+        tensor = frame.path.step(link, link.copies[0], address).tensor
+        self.calls.append(LayerCall("", link, (), tensor, address))
+        return tensor
+
+    def _expand_link(self, link: Link, frame: _Frame, sources: list[TensorId]) -> TensorId:
         """Expand all copies of a link, one behind the other; return the tensor of the last."""
         address = f"{frame.path.address}: {link.address}"
         current, others = sources[0], sources[1:]
-        for copy in link.copies:
-            path = frame.path.step(link, copy, address)
-            if isinstance(block, Graph):
-                bound = dict(zip((node for _, node in block.inputs), [current, *others], strict=True))
-                inner = _Frame(block, path, scopes, (*frame.inside, id(block)))
-                current = self.expand(inner, bound)[block.outputs[0][1]]
+        use, last = _Use(None, frame.scopes), None
+        for number, one in zip(link.copies, self._copies(link), strict=True):
+            if link.group == "block" and one is not last:
+                found = self._find(one, frame, address)
+                if found is None:
+                    return self._nothing(link, frame, address)
+                use, last = found, one
+            path = frame.path.step(link, number, address)
+            if isinstance(use.block, Graph):
+                nodes = dict(zip((node for _, node in use.block.inputs), [current, *others], strict=True))
+                inner = _Frame(use.block, path, use.scopes, (*frame.inside, use.definition))
+                current = self.expand(inner, nodes)[use.block.outputs[0][1]]
             else:
-                function = block.call if block is not None else None
-                self.calls.append(LayerCall(path.name, link, (current, *others), path.tensor, address, function, path.weights))
+                function = use.block.call if use.block is not None else None
+                self.calls.append(LayerCall(path.name, one, (current, *others), path.tensor, address, function, path.weights))
                 current = path.tensor
         return current
 
+    def _copies(self, link: Link) -> Iterator[Link]:
+        """Yield the link of each copy; copies with equal parameters have one link, so that they are analyzed once."""
+        for one in copies_of(link):
+            key = id(link), repr(sorted(one.parameters.items()))
+            yield one if one is link else self.varied.setdefault(key, one)
+
     def _has_room(self, link: Link, address: str) -> bool:
-        if len(self.calls) + (link.repeat or 1) <= _MAX_CALLS:
+        if len(self.calls) + len(link.copies) <= _MAX_CALLS:
             return True
         self.problems.append(f"{address}: the model would have more than {_MAX_CALLS:,} layers")
         return False
 
     # --- blocks --------------------------------------------------------------------------------------------------------
 
-    def _find(self, link: Link, scopes: Scopes, address: str) -> tuple[Graph | FunctionBlock | None, Scopes]:
-        """Return a link's block and the scopes that its own links see."""
+    def _find(self, link: Link, frame: _Frame, address: str) -> _Use | None:
+        """Return a link's block as the link uses it; None where it has a problem."""
         if not link.layer:  # the parser has reported it
-            return None, scopes
-        block, inner = find_block(link.layer, scopes)
-        if isinstance(block, FunctionBlock):
-            return self._checked_function(block, link, address), scopes
+            return None
+        block, scopes = find_block(link.layer, frame.scopes)
         if isinstance(block, Graph):
-            self._check_parameters(link, (), address)
-            return block, inner
-        if link.layer in BLOCKS:
-            return self._registered_block(link, address)
-        self.problems.append(f"{address}: {self._unknown_block(link.layer, scopes)}")
-        return None, scopes
+            self._check_parameters(link, list(block.parameters), address)
+        elif isinstance(block, FunctionBlock):
+            block = self._checked_function(block, link, address)
+        elif link.layer in BLOCKS:
+            block, scopes = self._registered_block(link, address)
+        else:
+            self.problems.append(f"{address}: {self._unknown_block(link.layer, scopes)}")
+        if not isinstance(block, Graph):
+            return None if block is None else _Use(block, scopes)
+        if not self._fits(block, link, address, frame.inside):
+            return None
+        bound = self._bind(block, link, address)
+        return None if bound is None else _Use(bound, (bound.blocks, *scopes[1:]), id(block))
+
+    def _bind(self, block: Graph, link: Link, address: str) -> Graph | None:
+        """Return a block's graph with a link's values in place of its parameters, the same object for the same values."""
+        key = id(block), repr(sorted(link.parameters.items()))
+        try:
+            if key not in self.bound:
+                self.bound[key] = bind(block, link.parameters)
+        except ValueProblem as problem:
+            self.problems.append(f"{address}: block '{link.layer}': {problem}")
+            return None
+        return self.bound[key]
 
     def _unknown_block(self, name: str, scopes: Scopes) -> str:
         names = {known for scope in scopes for known in scope} | set(BLOCKS) | set(self.functions)
@@ -235,9 +279,7 @@ class _Expander:
         self.problems += [f"{address}: block '{link.layer}': {unknown('parameter', key, [*known, 'repeat', 'share'])}" for key in wrong]
         return not wrong
 
-    def _fits(self, block: Graph | FunctionBlock, link: Link, address: str, inside: tuple[int, ...]) -> bool:
-        if isinstance(block, FunctionBlock):
-            return True
+    def _fits(self, block: Graph, link: Link, address: str, inside: tuple[int, ...]) -> bool:
         if id(block) in inside:
             self.problems.append(f"{address}: block '{link.layer}' contains itself")
             return False

@@ -11,14 +11,18 @@ from visionfw.graph.language.defaults import GROUP_KEYS, GROUPS, LINK_PARAMETERS
 from visionfw.graph.language.ir import FunctionBlock, Graph, Link, Node, link_text
 from visionfw.graph.language.model_keys import NamedNodes, parse_block_inputs, parse_model_inputs, parse_outputs
 from visionfw.graph.language.order import find_problems, sort_links, unconsumed
-from visionfw.graph.language.parse_values import ValueProblem, describe_value, parse_count, parse_node, to_plain
+from visionfw.graph.language.parameters import PARAMETER_NAME, references
+from visionfw.graph.language.parse_values import ValueProblem, describe_value, parse_node, parse_repeat, to_plain
 from visionfw.graph.language.spellings import SpelledLink, spelled_links
 from visionfw.layers.facts import all_layer_names, facts_by_name, layer_group
 
-BLOCK_KEYS = ("name", "paper", "inputs", "outputs", "blocks", "defaults", "links")
-MODEL_KEYS = (*BLOCK_KEYS, "scale", "color", "pre_upsample", "multiple", "edge", "shapes", "origin")
+_COMMON_KEYS = ("name", "paper", "inputs", "outputs", "blocks", "defaults", "links")
+BLOCK_KEYS = (*_COMMON_KEYS, "parameters")
+MODEL_KEYS = (*_COMMON_KEYS, "scale", "color", "pre_upsample", "multiple", "edge", "shapes", "origin")
 
 Blocks = dict[str, Graph | FunctionBlock]
+#: The parameters of each copy of a repeated link that differ.
+Copies = tuple[Mapping[str, Any], ...]
 #: Default parameters by group; "layer" among them is the group's default layer.
 Defaults = Mapping[str, Mapping[str, Any]]
 
@@ -32,15 +36,25 @@ class GraphReader:
         is_block: the graph is a block's.
         defaults: those of the graph around it.
         block_names: names of blocks that are defined around it, and of functions that its links may name as blocks.
+        used: by the names of the parameters of the blocks around it, whether something refers to them.
     """
 
-    def __init__(self, path: str, problems: list[str], is_block: bool = False, defaults: Defaults | None = None, block_names: Collection[str] = ()):
+    def __init__(
+        self,
+        path: str,
+        problems: list[str],
+        is_block: bool = False,
+        defaults: Defaults | None = None,
+        block_names: Collection[str] = (),
+        used: Mapping[str, list[bool]] | None = None,
+    ):
         self.path = path
         self.problems = problems
         self.is_block = is_block
         self.defaults: Defaults = defaults or {}
         self.block_names = frozenset(block_names)
         self.blocks: Blocks = {}
+        self.used = dict(used or {})
 
     def report(self, problem: str) -> None:
         """Add a problem of this graph."""
@@ -50,6 +64,7 @@ class GraphReader:
         """Return the graph of a dictionary."""
         dictionary = self.spelled_currently(spelled, self.report)
         self._check_keys(dictionary)
+        parameters = self._read_block_parameters(dictionary.get("parameters")) if self.is_block else {}
         self.defaults = self._read_defaults(dictionary.get("defaults"))
         spelled_here = list(spelled_links(dictionary, self.report))
         self.block_names |= _names_defined(dictionary.get("blocks"), spelled_here)
@@ -61,7 +76,10 @@ class GraphReader:
         self._check_nodes(dictionary, links, inputs, outputs)
         if not outputs:
             outputs = tuple(("sr", node) for node in unconsumed(links)[:1])
-        return Graph(sort_links(links, [node for _, node in inputs]), inputs, outputs, self.blocks)
+        for name in parameters:
+            if not self.used[name][0]:
+                self.report(f"parameters: nothing refers to '{name}'; a value '${name}' does")
+        return Graph(sort_links(links, [node for _, node in inputs]), inputs, outputs, self.blocks, parameters)
 
     @staticmethod
     def spelled_currently(dictionary: Mapping[str, Any], report: Callable[[str], None] = lambda problem: None) -> dict[str, Any]:
@@ -80,8 +98,9 @@ class GraphReader:
         known = [*keys, *(f"{group}{part}" for group in GROUPS for part in GROUP_KEYS), *OLDER_KEYS]
         for key in dictionary:
             if key not in known:
-                is_models = self.is_block and key in MODEL_KEYS
-                self.report(f"'{key}' belongs to the model, not to a block" if is_models else unknown("key", key, known, most=len(MODEL_KEYS)))
+                owner, other = ("the model", "a block") if self.is_block else ("a block", "the model")
+                is_others = key in (MODEL_KEYS if self.is_block else BLOCK_KEYS)
+                self.report(f"'{key}' belongs to {owner}, not to {other}" if is_others else unknown("key", key, known, most=len(MODEL_KEYS)))
 
     def _check_nodes(self, dictionary: Mapping[str, Any], links: list[Link], inputs: NamedNodes, outputs: NamedNodes) -> None:
         if not any(dictionary.get(key) for key in (*GROUPS, "links")):
@@ -90,7 +109,31 @@ class GraphReader:
             for problem in find_problems(links, [node for _, node in inputs], [node for _, node in outputs]):
                 self.report(problem)
 
-    # --- defaults and blocks ---------------------------------------------------------------------------------------
+    # --- parameters, defaults and blocks ---------------------------------------------------------------------------------------
+
+    def _read_block_parameters(self, value: Any) -> dict[str, Any]:
+        """Return a block's parameters with their defaults, which may refer to those of the blocks around it."""
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            self.report(f"'parameters' must be {{name: default}}, not {describe_value(value)}")
+            return {}
+        wrong = [name for name in value if not isinstance(name, str) or not PARAMETER_NAME.fullmatch(name) or name in LINK_PARAMETERS]
+        for name in wrong:
+            self.report(f"parameters: the name of a parameter is a word other than {' and '.join(LINK_PARAMETERS)}, not {name!r}")
+        parameters = self._read_parameters({name: default for name, default in value.items() if name not in wrong}, "parameters")
+        self.used |= {name: [False] for name in parameters}
+        return parameters
+
+    def _check_references(self, value: Any, address: str) -> None:
+        """Report references to parameters that no block around has."""
+        for name in references(value):
+            if name in self.used:
+                self.used[name][0] = True
+            elif self.used:
+                self.report(f"{address}: {unknown('parameter', name, self.used)}")
+            else:
+                self.report(f"{address}: '${name}' refers to a parameter, and a block has them by its key 'parameters'")
 
     def _read_defaults(self, value: Any) -> Defaults:
         defaults = {group: dict(parameters) for group, parameters in self.defaults.items()}
@@ -124,7 +167,7 @@ class GraphReader:
             elif isinstance(block, Mapping) and set(block) == {"function"}:
                 blocks[name] = FunctionBlock(str(block["function"]))
             elif isinstance(block, Mapping):
-                inner = GraphReader(f"{self.path}: blocks['{name}']", self.problems, True, self.defaults, self.block_names)
+                inner = GraphReader(f"{self.path}: blocks['{name}']", self.problems, True, self.defaults, self.block_names, self.used)
                 blocks[name] = inner.read(block)
             elif callable(block):
                 blocks[name] = FunctionBlock(name, block)
@@ -147,8 +190,8 @@ class GraphReader:
             if not layer:
                 return None
         parameters = self._link_parameters(group, layer, spelled.parameters, address)
-        repeat, share = self._read_copies(parameters, address)
-        return Link(group, sources, target, layer, parameters, repeat, share, address)
+        repeat, varied, share = self._read_copies(parameters, address)
+        return Link(group, sources, target, layer, parameters, repeat, share, address, varied)
 
     def _read_nodes(self, spelled: SpelledLink) -> list[Node] | None:
         if not isinstance(spelled.nodes, list | tuple) or len(spelled.nodes) < 2:
@@ -227,21 +270,23 @@ class GraphReader:
                 values[key] = to_plain(value)
             except ValueProblem as problem:
                 self.report(f"{address}: parameter '{key}' {problem}")
+            else:
+                self._check_references(values[key], address)
         return values
 
-    def _read_copies(self, parameters: dict[str, Any], address: str) -> tuple[int | None, str | None]:
-        """Take `repeat` and `share` out of a link's parameters."""
+    def _read_copies(self, parameters: dict[str, Any], address: str) -> tuple[int | str | None, Copies | None, str | None]:
+        """Take `repeat` and `share` out of a link's parameters; return the number of copies, the parameters of each, and the tag."""
         repeat, share = parameters.pop("repeat", None), parameters.pop("share", None)
         try:
-            repeat = None if repeat is None else parse_count(repeat, "repeat")
+            repeat, varied = parse_repeat(repeat)
         except ValueProblem as problem:
             self.report(f"{address}: {problem}")
-            return None, None
+            return None, None, None
         try:
-            return repeat, None if share is None else str(parse_node(share))
+            return repeat, varied, None if share is None else str(parse_node(share))
         except ValueProblem as problem:
             self.report(f"{address}: share: {problem}")
-            return None, None
+            return None, None, None
 
 
 def _is_function(value: Any) -> bool:

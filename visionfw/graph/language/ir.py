@@ -24,9 +24,11 @@ class Link:
         target: the node it produces.
         layer: the name of the layer or block; "" where the dictionary names none that there is, which is a problem.
         parameters: the layer's parameters, plain JSON values, defaults filled in.
-        repeat: how many copies stand in series; None for a link that is not repeated.
+        repeat: how many copies stand in series; None for a link that is not repeated, "$NAME" in a block where a parameter says it.
+        varied: parameters that each copy has beside `parameters`, where they differ.
         share: the tag under which links use the same weights; None for weights of its own.
         address: where it stands in the user's dictionary, for messages: "conv[2] (3 -> 4)".
+        written: the link of the definition that this one was made from by filling in parameters of blocks and copies; None for that one.
     """
 
     group: str
@@ -34,14 +36,21 @@ class Link:
     target: Node
     layer: str
     parameters: Mapping[str, Any]
-    repeat: int | None = None
+    repeat: int | str | None = None
     share: str | None = None
     address: str = ""
+    varied: tuple[Mapping[str, Any], ...] | None = None
+    written: Link | None = field(default=None, compare=False, repr=False)
 
     @property
     def copies(self) -> Sequence[int | None]:
         """The numbers of its copies; (None,) for a link that is not repeated."""
-        return (None,) if self.repeat is None else range(self.repeat)
+        return range(self.repeat) if isinstance(self.repeat, int) else (None,)
+
+    @property
+    def as_written(self) -> Link:
+        """The link of the definition that this one comes from."""
+        return self.written or self
 
 
 @dataclass(frozen=True)
@@ -66,12 +75,14 @@ class Graph:
         inputs: (name, node) pairs; a block's inputs have no name and are bound to a link's sources in order.
         outputs: (name, node) pairs; a block has exactly one.
         blocks: the blocks defined here, by name.
+        parameters: a block's parameters with their defaults, to which values "$NAME" inside refer.
     """
 
     links: tuple[Link, ...]
     inputs: tuple[tuple[str, Node], ...]
     outputs: tuple[tuple[str, Node], ...]
     blocks: Mapping[str, Graph | FunctionBlock] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 #: The blocks that a link sees: those of its own graph, then those of each graph around it.
@@ -184,13 +195,14 @@ def _graph_dictionary(graph: Graph) -> dict[str, Any]:
 def _block_dictionary(block: Graph | FunctionBlock) -> dict[str, Any]:
     if isinstance(block, FunctionBlock):
         return {"function": block.name}
-    return {"inputs": [node for _, node in block.inputs], "outputs": block.outputs[0][1], **_graph_dictionary(block)}
+    parameters = {"parameters": dict(sorted(block.parameters.items()))} if block.parameters else {}
+    return {**parameters, "inputs": [node for _, node in block.inputs], "outputs": block.outputs[0][1], **_graph_dictionary(block)}
 
 
 def _link_list(link: Link) -> list[Any]:
     parameters = dict(sorted(link.parameters.items()))
     if link.repeat is not None:
-        parameters["repeat"] = link.repeat
+        parameters["repeat"] = link.repeat if link.varied is None else [dict(sorted(varied.items())) for varied in link.varied]
     if link.share is not None:
         parameters["share"] = link.share
     return [link.group, list(link.sources), link.target, link.layer, parameters]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from visionfw.graph.language.defaults import LINK_PARAMETERS
 from visionfw.graph.language.ir import Node
 
 NODE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -45,6 +46,32 @@ def parse_count(value: Any, name: str) -> int:
     if isinstance(number, int) and not isinstance(number, bool) and number >= 1:
         return number
     raise ValueProblem(f"'{name}' must be a whole number of at least 1, not {value!r}")
+
+
+def parse_repeat(value: Any) -> tuple[int | str | None, tuple[Mapping[str, Any], ...] | None]:
+    """Return how many copies `repeat` asks for, and the parameters of each copy where it is a list of them.
+
+    The value "$NAME" of a block's parameter is returned as it is.
+
+    Raises:
+        ValueProblem: it is neither a whole number of at least 1, nor a list of dictionaries.
+    """
+    if value is None or (isinstance(value, str) and value.startswith("$")):
+        return value, None
+    if not isinstance(value, list | tuple):
+        return parse_count(value, "repeat"), None
+    if not value or not all(isinstance(copy, Mapping) for copy in value):
+        raise ValueProblem(f"'repeat' is a number of copies, or a list of a dictionary of parameters for each copy, not {describe_value(value)}")
+    copies = []
+    for number, copy in enumerate(value):
+        inner = [key for key in copy if key in LINK_PARAMETERS]
+        if inner:
+            raise ValueProblem(f"repeat: copy {number} has its own {inner[0]!r}; it belongs to the link")
+        try:
+            copies.append(to_plain(copy))
+        except ValueProblem as problem:
+            raise ValueProblem(f"repeat: a parameter of copy {number} {problem}") from None
+    return len(copies), tuple(copies)
 
 
 def to_plain(value: Any) -> Any:
