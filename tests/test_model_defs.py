@@ -1,8 +1,12 @@
 """The contract of every architecture in model_defs: one table, one test a promise. A new file is found by itself."""
 
 import ast
+import importlib.util
 import json
 import math
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -199,3 +203,25 @@ def test_srresnet_can_end_in_tanh():
     made = np.asarray(model(np.random.default_rng(0).random((1, 8, 8, 3), np.float32)))
     assert made.min() >= 0 and made.max() <= 1
     assert made[..., 0].min() > 0.9 and made[..., 1].max() < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_enlarges_the_same(backend, part, tmp_path, root):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    outputs = {}
+    for name in ENLARGING[part::4]:
+        d = vf.canonicalize(vf.definition(name, **SMALL.get(name, {})))
+        model = vf.build(d)
+        lr = np.random.default_rng(0).random((1, 11, 17, model.input_shape[-1]), np.float32)
+        outputs[name] = np.asarray(model(lr, training=False))
+        (tmp_path / f"{name}.json").write_text(json.dumps(d))
+        model.save_weights(tmp_path / f"{name}.weights.h5")
+        np.save(tmp_path / f"{name}-lr.npy", lr)
+    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(root), "CUDA_VISIBLE_DEVICES": ""}
+    script = root / "tests" / "support" / "enlarge.py"
+    subprocess.run([sys.executable, str(script), str(tmp_path), *outputs], env=environment, check=True, capture_output=True, timeout=400)
+    for name, expected in outputs.items():
+        np.testing.assert_allclose(np.load(tmp_path / f"{name}.npy"), expected, atol=1e-4 * np.ptp(expected), err_msg=name)

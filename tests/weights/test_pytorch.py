@@ -53,7 +53,7 @@ def test_bfloat16_is_the_upper_half_of_a_float32(tmp_path):
     np.testing.assert_array_equal(read_weights(tmp_path / "x.pth").arrays["x.weight"], values)
 
 
-@pytest.mark.parametrize("wrapped", [["params"], ["state_dict"], ["model"], ["generator", "state_dict"]])
+@pytest.mark.parametrize("wrapped", [["params"], ["params-ema"], ["state_dict"], ["model"], ["generator", "state_dict"]])
 def test_what_a_trainer_saved_around_the_weights_is_looked_through(tmp_path, arrays, wrapped):
     content = as_tensors({f"module.{key}": values for key, values in arrays.items()})
     for key in reversed(wrapped):
