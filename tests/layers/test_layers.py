@@ -55,7 +55,7 @@ def by_formula(name, x, weights):
     if name == "ReplicatePadding":
         return np.pad(x, ((0, 0), (1, 2), (0, 3), (0, 0)), mode="edge")
     if name == "ReflectPadding":
-        return np.pad(x, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="reflect")
+        return np.pad(x, ((0, 0), (2, 1 + 2), (3, 3 + 1), (0, 0)), mode="reflect")
     if name == "AdaptivePooling2D":
         rows, columns = ([(p * size // new, -(-(p + 1) * size // new)) for p in range(new)] for size, new in ((7, 2), (11, 3)))
         return np.stack([np.stack([x[:, a:b, c:d].mean(axis=(1, 2)) for c, d in columns], axis=1) for a, b in rows], axis=1)
@@ -68,6 +68,10 @@ def by_formula(name, x, weights):
         return np.sqrt(x + 0.1)
     if name == "Reduce":
         return np.linalg.norm(x, axis=-1, keepdims=True)
+    if name == "ChannelRepeat":
+        return x.repeat(3, axis=-1)
+    if name == "OffsetUpsampling":
+        return sampled(*x)
     if name == "PixelUnshuffle":
         return np.stack([x[:, i::2, j::2, c] for c in range(3) for i in range(2) for j in range(2)], axis=-1)
     if name == "ResizeLike":
@@ -111,6 +115,22 @@ def interpolated(x, size, kernel):
                 matrix[target, np.clip(sample, 0, old - 1)] += kernel(place - sample)
         x = np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
     return x
+
+
+def sampled(image, offsets, scale=2, groups=2):
+    """Read each output pixel bilinearly, where its offsets say; outside is the edge."""
+    n, h, w, c = image.shape
+    out = np.zeros((n, h * scale, w * scale, c))
+    offsets = offsets.reshape(n, h, w, 2, groups, scale, scale)
+    for b, y, x, g, i, j in np.ndindex(n, h, w, groups, scale, scale):
+        right, down = offsets[b, y, x, :, g, i, j]
+        row = np.clip(y + (i + 0.5) / scale - 0.5 + down, 0, h - 1)
+        column = np.clip(x + (j + 0.5) / scale - 0.5 + right, 0, w - 1)
+        for near in np.ndindex(h, w):
+            share = max(0, 1 - abs(near[0] - row)) * max(0, 1 - abs(near[1] - column))
+            channels = slice(g * c // groups, (g + 1) * c // groups)
+            out[b, y * scale + i, x * scale + j, channels] += share * image[b, *near, channels]
+    return out
 
 
 def spectral(x, kernel, bias, left):
@@ -217,6 +237,17 @@ def test_padding_and_bicubic_take_the_smallest_images(size):
     assert LAYERS.load("ReflectPadding")(1)(x).shape == (1, size + 2, size + 2, 2)
 
 
+@pytest.mark.parametrize("name", ["BlockAttention", "BlockChannelAttention"])
+def test_attention_in_the_other_groups_computes_its_formula(name):
+    parameters, shape = CASES[name]
+    layer = LAYERS.load(name)(**parameters | {"grid": not parameters.get("grid", False)})
+    layer.build((None, *shape[1:]))
+    random = np.random.default_rng(0)
+    layer.set_weights([random.normal(0, 0.5, weight.shape) for weight in layer.weights])
+    x = random.random(shape).astype("float32")
+    np.testing.assert_allclose(layer(x), FORMULAS[name](x, layer.get_weights(), grid=layer.grid), atol=1e-5)
+
+
 @pytest.mark.parametrize("edge", ["reflect", "replicate", "zeros"])
 @pytest.mark.parametrize("size", [1, 2, 3, 8])
 def test_an_image_is_padded_to_a_multiple_however_small_it_is(size, edge):
@@ -261,6 +292,15 @@ def test_half_a_pixel_is_kept_where_the_scale_is_a_fraction():
         ("MeanShift", {}, (None, 4, 4, 1), "mean has 3 values for 1 channels"),
         ("ChannelSlice", {"start": 2, "stop": 9}, (None, 4, 4, 5), "channels 2 to 9 of 5 cannot be kept"),
         ("ReplicatePadding", {"padding": -1}, None, "padding must be a number"),
+        ("ReflectPadding", {"multiple": 0}, None, "multiple must be a whole number of at least 1, not 0"),
+        ("ChannelRepeat", {"times": 0}, None, "times must be a whole number of at least 1, not 0"),
+        ("OffsetUpsampling", {"scale": 0}, None, "scale must be a whole number of at least 1, not 0"),
+        ("OffsetUpsampling", {}, (None, 4, 4, 8), "takes two sources: an image and its offsets"),
+        ("OffsetUpsampling", {"groups": 3}, [(None, 4, 4, 8), (None, 4, 4, 24)], "8 channels cannot be split into 3 groups"),
+        ("OffsetUpsampling", {"groups": 4}, [(None, 4, 4, 8), (None, 4, 4, 24)], "4 groups at scale 2 need 32 channels of offsets, not 24"),
+        ("BlockAttention", {"heads": 5}, (None, 8, 8, 24), "24 channels cannot be split into queries, keys and values of 5 heads"),
+        ("BlockAttention", {}, (None, 8, 9, 24), "sides of 8 and 9 are no multiples of the window 8; the dictionary's key 'multiple' pads them"),
+        ("BlockChannelAttention", {"window": 0}, None, "window must be a whole number of at least 1, not 0"),
         ("PadToMultiple", {"multiple": 0}, None, "multiple must be a whole number of at least 1, not 0"),
         ("PadToMultiple", {"edge": "mirror"}, None, "edge must be reflect, replicate, zeros, not 'mirror'"),
         ("CropPadding", {"scale": 0}, None, "scale must be above 0, not 0"),

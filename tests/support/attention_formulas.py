@@ -80,10 +80,41 @@ def to_representatives(x, weights, heads=2, ratio=0.5):
     queries, keys = ((tensor @ kernel + bias).reshape(len(x), -1, heads, kernel.shape[1] // heads) for tensor, (kernel, bias) in ((x, query), (few, key)))
     logits = np.einsum("nphc,nqhc->nhpq", queries, keys) / np.sqrt(x.shape[-1] // heads * ratio)
     return np.einsum("nhpq,nqhc->nphc", softmax(logits), values).reshape(x.shape) @ projection[0] + projection[1]
+def in_blocks(x, weights, grid=True, heads=2, window=2):
+    """Attend among the pixels of blocks, or of grids of the pixels that are a height / window and a width / window apart."""
+    n, h, w, c = x.shape
+    c //= 3
+    bias = weights[0].reshape(2 * window - 1, 2 * window - 1, heads)
+    out = np.zeros((n, h, w, c))
+    steps = (h // window, w // window)
+    group, place = (lambda p: tuple(np.mod(p, steps)), lambda p: np.floor_divide(p, steps)) if grid else (lambda p: (p[0] // window, p[1] // window), np.array)
+    for p in np.ndindex(h, w):
+        seen = [q for q in np.ndindex(h, w) if group(q) == group(p)]
+        for head in range(heads):
+            channels = slice(head * c // heads, (head + 1) * c // heads)
+            query, keys, values = (x[..., part * c : (part + 1) * c][..., channels] for part in range(3))
+            away = [tuple(place(p) - place(q) + window - 1) for q in seen]
+            rows, columns = np.transpose(seen)
+            logits = np.einsum("nc,nsc->ns", query[:, p[0], p[1]], keys[:, rows, columns]) / np.sqrt(c / heads) + [bias[one][head] for one in away]
+            out[:, p[0], p[1], channels] = np.einsum("ns,nsc->nc", softmax(logits), values[:, rows, columns])
+    return out
+
+
+def channels_in_blocks(x, weights, grid=False, heads=2, window=2):
+    """Attend among the channels of blocks, or of grids of every window-th pixel."""
+    n, h, w, c = x.shape
+    out = np.zeros((n, h, w, c // 3))
+    for i in range(window if grid else h // window):
+        for j in range(window if grid else w // window):
+            rows, columns = (slice(k, None, window) if grid else slice(k * window, (k + 1) * window) for k in (i, j))
+            out[:, rows, columns] = among_channels(x[:, rows, columns], weights, heads)
+    return out
 
 
 #: Layer -> its formula, of its input in tests/support/layer_cases.py and its weights.
 FORMULAS = {
+    "BlockAttention": in_blocks,
+    "BlockChannelAttention": channels_in_blocks,
     "ChannelSelfAttention": among_channels,
     "RectangleWindowAttention": rectangle_windows,
     "RecursiveGeneralizationAttention": to_representatives,

@@ -41,6 +41,11 @@ class MeanShift(keras.layers.Layer):
     def call(self, x: Tensor) -> Tensor:
         return x + ops.convert_to_tensor(self.sign * np.array(self.mean), x.dtype)
 
+    def torch_buffers(self) -> dict[str, np.ndarray]:
+        """Return the reference's 1x1 convolution, which is not learned: an identity kernel, and the mean as its bias."""
+        kernel = np.eye(len(self.mean), dtype="float32")[:, :, None, None]
+        return {"weight": kernel, "bias": np.array([self.sign * value for value in self.mean], "float32")}
+
     def receptive_window(self, axis: int) -> Window:
         return POINTWISE
 
@@ -113,3 +118,34 @@ class LayerScale(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"initial": self.initial}
+
+
+@keras.saving.register_keras_serializable(package="visionfw")
+class ChannelRepeat(keras.layers.Layer):
+    """Repeats each channel `times` times: a, b -> a, a, b, b.
+
+    Before a pixel shuffle of size s, an image whose channels are repeated s x s times becomes itself, upscaled by nearest-neighbor.
+
+    Args:
+        times: copies of each channel, at least 1.
+
+    Shapes: (..., c) -> (..., c x times).
+    """
+
+    def __init__(self, times: int = 4, **kwargs: Any):
+        super().__init__(**kwargs)
+        if isinstance(times, bool) or not isinstance(times, int) or times < 1:
+            raise ValueError(f"times must be a whole number of at least 1, not {times!r}")
+        self.times = times
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (*input_shape[:-1], input_shape[-1] * self.times)
+
+    def call(self, x: Tensor) -> Tensor:
+        return ops.repeat(x, self.times, axis=-1)
+
+    def receptive_window(self, axis: int) -> Window:
+        return POINTWISE
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"times": self.times}

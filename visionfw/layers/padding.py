@@ -39,12 +39,18 @@ def _sides(padding: Any) -> Sides:
     return sides
 
 
+def _multiple(multiple: Any) -> int:
+    if isinstance(multiple, bool) or not isinstance(multiple, int) or multiple < 1:
+        raise ValueError(f"multiple must be a whole number of at least 1, not {multiple!r}")
+    return multiple
+
+
 class _Padding(keras.layers.Layer):
     """The base of both paddings: a subclass says which sample stands at a position outside the image."""
 
-    def __init__(self, padding: Any = 1, **kwargs: Any):
+    def __init__(self, padding: Any = 1, multiple: int = 1, **kwargs: Any):
         super().__init__(**kwargs)
-        self.padding = _sides(padding)
+        self.padding, self.multiple = _sides(padding), _multiple(multiple)
 
     def source(self, positions: Tensor, size: Tensor) -> Tensor:
         """Return the positions inside an axis of `size` samples whose values stand at `positions`, some of them outside."""
@@ -52,21 +58,25 @@ class _Padding(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, *sizes, channels = input_shape
-        grown = [None if size is None else size + sum(sides) for size, sides in zip(sizes, self.padding, strict=True)]
+        grown = [None if size is None else sum(sides) + size + -size % self.multiple for size, sides in zip(sizes, self.padding, strict=True)]
         return batch, *grown, channels
 
     def call(self, x: Tensor) -> Tensor:
         for axis, (before, after) in zip((1, 2), self.padding, strict=True):
             size = ops.shape(x)[axis]
-            x = ops.take(x, self.source(ops.arange(-before, size + after), size), axis=axis)
+            x = ops.take(x, self.source(ops.arange(-before, size + -size % self.multiple + after), size), axis=axis)
         return x
 
+    def alignment(self) -> int:
+        """Return `multiple`: a tile is padded like the image where it begins at a multiple and ends with the image or at another."""
+        return self.multiple
+
     def receptive_window(self, axis: int) -> Window:
-        added = float(sum(self.padding[axis]))
+        added = float(sum(self.padding[axis]) + self.multiple - 1)
         return Window(1, Fraction(1), -added, added)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"padding": [list(sides) for sides in self.padding]}
+        return super().get_config() | {"padding": [list(sides) for sides in self.padding], "multiple": self.multiple}
 
 
 @keras.saving.register_keras_serializable(package="visionfw")
@@ -75,8 +85,9 @@ class ReplicatePadding(_Padding):
 
     Args:
         padding: pixels on every side, or (rows, columns), or ((top, bottom), (left, right)).
+        multiple: besides that, the bottom and the right are padded so far that `multiple` divides the sides without `padding`.
 
-    Shapes: (batch, height, width, c) -> (batch, top + height + bottom, left + width + right, c).
+    Shapes: (batch, height, width, c) -> (batch, top + height + bottom, left + width + right, c), height and width rounded up to `multiple`.
     """
 
     def source(self, positions: Tensor, size: Tensor) -> Tensor:
@@ -89,22 +100,17 @@ class ReflectPadding(_Padding):
 
     Args:
         padding: pixels on every side, or (rows, columns), or ((top, bottom), (left, right)).
+        multiple: besides that, the bottom and the right are padded so far that `multiple` divides the sides without `padding`.
 
-    Shapes: (batch, height, width, c) -> (batch, top + height + bottom, left + width + right, c).
+    Shapes: (batch, height, width, c) -> (batch, top + height + bottom, left + width + right, c), height and width rounded up to `multiple`.
     """
 
     def source(self, positions: Tensor, size: Tensor) -> Tensor:
         return reflected(positions, size)
 
     def receptive_window(self, axis: int) -> Window:
-        before, after = self.padding[axis]
+        before, after = self.padding[axis][0], self.padding[axis][1] + self.multiple - 1
         return Window(1, Fraction(1), -float(before + 2 * after), float(before))  # the last sample outside is one from inside the far edge
-
-
-def _multiple(multiple: Any) -> int:
-    if isinstance(multiple, bool) or not isinstance(multiple, int) or multiple < 1:
-        raise ValueError(f"multiple must be a whole number of at least 1, not {multiple!r}")
-    return multiple
 
 
 @keras.saving.register_keras_serializable(package="visionfw")
