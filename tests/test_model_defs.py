@@ -28,6 +28,11 @@ SMALL = {
     "fsrcnn": {"filters": 8, "shrunk": 4},
     "imdn": {"blocks": 2, "filters": 16},
     "rcan": {"groups": 1, "blocks": 1, "filters": 16},
+    "mosr": {"blocks": 1, "filters": 8, "hidden": 12, "convolved": 8},
+    "plksr": {"blocks": 1, "filters": 8, "partial": 2, "kernel_size": 5},
+    "real_cugan": {"filters": 16},
+    "realplksr": {"blocks": 1, "filters": 8, "partial": 2, "kernel_size": 5, "dysample": True},
+    "safmn": {"blocks": 1, "filters": 8, "hidden": 8},
     "rdn": {"blocks": 2, "layers": 2, "growth": 8, "filters": 8},
     "rgt": {"depths": (2,), "heads": (2,), "filters": 32, "window": (2, 4), "expansion": 1},
     "patch_discriminator": {"filters": 4},
@@ -37,6 +42,8 @@ SMALL = {
     "unet_discriminator": {"filters": 4},
     "vdsr": {"layers": 3, "filters": 8},
 }
+#: The scales of an architecture that does not have all of 1, 2, 3, 4 and 8.
+SCALES = {"real_cugan": (2, 3, 4)}
 #: name, arguments, published count, what is counted, source.
 PUBLISHED = [
     ("srcnn", {"kernels": (9, 1, 5)}, 8_032, "weights", "Dong et al., TPAMI 2016, section 4.3.2: 8,032 without biases"),
@@ -77,6 +84,22 @@ PUBLISHED = [
     ("rgt", {"depths": (6,) * 6, "heads": (6,) * 6}, 10_198_767, "all", "RGT-S: the same; 10.20M"),
     ("rdn", {"scale": 2}, 22_123_395, "all", "sanghyun-son/EDSR-PyTorch, rdn.py, configuration B"),
     ("rdn", {"scale": 4}, 22_271_107, "all", "the same; 22.3M in Dai et al. (SAN), CVPR 2019"),
+    ("plksr", {"scale": 2}, 7_365_324, "all", "dslisleedh/PLKSR, plksr_arch.py, options of DIV2K_X2_64_28_0.25_17"),
+    ("plksr", {"scale": 4}, 7_386_096, "all", "the same, X4"),
+    ("plksr", {"blocks": 12, "kernel_size": 13, "attention": False}, 2_370_544, "all", "PLKSR-tiny: the same, options of DIV2K_X4_64_12_0.25_13"),
+    ("realplksr", {}, 7_389_680, "all", "spandrel, RealPLKSR.py"),
+    ("realplksr", {"dysample": True}, 7_402_243, "all", "the same, dysample=True, without its buffer"),
+    ("mosr", {}, 4_287_600, "all", "umzi2/MoSR, mosr_arch.py"),
+    ("mosr", {"upsampler": "ensemble"}, 4_481_472, "all", "the same, upsampler='gps'"),
+    ("mosr", {"upsampler": "dysample"}, 4_276_611, "all", "the same, upsampler='dys', without its buffer"),
+    ("mosr", {"blocks": 5, "filters": 48, "hidden": 72, "convolved": 48}, 609_888, "all", "the same, mosr_t"),
+    ("safmn", {"scale": 2}, 227_820, "all", "Sun et al., ICCV 2023, table 1: 228K"),
+    ("safmn", {"scale": 4}, 239_520, "all", "the same: 240K"),
+    ("safmn", {"blocks": 16, "filters": 128, "hidden": 256}, 5_600_816, "all", "SAFMN-L: sunny2109/SAFMN, options of SAFMN_L_DF2K_x4; 5.60M"),
+    ("real_cugan", {"scale": 2}, 1_284_598, "all", "bilibili/ailab, upcunet_v3.py"),
+    ("real_cugan", {"scale": 3}, 1_286_326, "all", "the same"),
+    ("real_cugan", {"scale": 4}, 1_406_812, "all", "the same"),
+    ("real_cugan", {"fast": True}, 1_409_404, "all", "the same, UpCunet2x_fast"),
     # No count is published; the biases of all convolutions, 6x6x512 -> 1024 -> 1:
     (
         "sr3",
@@ -130,14 +153,20 @@ def test_the_normal_form_is_idempotent_and_survives_json(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_checks_clean_at_every_scale(name):
-    spelled = {json.dumps(vf.canonicalize(models.load(name, scale=scale).dictionary)) for scale in (1, 2, 3, 4, 8)}
-    assert len(spelled) == (1 if name in JUDGING else 5)
+    scales = SCALES.get(name, (1, 2, 3, 4, 8))
+    spelled = {json.dumps(vf.canonicalize(models.load(name, scale=scale).dictionary)) for scale in scales}
+    assert len(spelled) == (1 if name in JUDGING else len(scales))
     for dictionary in map(json.loads, spelled):
         vf.check(dictionary)
 
 
-@pytest.mark.parametrize("scale", [1, 2, 3, 4])
-@pytest.mark.parametrize("name", ENLARGING)
+@pytest.mark.parametrize(("name", "scale"), [(name, scale) for name, scales in SCALES.items() for scale in {1, 2, 3, 4, 8} - set(scales)])
+def test_a_scale_that_an_architecture_does_not_have_is_refused(name, scale):
+    with pytest.raises(Exception, match=f"scale must be .*, not {scale}"):
+        vf.definition(name, scale=scale)
+
+
+@pytest.mark.parametrize(("name", "scale"), [(name, scale) for name in ENLARGING for scale in (1, 2, 3, 4) if scale in SCALES.get(name, (scale,))])
 def test_it_enlarges_images_of_any_odd_size(name, scale):
     d = vf.definition(name, **SMALL.get(name, {}), scale=scale)
     channels = examine(d).definition.channels

@@ -80,6 +80,8 @@ def to_representatives(x, weights, heads=2, ratio=0.5):
     queries, keys = ((tensor @ kernel + bias).reshape(len(x), -1, heads, kernel.shape[1] // heads) for tensor, (kernel, bias) in ((x, query), (few, key)))
     logits = np.einsum("nphc,nqhc->nhpq", queries, keys) / np.sqrt(x.shape[-1] // heads * ratio)
     return np.einsum("nhpq,nqhc->nphc", softmax(logits), values).reshape(x.shape) @ projection[0] + projection[1]
+
+
 def in_blocks(x, weights, grid=True, heads=2, window=2):
     """Attend among the pixels of blocks, or of grids of the pixels that are a height / window and a width / window apart."""
     n, h, w, c = x.shape

@@ -36,8 +36,14 @@ def spandrel():
     return pytest.importorskip("spandrel", reason="needs spandrel: make test-all installs it")
 
 
-def randomized(module, seed=0):
-    """Give a PyTorch module random weights and normalization statistics, so that no weight could be mistaken for another; return it."""
+def randomized(module, seed=0, constants=()):
+    """Give a PyTorch module random weights and normalization statistics, so that no weight could be mistaken for another; return it.
+
+    Args:
+        module: the module.
+        seed: of the random numbers.
+        constants: ends of keys whose values stay as they are, because the architecture defines them.
+    """
     library = torch()
     generator = library.Generator().manual_seed(seed)
     learned = {name for name, _ in module.named_parameters(remove_duplicate=False)}
@@ -45,6 +51,8 @@ def randomized(module, seed=0):
         for name, values in module.state_dict().items():
             noise = library.randn(values.shape, generator=generator, dtype=library.float32)
             if name not in learned and not name.endswith(("running_mean", "running_var")):  # constants such as masks of windows
+                continue
+            if name.endswith(tuple(constants)):
                 continue
             if name.endswith("running_var"):
                 values.copy_(1 + 0.5 * noise.abs())
