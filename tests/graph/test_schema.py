@@ -64,6 +64,7 @@ def test_every_spelling_of_a_random_model_is_valid(rows, data):
         model(["conv", [0], 1, None, None], inputs={"lr": 0}, outputs={"sr": 1}, shapes={"lr": [None, None, 3]}, scale=2),
         model([0, "b", 1, {"n": 3}], blocks={"b": {"parameters": {"n": 2, "f": 8}, "links": [[0, "Conv2D", 1, {"repeat": "$n", "filters": "$f"}]]}}),
         model([0, "relu", 1, {"repeat": [{}, {}]}], multiple=8, edge="zeros"),
+        model([0, "b", [1, None]], blocks={"b": {"outputs": [1, 2], "links": [[0, "relu", 1], [0, "relu", 2]]}}),
         model([0, "b", 1], blocks={"b": {"inputs": ["x"], "outputs": 1, "links": [["x", "relu", 1]]}}, defaults={"conv": {"filters": 8}}),
     ],
 )

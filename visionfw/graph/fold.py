@@ -70,7 +70,7 @@ def _fold_graph(graph: Graph, pairs: Pairs) -> Graph:
             continue
         if convolution is None or uses.count(convolution.target) != 1 or not _can_fold(convolution, norm):
             continue
-        merged = replace(convolution, target=norm.target, parameters={**convolution.parameters, "use_bias": True})
+        merged = replace(convolution, targets=norm.targets, parameters={**convolution.parameters, "use_bias": True})
         links = [merged if link is convolution else link for link in links if link is not norm]
         pairs[id(merged)] = (convolution, norm)
     return replace(graph, links=sort_links(links, [node for _, node in graph.inputs]), blocks=blocks)

@@ -66,6 +66,7 @@ def _definitions() -> Schema:
         "node": {"anyOf": [{"type": "integer", "minimum": 0}, {"$ref": "#/$defs/node_name"}]},
         "node_name": {"type": "string", "pattern": f"^{NODE_NAME.pattern}$"},
         "sources": {"anyOf": [_ref("node"), {"type": "array", "items": _ref("node"), "minItems": 1}]},
+        "targets": {"anyOf": [_ref("node"), {"type": "array", "items": _or_null(_ref("node")), "minItems": 1}]},
         "count": {"type": "integer", "minimum": 1},
         "reference": {"description": "the parameter of a block", "type": "string", "pattern": f"^\\${PARAMETER_NAME.pattern}$"},
         "copies": {"anyOf": [_ref("count"), _ref("reference"), {"type": "array", "items": {"type": "object"}, "minItems": 1}]},
@@ -103,7 +104,7 @@ def _keys(keys: Sequence[str], is_block: bool) -> Schema:
         "color": {"enum": [*COLORS, None]},
         "pre_upsample": {"enum": [*PRE_UPSAMPLERS, None]},
         "inputs": _or_null(inputs),
-        "outputs": _or_null({"anyOf": [_ref("node"), nodes | ({"maxProperties": 1} if is_block else {})]}),
+        "outputs": _or_null({"anyOf": [_ref("node"), nodes | {"maxProperties": 1}, inputs] if is_block else [_ref("node"), nodes]}),
         "multiple": _or_null(_ref("count")),
         "edge": {"enum": [*EDGES, None]},
         "shapes": {"type": ["object", "null"], "additionalProperties": sizes},
@@ -125,7 +126,7 @@ def _keys(keys: Sequence[str], is_block: bool) -> Schema:
 def _group(group: str) -> Schema:
     """Return the schemas of a group's three keys."""
     name = _ref({"block": "block_name", "activation": "layer_or_function"}.get(group, "layer"))
-    link = {"type": "array", "items": _ref("node"), "minItems": 2}
+    link = {"type": "array", "items": _ref("targets" if group == "block" else "node"), "minItems": 2}
     return {
         group: {"type": ["array", "null"], "items": link},
         f"{group}_sub": {"anyOf": [name, {"type": "null"}, {"type": "array", "items": _or_null(name)}]},
@@ -158,13 +159,13 @@ def _link_definitions(kinds: Mapping[tuple[str, ...], list[str]]) -> Schema:
         "link": {"type": "array", "minItems": 3, "maxItems": 5, "if": {"minItems": 5}, "then": _ref("canonical_link"), "else": row_or_chain},
         "row": {
             "description": "[source or [sources], layer, target, {parameters}]",
-            "prefixItems": [_ref("sources"), _ref("layer_or_block"), _ref("node"), _ANY_OBJECT],
+            "prefixItems": [_ref("sources"), _ref("layer_or_block"), _ref("targets"), _ANY_OBJECT],
             **_parameters_by_layer(kinds, lambda layer, parameters: [True, layer, True, parameters]),
         },
         "chain": {
             "description": "[source or [sources], [layer or [layer, {parameters}], ...], target]",
             "maxItems": 3,
-            "prefixItems": [_ref("sources"), chain_layers, _ref("node")],
+            "prefixItems": [_ref("sources"), chain_layers, _ref("targets")],
         },
         "chain_layer": {"if": {"type": "array"}, "then": _ref("chain_layer_with_parameters"), "else": _ref("layer_or_block")},
         "chain_layer_with_parameters": {
@@ -182,7 +183,7 @@ def _canonical_definitions(kinds: Mapping[tuple[str, ...], list[str]]) -> Schema
     return {
         "canonical_link": {
             "description": "[group, [sources], target, layer, {parameters}]",
-            "prefixItems": [{"enum": list(GROUPS)}, sources, _ref("node"), True, _ANY_OBJECT],
+            "prefixItems": [{"enum": list(GROUPS)}, sources, _ref("targets"), True, _ANY_OBJECT],
             "if": {"prefixItems": [{"const": "block"}]},
             "then": {"prefixItems": [True, True, True, _ref("block_name")]},
             "else": _ref("canonical_layer"),

@@ -11,7 +11,6 @@ from visionfw.graph.analysis.cost import OUTPUT, Cost, total_cost
 from visionfw.graph.analysis.layer_uses import LayerUse, layer_uses
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.expand import TensorId, layer_text
-from visionfw.graph.checking.shapes import SymbolicShape
 from visionfw.graph.language.catalog import short
 from visionfw.graph.language.ir import Graph, Link, Scopes, link_text
 from visionfw.graph.language.parameters import copies_of, use_block
@@ -100,10 +99,10 @@ class _Rows:
 
     def _of_link(self, link: Link, place: TensorId) -> _Row:
         text = layer_text(link) if link.parameters else link.layer
-        shape = shape_behind(self.checked, (*place, (link.group, link.target, link.copies[-1])))
+        shapes = shapes_behind(self.checked, (*place, (link.group, link.target, link.copies[-1])))
         repeat = f" x{link.repeat}{varied_text(link)}" if link.repeat else ""
         parameters, multiply_adds = self._costs(link, place)
-        return _Row(len(place), f"{link.group} {link_text(link.sources, link.target)}", text + repeat, str(shape or ""), parameters, multiply_adds)
+        return _Row(len(place), f"{link.group} {link.text}", text + repeat, shapes, parameters, multiply_adds)
 
     def _costs(self, link: Link, place: TensorId) -> tuple[str, str]:
         """Add up all copies of a link: parameters that no row has counted, and multiply-adds."""
@@ -129,10 +128,10 @@ def varied_text(link: Link) -> str:
     return f" ({', '.join(texts)})"
 
 
-def shape_behind(checked: Checked, place: TensorId) -> SymbolicShape | None:
-    """Return the shape behind a link by its path: its tensor's, or that of the last tensor inside its block."""
-    inside = [call.target for call in checked.flat.calls if call.target[: len(place)] == place]
-    return checked.shapes.get(inside[-1]) if inside else None
+def shapes_behind(checked: Checked, place: TensorId) -> str:
+    """Return the shape behind a link, or the shapes of its outputs, by its path; "" where there is none."""
+    shapes = [str(checked.shapes[tensor]) for tensor in checked.flat.results.get(place, ()) if tensor in checked.shapes]
+    return " and ".join(dict.fromkeys(shapes))
 
 
 # --- differences -------------------------------------------------------------------------------------------------------
@@ -158,7 +157,7 @@ def _differences(a: Mapping[str, Any], b: Mapping[str, Any], path: str) -> Itera
     for key in sorted((set(a) | set(b)) - {"links", "blocks"}):
         if a.get(key) != b.get(key):
             yield f"{path}{key}: {a.get(key)!r} -> {b.get(key)!r}"
-    links_a, links_b = ({(link[0], link[2]): link for link in graph.get("links", ())} for graph in (a, b))
+    links_a, links_b = ({(link[0], str(link[2])): link for link in graph.get("links", ())} for graph in (a, b))
     for known in [*links_a, *(link for link in links_b if link not in links_a)]:
         yield from _link_difference(links_a.get(known), links_b.get(known), path)
     blocks_a, blocks_b = a.get("blocks", {}), b.get("blocks", {})
@@ -175,10 +174,14 @@ def _link_difference(a: list | None, b: list | None, path: str) -> Iterator[str]
         return
     if a is None or b is None:
         group, sources, target, layer, parameters = a or b or []
-        yield f"{path}{'+' if a is None else '-'} {group} ({link_text(sources, target)}) {layer}{parameters or ''}"
+        yield f"{path}{'+' if a is None else '-'} {group} ({link_text(sources, _as_list(target))}) {layer}{parameters or ''}"
         return
     changes = [f"{name} {old!r} -> {new!r}" for name, old, new in (("sources", a[1], b[1]), ("layer", a[3], b[3])) if old != new]
     for key in sorted(set(a[4]) | set(b[4])):
         if a[4].get(key) != b[4].get(key):
             changes.append(f"{key} {a[4].get(key)!r} -> {b[4].get(key)!r}")
-    yield f"{path}~ {a[0]} ({link_text(b[1], b[2])}) {b[3]}: {', '.join(changes)}"
+    yield f"{path}~ {a[0]} ({link_text(b[1], _as_list(b[2]))}) {b[3]}: {', '.join(changes)}"
+
+
+def _as_list(target: Any) -> list[Any]:
+    return target if isinstance(target, list) else [target]

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from visionfw.errors import RequestError
-from visionfw.graph.analysis.describe import shape_behind, varied_text
+from visionfw.graph.analysis.describe import shapes_behind, varied_text
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.expand import TensorId
-from visionfw.graph.checking.shapes import SymbolicShape
 from visionfw.graph.language.ir import Graph, Link, Node, Scopes, find_block
 from visionfw.graph.language.parameters import copies_of, use_block
 from visionfw.graph.language.parser import Functions
@@ -128,9 +127,12 @@ class _Panels:
         """Yield a graph's panel, whose inputs are boxes with the lines `ends`, and those of the blocks that it uses first."""
         boxes: dict[Node, Box] = {node: Box(tuple(text.split("\n")), "end", ()) for node, text in ends.items()}
         inner = []
+        first_targets: dict[Node, Node] = {}
         for link in place.graph.links:
             first, last = ((*place.path, (link.group, link.target, link.copies[end])) for end in (0, -1))
-            boxes[link.target] = Box(_lines(link, shape_behind(self.checked, last)), link.group, link.sources, copies=link.repeat is not None)
+            sources = tuple(dict.fromkeys(first_targets.get(node, node) for node in link.sources))
+            first_targets |= dict.fromkeys(link.produced, link.target)
+            boxes[link.target] = Box(_lines(link, shapes_behind(self.checked, last)), link.group, sources, copies=link.repeat is not None)
             definition = find_block(link.layer, place.scopes)[0] if link.group == "block" else None
             if isinstance(definition, Graph) and id(definition) not in self.drawn:
                 self.drawn.append(id(definition))
@@ -139,7 +141,7 @@ class _Panels:
                 inner.append(_Place(cast(Graph, block), _block_title(copy, definition), first, scopes))
         for name, node in place.graph.outputs:
             lines = ("output",) if place.path else (name, "padding cropped") if self.checked.is_cropped(name) else (name,)
-            boxes[f"{name} (output)"] = Box(lines, "end", (node,))
+            boxes[f"{name or node} (output)"] = Box(lines, "end", (first_targets.get(node, node),))
         yield Panel(place.title, boxes)
         for one in inner:
             yield from self._of_graph(one, _block_ends(one.graph))
@@ -167,7 +169,7 @@ def _block_ends(block: Graph) -> dict[Node, str]:
     return {node: f"input {number}" for number, (_, node) in enumerate(block.inputs, 1)}
 
 
-def _lines(link: Link, shape: SymbolicShape | None) -> tuple[str, ...]:
+def _lines(link: Link, shape: str) -> tuple[str, ...]:
     parameters = link.parameters
     if link.group == "conv":
         size, stride = parameters.get("kernel_size", 3), parameters.get("strides", 1)
@@ -179,7 +181,7 @@ def _lines(link: Link, shape: SymbolicShape | None) -> tuple[str, ...]:
         text = " ".join([link.layer, *numbers[:2]])
     text += f"  x {link.repeat}{varied_text(link)}" if link.repeat else ""
     text += f"  (shared: {link.share})" if link.share else ""
-    return (text, str(shape)) if shape is not None else (text,)
+    return (text, shape) if shape else (text,)
 
 
 def _laid_out(panel: Panel) -> Panel:

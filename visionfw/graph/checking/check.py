@@ -138,7 +138,7 @@ class _Examination:
         self.check_channels()
         self.raise_problems()
         scale = self.definition.scale if self.output_scale is not None else None
-        return Checked(self.definition, self.flat, self.shapes, scale, self.layers)
+        return Checked(self.definition, self.flat.needed(), self.shapes, scale, self.layers)
 
     def report(self, problem: str) -> None:
         """Add a problem of the model as a whole."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from visionfw.errors import brief, nearest, unknown
@@ -53,11 +53,28 @@ class LayerCall:
 
 @dataclass(frozen=True)
 class FlatGraph:
-    """A definition's calls in graph order, and the tensors that are its inputs and outputs by name."""
+    """A definition's calls in graph order.
+
+    Attributes:
+        calls: the calls.
+        inputs, outputs: the tensors that are the model's inputs and outputs, by name.
+        results: the tensors that each copy of each link produces, by its path; those of a block are produced inside it.
+    """
 
     calls: tuple[LayerCall, ...]
     inputs: Mapping[str, TensorId]
     outputs: Mapping[str, TensorId]
+    results: Mapping[TensorId, tuple[TensorId, ...]] = field(default_factory=dict)
+
+    def needed(self) -> FlatGraph:
+        """Return the graph without the calls that no output needs: those behind outputs of blocks that no link uses."""
+        tensors = set(self.outputs.values())
+        calls = []
+        for call in reversed(self.calls):
+            if call.target in tensors:
+                tensors.update(call.sources)
+                calls.append(call)
+        return self if len(calls) == len(self.calls) else replace(self, calls=tuple(reversed(calls)))
 
 
 def expand(definition: Definition, functions: Collection[str] = ()) -> tuple[FlatGraph, list[str]]:
@@ -77,7 +94,7 @@ def expand(definition: Definition, functions: Collection[str] = ()) -> tuple[Fla
     tensors = expander.expand(_Frame(definition.graph, _Path((), (), definition.name), (definition.graph.blocks,), ()), tensors)
     outputs = {name: tensors[node] for name, node in definition.graph.outputs if node in tensors}
     problems = list(dict.fromkeys(expander.problems + _sharing_problems(definition.name, expander.calls)))
-    return FlatGraph(tuple(expander.calls), inputs, outputs), problems
+    return FlatGraph(tuple(expander.calls), inputs, outputs, expander.results), problems
 
 
 @dataclass(frozen=True)
@@ -144,44 +161,65 @@ class _Expander:
     registered: dict[tuple[str, str], Graph | None] = field(default_factory=dict)
     bound: dict[tuple[int, str], Graph] = field(default_factory=dict)
     varied: dict[tuple[int, str], Link] = field(default_factory=dict)
+    results: dict[TensorId, tuple[TensorId, ...]] = field(default_factory=dict)
 
     def expand(self, frame: _Frame, tensors: dict[Node, TensorId]) -> dict[Node, TensorId]:
         """Expand a graph whose input nodes are bound in `tensors`; return the tensors of all its nodes."""
         for link in frame.graph.links:
             address = f"{frame.path.address}: {link.address}"
-            if self._has_room(link, address):
-                tensors[link.target] = self._expand_link(link, frame, [tensors[node] for node in link.sources])
-            else:
-                tensors[link.target] = self._nothing(link, frame, address)
+            sources = [tensors[node] for node in link.sources]
+            made = self._expand_link(link, frame, sources) if self._has_room(link, address) else self._nothing(link, frame, address)
+            tensors |= {node: tensor for node, tensor in zip(link.targets, made, strict=True) if node is not None}
         return tensors
 
-    def _nothing(self, link: Link, frame: _Frame, address: str) -> TensorId:
-        """Enter a link that has a problem as a call of nothing; return its tensor."""
+    def _nothing(self, link: Link, frame: _Frame, address: str) -> tuple[TensorId, ...]:
+        """Enter a link that has a problem as a call of nothing; return tensors for its targets."""
         tensor = frame.path.step(link, link.copies[0], address).tensor
         self.calls.append(LayerCall("", link, (), tensor, address))
-        return tensor
+        return tensor, *((*tensor, ("output", number, None)) for number in range(1, len(link.targets)))
 
-    def _expand_link(self, link: Link, frame: _Frame, sources: list[TensorId]) -> TensorId:
-        """Expand all copies of a link, one behind the other; return the tensor of the last."""
+    def _expand_link(self, link: Link, frame: _Frame, sources: list[TensorId]) -> tuple[TensorId, ...]:
+        """Expand all copies of a link, one behind the other; return the tensors of the last.
+
+        The outputs of a copy are the first sources of the next one; the other sources go to each.
+        """
         address = f"{frame.path.address}: {link.address}"
-        current, others = sources[0], sources[1:]
-        use, last = _Use(None, frame.scopes), None
+        use, last, made = _Use(None, frame.scopes), None, tuple(sources[:1])
         for number, one in zip(link.copies, self._copies(link), strict=True):
-            if link.group == "block" and one is not last:
-                found = self._find(one, frame, address)
-                if found is None:
+            if one is not last:
+                found = self._find(one, frame, address) if link.group == "block" else use
+                if found is None or not self._has_outputs(link, found.block, address):
                     return self._nothing(link, frame, address)
                 use, last = found, one
-            path = frame.path.step(link, number, address)
-            if isinstance(use.block, Graph):
-                nodes = dict(zip((node for _, node in use.block.inputs), [current, *others], strict=True))
-                inner = _Frame(use.block, path, use.scopes, (*frame.inside, use.definition))
-                current = self.expand(inner, nodes)[use.block.outputs[0][1]]
-            else:
-                function = use.block.call if use.block is not None else None
-                self.calls.append(LayerCall(path.name, one, (current, *others), path.tensor, address, function, path.weights))
-                current = path.tensor
-        return current
+            made = self._expand_copy(one, use, frame, frame.path.step(link, number, address), sources)
+            sources = [*made, *sources[len(made) :]]
+        return made
+
+    def _expand_copy(self, link: Link, use: _Use, frame: _Frame, path: _Path, sources: list[TensorId]) -> tuple[TensorId, ...]:
+        """Expand one copy of a link, which stands at a path; return its tensors."""
+        if isinstance(use.block, Graph):
+            nodes = dict(zip((node for _, node in use.block.inputs), sources, strict=True))
+            tensors = self.expand(_Frame(use.block, path, use.scopes, (*frame.inside, use.definition)), nodes)
+            made = tuple(tensors[node] for _, node in use.block.outputs)
+        else:
+            function = use.block.call if use.block is not None else None
+            self.calls.append(LayerCall(path.name, link, tuple(sources), path.tensor, path.address, function, path.weights))
+            made = (path.tensor,)
+        self.results[path.tensor] = made
+        return made
+
+    def _has_outputs(self, link: Link, block: Graph | FunctionBlock | None, address: str) -> bool:
+        """Check that a link has a target for each output of its layer or block, and that its copies can stand in series."""
+        count = len(block.outputs) if isinstance(block, Graph) else 1
+        name = f"block '{link.layer}'" if block is not None else link.layer
+        if count != len(link.targets):
+            self.problems.append(f"{address}: {name} has {_counted(count, 'output')}, but the link has {_counted(len(link.targets), 'target')}")
+        elif len(link.copies) > 1 and count > len(link.sources):
+            outputs, sources = _counted(count, "output"), _counted(len(link.sources), "source")
+            self.problems.append(f"{address}: {name} has {outputs}, but takes {sources}, so its copies cannot stand in series")
+        else:
+            return True
+        return False
 
     def _copies(self, link: Link) -> Iterator[Link]:
         """Yield the link of each copy; copies with equal parameters have one link, so that they are analyzed once."""
@@ -284,14 +322,14 @@ class _Expander:
             self.problems.append(f"{address}: block '{link.layer}' contains itself")
             return False
         if len(block.inputs) != len(link.sources):
-            self.problems.append(f"{address}: block '{link.layer}' takes {_source_count(len(block.inputs))}, not {len(link.sources)}")
+            self.problems.append(f"{address}: block '{link.layer}' takes {_counted(len(block.inputs), 'source')}, not {len(link.sources)}")
             return False
-        produced = {inner.target for inner in block.links} | {node for _, node in block.inputs}
-        return bool(block.outputs) and block.outputs[0][1] in produced  # else the parser has reported it
+        produced = {node for inner in block.links for node in inner.produced} | {node for _, node in block.inputs}
+        return bool(block.outputs) and {node for _, node in block.outputs} <= produced  # else the parser has reported it
 
 
-def _source_count(number: int) -> str:
-    return "1 source" if number == 1 else f"{number} sources"
+def _counted(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
 
 
 # --- shared weights ----------------------------------------------------------------------------------------------------

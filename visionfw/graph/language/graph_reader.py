@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from visionfw.errors import nearest, unknown
 from visionfw.graph.language.blocks import BLOCKS
@@ -12,7 +12,7 @@ from visionfw.graph.language.ir import FunctionBlock, Graph, Link, Node, link_te
 from visionfw.graph.language.model_keys import NamedNodes, parse_block_inputs, parse_model_inputs, parse_outputs
 from visionfw.graph.language.order import find_problems, sort_links, unconsumed
 from visionfw.graph.language.parameters import PARAMETER_NAME, references
-from visionfw.graph.language.parse_values import ValueProblem, describe_value, parse_node, parse_repeat, to_plain
+from visionfw.graph.language.parse_values import ValueProblem, describe_value, parse_node, parse_repeat, parse_targets, to_plain
 from visionfw.graph.language.spellings import SpelledLink, spelled_links
 from visionfw.layers.facts import all_layer_names, facts_by_name, layer_group
 
@@ -20,6 +20,7 @@ _COMMON_KEYS = ("name", "paper", "inputs", "outputs", "blocks", "defaults", "lin
 BLOCK_KEYS = (*_COMMON_KEYS, "parameters")
 MODEL_KEYS = (*_COMMON_KEYS, "scale", "color", "pre_upsample", "multiple", "edge", "shapes", "origin")
 
+P = TypeVar("P")
 Blocks = dict[str, Graph | FunctionBlock]
 #: The parameters of each copy of a repeated link that differ.
 Copies = tuple[Mapping[str, Any], ...]
@@ -181,8 +182,8 @@ class GraphReader:
         nodes = self._read_nodes(spelled)
         if nodes is None:
             return None
-        sources, target = tuple(nodes[:-1]), nodes[-1]
-        address = f"{spelled.position} ({link_text(sources, target)})"
+        sources, targets = nodes
+        address = f"{spelled.position} ({link_text(sources, targets)})"
         if spelled.group is None:
             group, layer = self._row_layer(spelled.layer, address)
         else:
@@ -191,19 +192,25 @@ class GraphReader:
                 return None
         parameters = self._link_parameters(group, layer, spelled.parameters, address)
         repeat, varied, share = self._read_copies(parameters, address)
-        return Link(group, sources, target, layer, parameters, repeat, share, address, varied)
+        return Link(group, sources, targets, layer, parameters, repeat, share, address, varied)
 
-    def _read_nodes(self, spelled: SpelledLink) -> list[Node] | None:
+    def _read_nodes(self, spelled: SpelledLink) -> tuple[tuple[Node, ...], tuple[Node | None, ...]] | None:
+        """Return a link's sources and targets."""
         if not isinstance(spelled.nodes, list | tuple) or len(spelled.nodes) < 2:
             self.report(f"{spelled.position}: a link is (source, ..., target), not {describe_value(spelled.nodes)}")
             return None
-        nodes = []
-        for node in spelled.nodes:
-            try:
-                nodes.append(parse_node(node))
-            except ValueProblem as problem:
-                self.report(f"{spelled.position}: {problem}")
-        return nodes if len(nodes) == len(spelled.nodes) else None
+        sources = [self._parsed(parse_node, node, spelled.position) for node in spelled.nodes[:-1]]
+        targets = self._parsed(parse_targets, spelled.nodes[-1], spelled.position)
+        known = tuple(node for node in sources if node is not None)
+        return None if targets is None or len(known) < len(sources) else (known, targets)
+
+    def _parsed(self, parse: Callable[[Any], P], value: Any, position: str) -> P | None:
+        """Return a value parsed, or None where it cannot be, which is reported."""
+        try:
+            return parse(value)
+        except ValueProblem as problem:
+            self.report(f"{position}: {problem}")
+            return None
 
     def _layer_name(self, group: str, layer: Any, address: str) -> str | None:
         """Return the name of the layer or block of a link whose group the dictionary gives."""

@@ -16,12 +16,12 @@ Node = int | str
 
 @dataclass(frozen=True)
 class Link:
-    """One layer or block from its source nodes to its target node.
+    """One layer or block from its source nodes to its target node; a block of several outputs has as many targets.
 
     Attributes:
         group: 'conv', 'activation', 'norm', 'merge', 'block' or 'layer'.
         sources: the nodes it reads, in order.
-        target: the node it produces.
+        targets: the nodes it produces, one for each output of a block; None for an output that is not used.
         layer: the name of the layer or block; "" where the dictionary names none that there is, which is a problem.
         parameters: the layer's parameters, plain JSON values, defaults filled in.
         repeat: how many copies stand in series; None for a link that is not repeated, "$NAME" in a block where a parameter says it.
@@ -33,7 +33,7 @@ class Link:
 
     group: str
     sources: tuple[Node, ...]
-    target: Node
+    targets: tuple[Node | None, ...]
     layer: str
     parameters: Mapping[str, Any]
     repeat: int | str | None = None
@@ -41,6 +41,21 @@ class Link:
     address: str = ""
     varied: tuple[Mapping[str, Any], ...] | None = None
     written: Link | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def target(self) -> Node:
+        """The first node that it produces, after which its layers are named."""
+        return self.produced[0]
+
+    @property
+    def produced(self) -> tuple[Node, ...]:
+        """The nodes that it produces."""
+        return tuple(node for node in self.targets if node is not None)
+
+    @property
+    def text(self) -> str:
+        """Its nodes as messages show them: '2, 4 -> 5'."""
+        return link_text(self.sources, self.targets)
 
     @property
     def copies(self) -> Sequence[int | None]:
@@ -73,7 +88,7 @@ class Graph:
     Attributes:
         links: sorted so that every source comes before its use.
         inputs: (name, node) pairs; a block's inputs have no name and are bound to a link's sources in order.
-        outputs: (name, node) pairs; a block has exactly one.
+        outputs: (name, node) pairs; those of a block are bound to a link's targets in order.
         blocks: the blocks defined here, by name.
         parameters: a block's parameters with their defaults, to which values "$NAME" inside refer.
     """
@@ -164,9 +179,13 @@ class Definition:
         return "lr" if "lr" in names else names[0]
 
 
-def link_text(sources: tuple[Node, ...], target: Node) -> str:
+def link_text(sources: Sequence[Node], targets: Sequence[Node | None]) -> str:
     """Write a link's nodes as messages show them: '2, 4 -> 5'."""
-    return f"{', '.join(map(str, sources))} -> {target}"
+    return f"{', '.join(map(str, sources))} -> {', '.join(map(str, targets))}"
+
+
+def _one_or_list(nodes: Sequence[Node | None]) -> Any:
+    return nodes[0] if len(nodes) == 1 else list(nodes)
 
 
 def to_dictionary(definition: Definition) -> dict[str, Any]:
@@ -196,7 +215,12 @@ def _block_dictionary(block: Graph | FunctionBlock) -> dict[str, Any]:
     if isinstance(block, FunctionBlock):
         return {"function": block.name}
     parameters = {"parameters": dict(sorted(block.parameters.items()))} if block.parameters else {}
-    return {**parameters, "inputs": [node for _, node in block.inputs], "outputs": block.outputs[0][1], **_graph_dictionary(block)}
+    return {
+        **parameters,
+        "inputs": [node for _, node in block.inputs],
+        "outputs": _one_or_list([node for _, node in block.outputs]),
+        **_graph_dictionary(block),
+    }
 
 
 def _link_list(link: Link) -> list[Any]:
@@ -205,4 +229,4 @@ def _link_list(link: Link) -> list[Any]:
         parameters["repeat"] = link.repeat if link.varied is None else [dict(sorted(varied.items())) for varied in link.varied]
     if link.share is not None:
         parameters["share"] = link.share
-    return [link.group, list(link.sources), link.target, link.layer, parameters]
+    return [link.group, list(link.sources), _one_or_list(link.targets), link.layer, parameters]

@@ -38,16 +38,18 @@ def parse_block_inputs(value: Any, report: Report) -> NamedNodes:
 
 
 def parse_outputs(value: Any, is_block: bool, report: Report) -> NamedNodes:
-    """Return outputs: a node, which is then called 'sr', or {name: node}; () without the key."""
+    """Return outputs: a node, which is then called 'sr', or {name: node}, or a list of nodes of a block; () without the key."""
     if value is None:
         return ()
+    if is_block and isinstance(value, list | tuple) and value:
+        return _named_nodes("outputs", (("", node) for node in value), report)
     if isinstance(value, list | tuple | set):
         report(f"'outputs' is a node or {{output name: node}}, not {describe_value(value)}")
         return ()
     if not isinstance(value, Mapping):
         return _named_nodes("outputs", (("sr", value),), report)
     if is_block and len(value) != 1:
-        report("a block has one output")
+        report("the outputs of a block are a list of nodes, in the order of a link's targets")
     return _named_nodes("outputs", value.items(), report)
 
 

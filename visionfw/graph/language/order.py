@@ -31,7 +31,7 @@ def sort_links(links: Sequence[Link], inputs: Sequence[Node]) -> tuple[Link, ...
     while ready:
         link = heapq.heappop(ready)[2]
         ordered.append(link)
-        for user in uses.pop(link.target, []):
+        for user in (user for node in link.produced for user in uses.pop(node, [])):
             waiting[id(user)] -= 1
             if waiting[id(user)] == 0:
                 number += 1
@@ -42,14 +42,15 @@ def sort_links(links: Sequence[Link], inputs: Sequence[Node]) -> tuple[Link, ...
 def unconsumed(links: Sequence[Link]) -> list[Node]:
     """Return the nodes that a link produces and nothing reads, in node order."""
     read = {source for link in links for source in link.sources}
-    return sorted({link.target for link in links} - read, key=node_key)
+    return sorted({node for link in links for node in link.produced} - read, key=node_key)
 
 
 def find_problems(links: Sequence[Link], inputs: Sequence[Node], outputs: Sequence[Node]) -> list[str]:
     """Return the problems of the nodes: no producer or two, never consumed, a cycle, a number and a name with the same text."""
     producers: dict[Node, list[Link]] = {}
     for link in links:
-        producers.setdefault(link.target, []).append(link)
+        for node in link.produced:
+            producers.setdefault(node, []).append(link)
     problems = _same_text({*producers, *inputs, *(source for link in links for source in link.sources)})
     problems += _wrong_producers(producers, inputs)
     problems += _without_producer(links, producers, inputs)
@@ -91,11 +92,15 @@ def _never_consumed(links: Sequence[Link], producers: dict[Node, list[Link]], in
     problems = [f"input node {node!r} is never consumed" for node in inputs if node not in read and node not in outputs]
     loose = [node for node in unconsumed(links) if node not in outputs]
     if outputs:
-        problems += [f"{producers[node][0].address}: node {node!r} is never consumed and is no output" for node in loose]
+        problems += [f"{producers[node][0].address}: node {node!r} is never consumed and is no output{_unused_hint(producers[node][0])}" for node in loose]
     elif len(loose) > 1:
         listed = ", ".join(repr(node) for node in loose)
         problems.append(f"nodes {listed} are never consumed, so the output is not clear; name it with 'outputs'")
     return problems
+
+
+def _unused_hint(link: Link) -> str:
+    return "; None in its place says that this output is not used" if len(link.targets) > 1 else ""
 
 
 def _no_output(links: Sequence[Link], outputs: Sequence[Node]) -> list[str]:
@@ -104,7 +109,7 @@ def _no_output(links: Sequence[Link], outputs: Sequence[Node]) -> list[str]:
 
 def _cycles(links: Sequence[Link], inputs: Sequence[Node]) -> list[str]:
     sorted_links = {id(link) for link in sort_links(links, inputs)}
-    stuck = {link.target: link for link in links if id(link) not in sorted_links}
+    stuck = {node: link for link in links if id(link) not in sorted_links for node in link.produced}
     if not stuck:
         return []
     node, seen = next(iter(stuck)), list[Node]()

@@ -38,6 +38,21 @@ def parse_node(value: Any) -> Node:
     raise ValueProblem(f"a node is a number from 0 or a name, not {value!r}")
 
 
+def parse_targets(value: Any) -> tuple[Node | None, ...]:
+    """Return a link's targets: a node, or a list of one for each output of a block, None for one that is not used.
+
+    Raises:
+        ValueProblem: something in it is no node, or there is none.
+    """
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if not isinstance(value, list | tuple):
+        return (parse_node(value),)
+    targets = tuple(None if node is None else parse_node(node) for node in value)
+    if all(node is None for node in targets):
+        raise ValueProblem(f"a link has a target, and {describe_value(value)} is none")
+    return targets
+
+
 def parse_count(value: Any, name: str) -> int:
     """Return a whole number of at least 1. Raises ValueProblem for anything else, naming it by its key `name`."""
     number = to_python_scalar(value)

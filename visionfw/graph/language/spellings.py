@@ -6,7 +6,7 @@ Entries of `links` are distinguished by their length, which JSON keeps:
     (source or (sources), layer, target[, {parameters}])    a row: the group follows from the layer
     (source or (sources), [layer, ...], target)             a chain: layers in series, each `layer` or `(layer, {parameters})`
 
-The nodes inside a chain are called TARGET_1, TARGET_2, ... by position.
+The nodes inside a chain are called TARGET_1, TARGET_2, ... by position. The target of a block of several outputs is a list of nodes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from visionfw.errors import unknown
 from visionfw.graph.language.defaults import GROUP_KEYS, GROUPS
-from visionfw.graph.language.parse_values import ValueProblem, describe_value, parse_node
+from visionfw.graph.language.parse_values import ValueProblem, describe_value, parse_targets
 
 Report = Callable[[str], None]
 _ENTRY = "(source or (sources), layer, target[, {parameters}]), or [group, [sources], target, layer, {parameters}]"
@@ -29,7 +29,7 @@ class SpelledLink:
 
     Attributes:
         group: its group; None in a row or chain, where it follows from the layer.
-        nodes: (source, ..., target).
+        nodes: (source, ..., target); the target may be a list of several.
         layer: the layer's name; None for the group's default; "" in a chain where it could not be read and is reported.
         parameters: its parameters; None for the group's defaults.
         position: where it stands: "conv[2]".
@@ -133,7 +133,7 @@ def _links_of_chain(entry: Sequence[Any], position: str, report: Report) -> Iter
     if not layers:
         report(f"{position}: a chain holds at least one layer")
     try:
-        parse_node(target)
+        name = next(node for node in parse_targets(target) if node is not None)
     except ValueProblem as problem:
         report(f"{position}: {problem}")
         return
@@ -141,7 +141,7 @@ def _links_of_chain(entry: Sequence[Any], position: str, report: Report) -> Iter
     for number, item in enumerate(layers, 1):
         step = f"{position}, layer {number} of {len(layers)}"
         layer, parameters = _chain_item(item, step, report)
-        node = target if number == len(layers) else f"{target}_{number}"
+        node = target if number == len(layers) else f"{name}_{number}"
         yield SpelledLink(None, (*before, node), layer, parameters, step)
         before = (node,)
 

@@ -39,12 +39,12 @@ def standardized(definition: Definition, mean: Sequence[float], deviation: Seque
     """
     source = definition.graph.inputs[0][1]
     end = dict(definition.graph.outputs)["sr"]
-    taken = {node for link in definition.graph.links for node in (*link.sources, link.target)}
+    taken = {node for link in definition.graph.links for node in (*link.sources, *link.produced)}
     inside, back = (_free_name(name, taken) for name in ("normalized", "turned_back"))
     links = [replace(link, sources=tuple(inside if node == source else node for node in link.sources)) for link in definition.graph.links]
     forward = {"scale": [1 / value for value in deviation], "offset": [-value / spread for value, spread in zip(mean, deviation, strict=True)]}
-    first = Link("layer", (source,), inside, "Rescaling", forward, address="--standardize_input")
-    last = Link("layer", (end,), back, "Rescaling", {"scale": list(deviation), "offset": list(mean)}, address="--standardize_input")
+    first = Link("layer", (source,), (inside,), "Rescaling", forward, address="--standardize_input")
+    last = Link("layer", (end,), (back,), "Rescaling", {"scale": list(deviation), "offset": list(mean)}, address="--standardize_input")
     outputs = tuple((name, back if name == "sr" else node) for name, node in definition.graph.outputs)
     return replace(definition, graph=replace(definition.graph, links=(first, *links, last), outputs=outputs))
 
