@@ -104,7 +104,7 @@ MISTAKES = [
         "Net: layer[0] (3 -> 4): PixelShuffle(size=2) on H x W x 10: 10 channels are no multiple of 2 x 2",
     ),
     ("a multiple that is no number", {"multiple": 2.5}, "Net: 'multiple' must be a whole number of at least 1, not 2.5"),
-    ("an unknown edge", {"multiple": 2, "edge": "mirror"}, "Net: no edge 'mirror'; there is reflect, replicate, zeros"),
+    ("an unknown edge", {"multiple": 2, "edge": "mirror"}, "Net: no edge 'mirror'; there is reflect, replicate, symmetric, zeros"),
     ("an edge without a multiple", {"edge": "zeros"}, "Net: 'edge' says how an image is padded, but 'multiple' does not say to what"),
     ("a multiple without images", {"multiple": 8, "shapes": {"lr": [8, 8, 3]}}, "Net: 'multiple' pads images of any size, and no input is one"),
     (

@@ -22,6 +22,7 @@ DENOISING = ["sr3"]
 ENLARGING = [name for name in NAMES if name not in JUDGING + DENOISING]
 #: Arguments that make an architecture small, for tests that run it.
 SMALL = {
+    "atd": {"depths": (2,), "heads": (2,), "filters": 16, "window": 4, "tokens": 4, "reduced": 2, "expansion": 1},
     "dat": {"depths": (2,), "heads": (2,), "filters": 32, "window": (2, 4), "expansion": 1},
     "edsr": {"blocks": 1, "filters": 8},
     "edsr_small": {"blocks": 1, "filters": 8},
@@ -65,6 +66,25 @@ PUBLISHED = [
     ("imdn", {"scale": 2}, 694_404, "all", "Hui et al., ACM MM 2019, table 5: 694K; Zheng222/IMDN, architecture.py"),
     ("imdn", {"scale": 3}, 703_059, "all", "the same: 703K"),
     ("imdn", {"scale": 4}, 715_176, "all", "the same: 715K"),
+    ("atd", {"scale": 2}, 20_113_217, "all", "LabShuHangGU/Adaptive-Token-Dictionary, atd_arch.py; 20.1M in its table of classical SR"),
+    ("atd", {}, 20_260_929, "all", "the same; 20.3M"),
+    (
+        "atd",
+        {
+            "depths": (6,) * 4,
+            "heads": (4,) * 4,
+            "filters": 48,
+            "expansion": 1,
+            "category_size": 128,
+            "tokens": 64,
+            "reduced": 8,
+            "kernel_size": 7,
+            "upsampler": "pixelshuffledirect",
+        },
+        768_792,
+        "all",
+        "ATD-light: the same; 769K",
+    ),
     ("dat", {"scale": 2}, 14_654_339, "all", "zhengchen1999/DAT, dat_arch.py"),
     ("dat", {"scale": 4}, 14_802_051, "all", "the same; 14.80M in its README"),
     ("dat", {"expansion": 2, "window": (8, 16)}, 11_212_131, "all", "DAT-S: the same; 11.21M"),

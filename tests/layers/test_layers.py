@@ -209,7 +209,7 @@ def test_the_layer_saves_and_loads(name, tmp_path):
 @pytest.mark.parametrize("name", [name for name, (_, shape) in CASES.items() if isinstance(shape, list) or len(shape) == 4])
 def test_the_layer_takes_images_of_any_size(name):
     layer, x = example(name)
-    entry = keras.tree.map_structure(lambda array: keras.Input((None, None, array.shape[-1])), x)
+    entry = keras.tree.map_structure(lambda array: keras.Input((None, None, array.shape[-1]) if array.ndim == 4 else array.shape[1:]), x)
     model = keras.Model(entry, layer(entry))
     np.testing.assert_allclose(model.predict_on_batch(x), layer(x), atol=1e-5)
 
@@ -248,13 +248,13 @@ def test_attention_in_the_other_groups_computes_its_formula(name):
     np.testing.assert_allclose(layer(x), FORMULAS[name](x, layer.get_weights(), grid=layer.grid), atol=1e-5)
 
 
-@pytest.mark.parametrize("edge", ["reflect", "replicate", "zeros"])
+@pytest.mark.parametrize("edge", ["reflect", "symmetric", "replicate", "zeros"])
 @pytest.mark.parametrize("size", [1, 2, 3, 8])
 def test_an_image_is_padded_to_a_multiple_however_small_it_is(size, edge):
     x = np.random.default_rng(0).random((1, size, 5, 2)).astype("float32")
     layer = LAYERS.load("PadToMultiple")(8, edge)
     added = ((0, 0), (0, -size % 8), (0, 3), (0, 0))
-    expected = np.pad(x, added) if edge == "zeros" else np.pad(x, added, mode={"reflect": "reflect", "replicate": "edge"}[edge])
+    expected = np.pad(x, added, mode={"replicate": "edge", "zeros": "constant"}.get(edge, edge))
     np.testing.assert_array_equal(layer(x), expected)
     entry = keras.Input((None, None, 2))
     np.testing.assert_array_equal(keras.Model(entry, layer(entry)).predict_on_batch(x), expected)
@@ -302,7 +302,7 @@ def test_half_a_pixel_is_kept_where_the_scale_is_a_fraction():
         ("BlockAttention", {}, (None, 8, 9, 24), "sides of 8 and 9 are no multiples of the window 8; the dictionary's key 'multiple' pads them"),
         ("BlockChannelAttention", {"window": 0}, None, "window must be a whole number of at least 1, not 0"),
         ("PadToMultiple", {"multiple": 0}, None, "multiple must be a whole number of at least 1, not 0"),
-        ("PadToMultiple", {"edge": "mirror"}, None, "edge must be reflect, replicate, zeros, not 'mirror'"),
+        ("PadToMultiple", {"edge": "mirror"}, None, "edge must be reflect, symmetric, replicate, zeros, not 'mirror'"),
         ("CropPadding", {"scale": 0}, None, "scale must be above 0, not 0"),
         ("WindowAttention", {"heads": 2, "window": 4, "shift": 4}, None, "shift from 0 to window - 1"),
         ("ChannelSelfAttention", {"heads": 3}, (None, 4, 4, 24), "24 channels cannot be split into queries, keys and values of 3 heads"),
@@ -310,6 +310,12 @@ def test_half_a_pixel_is_kept_where_the_scale_is_a_fraction():
         ("RectangleWindowAttention", {"heads": 4}, (None, 4, 4, 90), "90 channels cannot be split into queries, keys and values of 2 heads in each half"),
         ("RectangleWindowAttention", {"heads": 4}, (None, 4, 4, 48), "48 channels of queries, keys and values are fewer than 96"),
         ("RecursiveGeneralizationAttention", {"heads": 4}, (None, 8, 8, 12), "12 and 6 channels cannot be split among 4 heads"),
+        ("CategoryAttention", {"heads": 3}, [(None, 4, 4, 24), (None, 4, 4, 5)], "24 channels cannot be split into queries, keys and values of 3 heads"),
+        ("QkvWindowAttention", {"heads": 3}, (None, 4, 4, 24), "24 channels cannot be split into queries, keys and values of 3 heads"),
+        ("QkvWindowAttention", {"shift": 8}, None, "shift from 0 to window - 1, not 6, 8 and 8"),
+        ("TokenDictionary", {"tokens": 0}, None, "tokens must be at least 1, not 0"),
+        ("TokenMixture", {}, [(None, 4, 4, 5), (None, 6, 8)], "has shares of 5 tokens, and 6 tokens"),
+        ("TokenSimilarity", {"reduced": 0}, None, "reduced must be at least 1, not 0"),
         ("SelfAttention", {"heads": 3}, (None, 4, 4, 8), "8 channels cannot be split among 3 heads"),
         ("SinusoidalEmbedding", {"features": 7}, None, "features must be even, not 7"),
     ],

@@ -113,11 +113,71 @@ def channels_in_blocks(x, weights, grid=False, heads=2, window=2):
     return out
 
 
+def shifted_windows(x, weights, heads=2, side=4, shift=2):
+    """Attend among the pixels of a shifted window, with a bias for each relative position."""
+    n, h, w, c = x.shape
+    query, key, value = (part.reshape(n, h, w, heads, c // 3 // heads) for part in np.split(x, 3, axis=-1))
+    table = weights[0].reshape(2 * side - 1, 2 * side - 1, heads)
+    places = list(np.ndindex(h, w))
+    out = np.zeros((n, h, w, heads, c // 3 // heads))
+    for p in places:
+        seen = [q for q in places if all((p[axis] - shift) // side == (q[axis] - shift) // side for axis in (0, 1))]
+        rows, columns = np.transpose(seen)
+        bias = np.stack([table[p[0] - q[0] + side - 1, p[1] - q[1] + side - 1] for q in seen])
+        logits = np.einsum("nhc,nshc->nsh", query[:, p[0], p[1]], key[:, rows, columns]) / np.sqrt(c // 3 // heads) + bias
+        out[:, p[0], p[1]] = np.einsum("nsh,nshc->nhc", softmax(logits, axis=1), value[:, rows, columns])
+    return out.reshape(n, h, w, c // 3)
+
+
+def shares_of_tokens(inputs, weights):
+    """Compare pixels and tokens by the cosine of two projections."""
+    x, tokens = inputs
+    query, key = (array @ kernel + bias for array, kernel, bias in ((x, *weights[:2]), (tokens, *weights[2:4])))
+    query, key = (array / np.linalg.norm(array, axis=-1, keepdims=True) for array in (query, key))
+    return softmax(np.einsum("nhwr,nmr->nhwm", query, key) * (1 + np.clip(weights[4], 0, 1) * np.log(tokens.shape[1])))
+
+
+def among_alike(inputs, weights, heads=2, size=7):
+    """Attend among pixels that the same token is nearest to, in groups of `size` sorted pixels."""
+    qkv, shares = inputs
+    n, h, w, c = qkv.shape
+    pixels = qkv.reshape(n, h * w, c)
+    out = np.zeros((n, h * w, c // 3))
+    for image in range(n):
+        nearest = shares[image].reshape(h * w, -1).argmax(-1)
+        order = sorted(range(h * w), key=lambda pixel, nearest=nearest: nearest[pixel])
+        for place, pixel in enumerate(order):
+            members = [order[q] if q < h * w else order[2 * h * w - 1 - q] for q in range(place // size * size, place // size * size + size)]
+            for head in range(heads):
+                depth = c // 3 // heads
+                query, key, value = (slice(part * c // 3 + head * depth, part * c // 3 + (head + 1) * depth) for part in range(3))
+                logits = pixels[image, members, key] @ pixels[image, pixel, query] * np.exp(min(weights[0].item(), np.log(100)))
+                out[image, pixel, query] = softmax(logits) @ pixels[image, members, value]
+    return out.reshape(n, h, w, c // 3)
+
+
+def refined_tokens(inputs, weights):
+    """Mix tokens with the pixels that have the largest shares of them."""
+    x, shares, tokens = inputs
+    gamma, beta, sigma = weights
+    shares = shares.reshape(len(x), -1, tokens.shape[1])
+    normal = (shares - shares.mean(1, keepdims=True)) / np.sqrt(shares.var(1, keepdims=True) + 1e-5) * gamma + beta
+    seen = np.einsum("npm,npc->nmc", softmax(normal, axis=1), x.reshape(len(x), -1, x.shape[-1]))
+    kept = 1 / (1 + np.exp(-sigma))
+    return kept * tokens + (1 - kept) * seen
+
+
 #: Layer -> its formula, of its input in tests/support/layer_cases.py and its weights.
 FORMULAS = {
     "BlockAttention": in_blocks,
     "BlockChannelAttention": channels_in_blocks,
+    "CategoryAttention": among_alike,
     "ChannelSelfAttention": among_channels,
     "RectangleWindowAttention": rectangle_windows,
+    "QkvWindowAttention": shifted_windows,
     "RecursiveGeneralizationAttention": to_representatives,
+    "TokenDictionary": lambda x, weights: np.stack([weights[0]] * len(x)),
+    "TokenMixture": lambda inputs, weights: np.einsum("nhwm,nmc->nhwc", *inputs),
+    "TokenRefinement": refined_tokens,
+    "TokenSimilarity": shares_of_tokens,
 }

@@ -30,3 +30,27 @@ def spatial_gate_feed_forward(filters: int = 180, hidden: int = 360) -> dict[str
             ("gated", "Dense", "fc2", {"units": filters, "kernel_initializer": TRUNCATED_NORMAL}),
         ],
     }
+
+
+def convolutional_feed_forward(filters: int = 90, hidden: int = 180, kernel_size: int = 5) -> dict[str, Any]:
+    """Return a feed-forward network that adds a depthwise convolution of its hidden features to them.
+
+    Args:
+        filters: channels of its output.
+        hidden: features between its dense layers.
+        kernel_size: of the convolution.
+
+    Its layers with weights: `layer_fc1`, `conv_local`, `layer_fc2`.
+
+    Reference: Zhou et al. (SRFormer), ICCV 2023; Zhang et al. (ATD), CVPR 2024.
+    """
+    return {
+        "links": [
+            (0, "Dense", "fc1", {"units": hidden, "kernel_initializer": TRUNCATED_NORMAL}),
+            ("fc1", "gelu", "active"),
+            ("active", "DepthwiseConv2D", "local", {"kernel_size": kernel_size}),
+            ("local", "gelu", "local_active"),
+            (("active", "local_active"), "Add", "joined"),
+            ("joined", "Dense", "fc2", {"units": filters, "kernel_initializer": TRUNCATED_NORMAL}),
+        ],
+    }

@@ -85,7 +85,8 @@ def _parameters_of(name: str) -> str:
     if LAYERS.get(name).like in KERAS_LAYERS and LAYERS.get(name).like:
         return "(...)"
     parameters = inspect.signature(LAYERS.load(name)).parameters.values()
-    own = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD and parameter.name != "dtype"]
+    named = (parameter for parameter in parameters if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD))
+    own = [parameter.name for parameter in named if parameter.name != "dtype"]
     return f"({', '.join(own)})" if own else ""
 
 

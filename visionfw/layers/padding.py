@@ -26,8 +26,14 @@ def reflected(positions: Tensor, size: Tensor) -> Tensor:
     return ops.minimum(ops.where(positions < size, positions, period - positions), size - 1)
 
 
+def mirrored(positions: Tensor, size: Tensor) -> Tensor:
+    """Return the positions inside an axis of `size` samples that mirror it at `positions`, the edge repeated, as often as needed."""
+    positions = ops.mod(positions, 2 * size)
+    return ops.minimum(positions, 2 * size - 1 - positions)
+
+
 #: How an image is continued beyond its edge -> the samples that stand there; None for zeros.
-EDGES = {"reflect": reflected, "replicate": replicated, "zeros": None}
+EDGES = {"reflect": reflected, "symmetric": mirrored, "replicate": replicated, "zeros": None}
 
 
 def _sides(padding: Any) -> Sides:
@@ -122,7 +128,7 @@ class PadToMultiple(keras.layers.Layer):
     Args:
         multiple: what divides the padded height and width.
         edge: how the image is continued: 'reflect' (mirrored without its edge, several times where it is smaller than the padding),
-            'replicate' (the edge repeated) or 'zeros'.
+            'symmetric' (mirrored with its edge), 'replicate' (the edge repeated) or 'zeros'.
 
     Shapes: (batch, height, width, c) -> (batch, ceil(height / multiple) x multiple, ceil(width / multiple) x multiple, c).
     """

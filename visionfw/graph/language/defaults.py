@@ -23,7 +23,7 @@ LINK_PARAMETERS = ("repeat", "share")
 COLORS = ("rgb", "y")
 PRE_UPSAMPLERS = ("bicubic",)
 #: How an image is continued beyond its edge, the usual way first.
-EDGES = ("reflect", "replicate", "zeros")
+EDGES = ("reflect", "symmetric", "replicate", "zeros")
 #: Outputs that judge an image (a discriminator's): whatever their shape, they are not images.
 LOGIT_OUTPUTS = ("logits", "probability")
 #: Output of a diffusion model's network -> its prediction type.

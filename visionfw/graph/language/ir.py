@@ -126,7 +126,7 @@ class Definition:
         pre_upsample: 'bicubic' where the model reads the upscaled LR image, else None.
         multiple: what the sides of the images that node 0 and other image inputs hold are padded to, and the outputs cropped back from;
             None where the dictionary leaves it open.
-        edge: how the padding continues the image: 'reflect', 'replicate' or 'zeros'.
+        edge: how the padding continues the image: 'reflect', 'symmetric', 'replicate' or 'zeros'.
         shapes: shape of an input without the batch, by input name, where it is not an image of any size.
         origin: {"model": name or file, "arguments": {...}} of the function that returned the dictionary; None where nothing returned it.
     """
