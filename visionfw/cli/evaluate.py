@@ -38,7 +38,7 @@ def run(command: str, arguments: Sequence[str]) -> None:
     values.pop("plugins", None)
     config = from_flags(EvaluateConfig, values)
     if config.subject.weight_names == "show":
-        from visionfw.evaluation.loaded_model import show_weight_names
+        from visionfw.evaluation.evaluate import show_weight_names
 
         print(show_weight_names(config))
         return

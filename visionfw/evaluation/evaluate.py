@@ -52,6 +52,14 @@ def ignore_progress(done: int, total: int, details: str = "") -> None:
     """Show no progress of images where the progress of denoising steps is shown."""
 
 
+def show_weight_names(config: EvaluateConfig) -> str:
+    """Return the likeliest assignment of --weights to the layers of --model, as `loaded_model.show_weight_names` does."""
+    start_backend()
+    from visionfw.evaluation import loaded_model
+
+    return loaded_model.show_weight_names(config)
+
+
 def measure(config: EvaluateConfig, log: Log) -> str:
     """Measure a model on image sets and write the reports; return the table.
 

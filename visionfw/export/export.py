@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from visionfw.backend.start import start_backend
 from visionfw.errors import RequestError
 from visionfw.export.config import ExportConfig
-from visionfw.interchange.save import save_reference_weights
 from visionfw.io.paths import user_path
-from visionfw.runs import opening
 
 
 def export(config: ExportConfig) -> str:
@@ -24,6 +23,10 @@ def export(config: ExportConfig) -> str:
         raise RequestError(f"--out={config.out}: is there already; give --overwrite, or another name")
     if not path.parent.is_dir():
         raise RequestError(f"--out={config.out}: no folder {path.parent}")
+    start_backend()
+    from visionfw.interchange.save import save_reference_weights
+    from visionfw.runs import opening
+
     opened = opening.open(config.run if config.run is not None else config.weights or "")
     save_reference_weights(opened.model, path, opened.dictionary)
     origin = opened.dictionary["origin"]

@@ -84,7 +84,7 @@ def _of_file(text: str, model: ModelConfig) -> Beginning:
     arguments = {**solved, **model.args, **({"scale": model.scale} if model.scale is not None else {})}
     source = load(str(reference.path), arguments)
     scale = source.dictionary.get("scale") or 1
-    changed = [f"{name}={value!r}" for name, value in arguments.items() if solved.get(name, value) != value]
+    changed = [f"{name}={value!r}" for name, value in arguments.items() if name != "scale" and solved.get(name, value) != value]
     assumed = reference.assumptions(arguments)
     notes = [f"weights {path.name}: {reference.name} x{scale}" + (f", with {', '.join(changed)}" if changed else "")]
     notes += [f"weights {path.name}: assumed {', '.join(assumed)}, which no shape tells"] if assumed else []
