@@ -24,10 +24,13 @@ ENLARGING = [name for name in NAMES if name not in JUDGING + DENOISING]
 SMALL = {
     "atd": {"depths": (2,), "heads": (2,), "filters": 16, "window": 4, "tokens": 4, "reduced": 2, "expansion": 1},
     "dat": {"depths": (2,), "heads": (2,), "filters": 32, "window": (2, 4), "expansion": 1},
+    "compact": {"convolutions": 2, "filters": 8},
     "edsr": {"blocks": 1, "filters": 8},
     "edsr_small": {"blocks": 1, "filters": 8},
     "fsrcnn": {"filters": 8, "shrunk": 4},
     "imdn": {"blocks": 2, "filters": 16},
+    "rrdbnet": {"blocks": 1, "filters": 8, "growth": 4},
+    "span": {"filters": 8},
     "rcan": {"groups": 1, "blocks": 1, "filters": 16},
     "mosr": {"blocks": 1, "filters": 8, "hidden": 12, "convolved": 8},
     "plksr": {"blocks": 1, "filters": 8, "partial": 2, "kernel_size": 5},
@@ -47,6 +50,13 @@ SMALL = {
 SCALES = {"real_cugan": (2, 3, 4)}
 #: name, arguments, published count, what is counted, source.
 PUBLISHED = [
+    ("compact", {}, 621_424, "all", "xinntao/Real-ESRGAN, SRVGGNetCompact of realesr-animevideov3: 621,424 weights in its file"),
+    ("compact", {"convolutions": 32}, 1_213_296, "all", "the same, realesr-general-x4v3: 1.21M"),
+    ("rrdbnet", {}, 16_697_987, "all", "XPixelGroup/BasicSR, RRDBNet: 16.70M"),
+    ("rrdbnet", {"blocks": 6}, 4_467_779, "all", "the same with 6 blocks, realesrgan-x4plus-anime: 4.47M"),
+    ("span", {}, 1_840_488, "all", "arithmetic over hongyuanyu/SPAN's training form: no figure is published"),
+    ("span", {"deployed": True}, 426_288, "all", "0.43M in Wan et al., CVPRW 2024; 426,288 weights in the file of its x4 model"),
+    ("span", {"deployed": True, "scale": 2}, 410_700, "all", "0.41M: the same"),
     ("srcnn", {"kernels": (9, 1, 5)}, 8_032, "weights", "Dong et al., TPAMI 2016, section 4.3.2: 8,032 without biases"),
     ("srcnn", {"kernels": (9, 3, 5)}, 24_416, "weights", "the same: 24,416"),
     ("srcnn", {"kernels": (9, 5, 5)}, 57_184, "weights", "the same: 57,184"),
@@ -158,6 +168,8 @@ def test_the_file_is_one_function_with_keyword_arguments_and_a_docstring(name, r
     public = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
     functions = [function for function in public if function.name not in ("names", "detect")]
     assert [function.name for function in functions] == [name]
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    assert [function.name for function in functions if function.name not in ("names", "detect")] == [name]
     assert not functions[0].args.args
     docstring = ast.get_docstring(tree)
     assert "https://" in docstring or "CVPRW 2017" in docstring

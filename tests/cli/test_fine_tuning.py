@@ -9,7 +9,7 @@ from visionfw.weights.files import read_weights
 
 #: Small members of the families that are fine-tuned most.
 SMALL = {
-    "compact": {"blocks": 2, "filters": 8, "scale": 2},
+    "compact": {"convolutions": 2, "filters": 8, "scale": 2},
     "realplksr": {"blocks": 1, "filters": 16, "partial": 4, "kernel_size": 5, "scale": 2},
     "rrdbnet": {"blocks": 1, "filters": 8, "growth": 4, "scale": 2},
     "span": {"filters": 8, "scale": 2},
