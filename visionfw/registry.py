@@ -13,9 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from visionfw.errors import RequestError, unknown
+
+#: What the names of modules begin with that are made of users' files: models (graph/language/loader) and plugins (io/plugins).
+FILE_MODULES = ("visionfw_model_", "visionfw_plugin_")
 
 
 @dataclass(frozen=True)
@@ -297,9 +301,23 @@ class Registry(Generic[E]):
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Return whether two implementations are one, or the same definition made twice."""
-    origins = [(getattr(target, "__module__", None), getattr(target, "__qualname__", None)) for target in (one, other)]
+    """Return whether two implementations are one, or the same definition made twice: by a file that is run as a model and as a plugin, too."""
+    origins = [(_module_name(target), getattr(target, "__qualname__", None)) for target in (one, other)]
     return one is other or (not isinstance(one, str) and None not in origins[0] and origins[0] == origins[1])
+
+
+def _module_name(target: Any) -> str | None:
+    name = getattr(target, "__module__", None)
+    for prefix in FILE_MODULES:
+        name = name.removeprefix(prefix) if isinstance(name, str) else name
+    return name
+
+
+def source_file(target: Any) -> Path | None:
+    """Return the file in which a function, or a class with a method, was defined; None where there is none."""
+    functions = [target, *vars(target).values()] if isinstance(target, type) else [target]
+    names = (code.co_filename for function in functions if (code := getattr(function, "__code__", None)) is not None)
+    return next((Path(name).resolve() for name in names if Path(name).is_file()), None)
 
 
 def _pairs(entry: Entry, rest: str) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ from visionfw.io.files import atomic_path, reporting_write_errors
 from visionfw.io.paths import user_path
 from visionfw.layers import custom_objects
 from visionfw.runs import directory as runs
+from visionfw.runs.own_members import require_members
 from visionfw.weights.assign import assign
 from visionfw.weights.files import read_weights
 
@@ -179,8 +180,10 @@ def examine_run(run: runs.Run) -> tuple[Definition, Checked | None]:
         The definition, and what the check found out; None where its blocks were Python functions, which a run keeps compiled only.
 
     Raises:
+        RequestError: it uses a layer or block of the user's own that is not registered.
         VisionfwError: model.json is damaged.
     """
+    require_members(run)
     definition, problems = parse(run.read_model())
     if definition is None or problems:
         raise VisionfwError(f"{run.model}: is damaged: {problems[0]}")

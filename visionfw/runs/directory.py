@@ -3,6 +3,7 @@
 run.json            the request, versions, the data's fingerprint, the best validation, when the run started and how it ended
 config.toml         the configuration with every default settled, as `train.py --config` reads it
 model.json          the model's dictionary in canonical form
+sources/            copies of the files that registered the model's layers and blocks, if it has some that do not come with visionfw
 architecture.json   the compiled model, if the dictionary has blocks that are Python functions
 best.weights.h5     weights of the best validation: the run's model
 last.weights.h5     weights of the last validation
@@ -49,6 +50,7 @@ class Run:
         self.record = folder / "run.json"
         self.config = folder / "config.toml"
         self.model = folder / "model.json"
+        self.sources = folder / "sources"
         self.architecture = folder / "architecture.json"
         self.best = folder / "best.weights.h5"
         self.last = folder / "last.weights.h5"

@@ -14,6 +14,7 @@ from visionfw.interchange.references import Reference, installed_references
 from visionfw.io.paths import user_path
 from visionfw.runs import directory
 from visionfw.runs.directory import Run
+from visionfw.runs.own_members import require_members
 from visionfw.training.config import DEFAULT_SCALE, ModelConfig
 from visionfw.weights.files import read_weights
 
@@ -65,6 +66,7 @@ def beginning(model: ModelConfig, own: Run | None = None) -> Beginning:
 
 def _of_run(run: Run, weights: Path, model: ModelConfig, subject: str) -> Beginning:
     """Begin with the dictionary of a run."""
+    require_members(run)
     dictionary = run.read_model()
     scale = dictionary.get("scale")
     if model.scale not in (None, scale):

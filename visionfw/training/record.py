@@ -16,6 +16,7 @@ from visionfw.graph.language.ir import to_dictionary
 from visionfw.io.files import write_json, write_text
 from visionfw.runs.checkpoints import save_weights
 from visionfw.runs.directory import Run
+from visionfw.runs.own_members import keep_sources, own_members
 from visionfw.training.models import TrainingModels, build_float32
 from visionfw.training.setup import Plan
 
@@ -34,9 +35,15 @@ def record_of(plan: Plan) -> dict[str, Any]:
         "weights": f"averaged, decay {plan.config.optimizer.ema:g}" if plan.config.optimizer.ema else "raw",
         "parameters": cost.params,
         "multiply_adds": cost.multiply_adds,
+        **({"registered": members} if (members := _own_members(plan)) else {}),
         "data": {"fingerprint": store.fingerprint(), "images": len(store), "patches": len(plan.patches)},
         "versions": _versions(),
     }
+
+
+def _own_members(plan: Plan) -> dict[str, str]:
+    checked = [plan.checked] if plan.discriminator is None else [plan.checked, plan.discriminator]
+    return {name: file for one in checked for name, file in own_members(one).items()}
 
 
 def write_models(plan: Plan, models: TrainingModels, run: Run) -> None:
@@ -49,6 +56,7 @@ def write_models(plan: Plan, models: TrainingModels, run: Run) -> None:
         write_json(run.discriminator, to_dictionary(plan.discriminator.definition))
     if plan.checked.has_function_blocks and not run.architecture.exists():
         write_text(run.architecture, build_float32(plan).to_json())
+    keep_sources(run, _own_members(plan))
     if plan.initial is not None and not run.initial.exists():
         save_weights(models.model, run.initial)
 

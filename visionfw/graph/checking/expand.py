@@ -58,6 +58,7 @@ class FlatGraph:
     Attributes:
         calls: the calls.
         inputs, outputs: the tensors that are the model's inputs and outputs, by name.
+        registered_blocks: names of the registered blocks that links use.
         results: the tensors that each copy of each link produces, by its path; those of a block are produced inside it.
     """
 
@@ -65,6 +66,7 @@ class FlatGraph:
     inputs: Mapping[str, TensorId]
     outputs: Mapping[str, TensorId]
     results: Mapping[TensorId, tuple[TensorId, ...]] = field(default_factory=dict)
+    registered_blocks: frozenset[str] = frozenset()
 
     def needed(self) -> FlatGraph:
         """Return the graph without the calls that no output needs: those behind outputs of blocks that no link uses."""
@@ -94,7 +96,7 @@ def expand(definition: Definition, functions: Collection[str] = ()) -> tuple[Fla
     tensors = expander.expand(_Frame(definition.graph, _Path((), (), definition.name), (definition.graph.blocks,), ()), tensors)
     outputs = {name: tensors[node] for name, node in definition.graph.outputs if node in tensors}
     problems = list(dict.fromkeys(expander.problems + _sharing_problems(definition.name, expander.calls)))
-    return FlatGraph(tuple(expander.calls), inputs, outputs, expander.results), problems
+    return FlatGraph(tuple(expander.calls), inputs, outputs, expander.results, frozenset(expander.used_blocks)), problems
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ class _Expander:
     bound: dict[tuple[int, str], Graph] = field(default_factory=dict)
     varied: dict[tuple[int, str], Link] = field(default_factory=dict)
     results: dict[TensorId, tuple[TensorId, ...]] = field(default_factory=dict)
+    used_blocks: set[str] = field(default_factory=set)
 
     def expand(self, frame: _Frame, tensors: dict[Node, TensorId]) -> dict[Node, TensorId]:
         """Expand a graph whose input nodes are bound in `tensors`; return the tensors of all its nodes."""
@@ -286,6 +289,7 @@ class _Expander:
 
     def _registered_block(self, link: Link, address: str) -> tuple[Graph | FunctionBlock | None, Scopes]:
         function = BLOCKS.load(link.layer)
+        self.used_blocks.add(link.layer)
         parameters = inspect.signature(function).parameters
         positional = [p for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         if any(parameter.default is parameter.empty for parameter in positional):

@@ -24,6 +24,7 @@ from visionfw.graph.language.ir import FunctionBlock
 from visionfw.graph.language.parse_values import ValueProblem, to_plain
 from visionfw.graph.language.parser import parse
 from visionfw.io.paths import user_path
+from visionfw.registry import FILE_MODULES
 
 #: What a model's file may define beside the model: how a reference implementation calls its weights, and how to tell the model by them.
 BESIDE_THE_MODEL = ("names", "detect")
@@ -268,7 +269,7 @@ def _read_json(path: Path) -> Mapping[str, Any]:
 @contextlib.contextmanager
 def _imported(path: Path) -> Iterator[ModuleType]:
     """Run a model's file as a module of its own, which is in sys.modules inside the `with` block (dataclasses need it there)."""
-    spec = importlib.util.spec_from_file_location(f"visionfw_model_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{FILE_MODULES[0]}{path.stem}", path)
     if spec is None or spec.loader is None:
         raise RequestError(f"model {path}: cannot be run as Python")
     module = importlib.util.module_from_spec(spec)
