@@ -33,6 +33,7 @@ SMALL = {
     "span": {"filters": 8},
     "rcan": {"groups": 1, "blocks": 1, "filters": 16},
     "mosr": {"blocks": 1, "filters": 8, "hidden": 12, "convolved": 8},
+    "omnisr": {"groups": 1, "filters": 8},
     "plksr": {"blocks": 1, "filters": 8, "partial": 2, "kernel_size": 5},
     "real_cugan": {"filters": 16},
     "realplksr": {"blocks": 1, "filters": 8, "partial": 2, "kernel_size": 5, "dysample": True},
@@ -123,6 +124,10 @@ PUBLISHED = [
     ("mosr", {"upsampler": "ensemble"}, 4_481_472, "all", "the same, upsampler='gps'"),
     ("mosr", {"upsampler": "dysample"}, 4_276_611, "all", "the same, upsampler='dys', without its buffer"),
     ("mosr", {"blocks": 5, "filters": 48, "hidden": 72, "convolved": 48}, 609_888, "all", "the same, mosr_t"),
+    # The paper leaves out position biases, temperatures and the normalization before convolutions: 9,000 + 40 + 3,840.
+    ("omnisr", {"scale": 2}, 784_604, "all", "Wang et al., CVPR 2023, table 1: 772K + 12,880; Francis0625/Omni-SR"),
+    ("omnisr", {"scale": 3}, 793_259, "all", "the same: 780K + 12,880"),
+    ("omnisr", {"scale": 4}, 805_376, "all", "the same: 792K + 12,880"),
     ("safmn", {"scale": 2}, 227_820, "all", "Sun et al., ICCV 2023, table 1: 228K"),
     ("safmn", {"scale": 4}, 239_520, "all", "the same: 240K"),
     ("safmn", {"blocks": 16, "filters": 128, "hidden": 256}, 5_600_816, "all", "SAFMN-L: sunny2109/SAFMN, options of SAFMN_L_DF2K_x4; 5.60M"),

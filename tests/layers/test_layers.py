@@ -78,6 +78,8 @@ def by_formula(name, x, weights):
         return interpolated(x[0], (7, 9), lambda distance: max(0, 1 - abs(distance)))
     if name == "Interpolate":
         return interpolated(x, (15, 12), keys)
+    if name == "PadToMinimum":
+        return np.pad(x, ((0, 0), (0, 1), (0, 0), (0, 0)), mode="edge")
     if name == "PadToMultiple":
         return np.pad(x, ((0, 0), (0, 1), (0, 3), (0, 0)), mode="reflect")
     if name == "CropPadding":
@@ -301,6 +303,7 @@ def test_half_a_pixel_is_kept_where_the_scale_is_a_fraction():
         ("BlockAttention", {"heads": 5}, (None, 8, 8, 24), "24 channels cannot be split into queries, keys and values of 5 heads"),
         ("BlockAttention", {}, (None, 8, 9, 24), "sides of 8 and 9 are no multiples of the window 8; the dictionary's key 'multiple' pads them"),
         ("BlockChannelAttention", {"window": 0}, None, "window must be a whole number of at least 1, not 0"),
+        ("PadToMinimum", {"minimum": 0}, None, "minimum must be a whole number of at least 1, not 0"),
         ("PadToMultiple", {"multiple": 0}, None, "multiple must be a whole number of at least 1, not 0"),
         ("PadToMultiple", {"edge": "mirror"}, None, "edge must be reflect, symmetric, replicate, zeros, not 'mirror'"),
         ("CropPadding", {"scale": 0}, None, "scale must be above 0, not 0"),

@@ -59,16 +59,17 @@ def test_windows_of_keras_layers(layer):
     assert_window_holds(layer, np.random.default_rng(0).random((1, 12, 14, 4)).astype("float32"))
 
 
-@pytest.mark.parametrize("name", [name for name, (_, shape) in CASES.items() if len(shape) == 4 and name != "PadToMultiple"])
+@pytest.mark.parametrize("name", [name for name, (_, shape) in CASES.items() if len(shape) == 4 and not name.startswith("PadTo")])
 def test_windows_of_our_layers(name):
     layer, x = example(name)
     x = x[:, :, : x.shape[2] // 2 * 2]  # sizes that strides divide
     assert_window_holds(layer, x, is_exact=name not in ("ReflectPadding", "ReplicatePadding"))
 
 
-def test_padding_to_a_multiple_moves_no_pixel_and_repeats_near_ones():
+@pytest.mark.parametrize("name", ["PadToMinimum", "PadToMultiple"])
+def test_padding_at_the_end_moves_no_pixel_and_repeats_near_ones(name):
     """What stands in the padding is nearer to every pixel of the image than its own place, so no pixel sees more of the image by it."""
-    layer, x = example("PadToMultiple")
+    layer, x = example(name)
     for axis, size in ((0, 3), (1, 5)):
         for place, inside in enumerate(reads(layer, x, axis)):
             assert inside == {place} if place < size else max(inside) < size and min(inside) >= 2 * (size - 1) - place

@@ -34,6 +34,7 @@ CASES = {
     "TokenRefinement": ({}, [(2, 4, 3, 8), (2, 4, 3, 5), (2, 5, 8)]),
     "TokenSimilarity": ({"reduced": 3}, [(2, 4, 3, 8), (2, 5, 8)]),
     "WindowAttention": ({"heads": 2, "window": 4, "shift": 2}, (2, 7, 10, 8)),
+    "PadToMinimum": ({"minimum": 4}, (2, 3, 5, 2)),
     "PadToMultiple": ({"multiple": 4, "edge": "reflect"}, (2, 3, 5, 2)),
     "CropPadding": ({"multiple": 4, "scale": 2}, [(2, 8, 16, 2), (2, 3, 5, 3)]),
     "PixelUnshuffle": ({"size": 2}, (2, 4, 6, 3)),

@@ -74,3 +74,43 @@ def local_rectangle_attention(
             ("joined", "Dense", "projected", {"units": filters, "kernel_initializer": TRUNCATED_NORMAL}),
         ]
     }
+
+
+def enhanced_spatial_attention(
+    filters: int = 64, reduced: int = 16, convolutions: int = 3, convolution: str = "Conv2D", activation: str = "ReLU"
+) -> dict[str, Any]:
+    """Return enhanced spatial attention (ESA): every value is multiplied by a weight that its wide surroundings decide.
+
+    Args:
+        filters: channels of its input and output.
+        reduced: channels inside.
+        convolutions: how many 3x3 convolutions follow the pooling: 3 in RFDN and BSRN, 1 in RLFN and Omni-SR.
+        convolution: the layer or block that is its 3x3 convolutions, with the parameters of `Conv2D`.
+        activation: what stands between the convolutions behind the pooling.
+
+    Its 1x1 convolutions are `reduced` at its beginning, `skipped` beside the pooling and `expanded` at its end; its 3x3 convolutions
+    `strided` before the pooling and `pooled_1`, `pooled_2` and so on behind it. The reference fails at sides below 15; smaller images are
+    continued by their edge here.
+
+    Reference: Liu et al. (RFANet), CVPR 2020; with one convolution by Kong et al. (RLFN), CVPRW 2022.
+    """
+    inside = {"filters": reduced}
+    links: list[tuple] = [
+        (0, "Conv2D", "reduced", {**inside, "kernel_size": 1}),
+        ("reduced", "PadToMinimum", "large_enough", {"minimum": 15}),
+        ("large_enough", convolution, "strided", {**inside, "strides": 2, "padding": "valid"}),
+        ("strided", "MaxPooling2D", "active_0", {"pool_size": 7, "strides": 3}),
+    ]
+    for number in range(1, convolutions + 1):
+        links.append((f"active_{number - 1}", convolution, f"pooled_{number}", inside))
+        if number < convolutions:
+            links.append((f"pooled_{number}", activation, f"active_{number}"))
+    links += [
+        ((f"pooled_{convolutions}", 0), "ResizeLike", "enlarged", {"interpolation": "bilinear"}),
+        ("reduced", "Conv2D", "skipped", {**inside, "kernel_size": 1}),
+        (("enlarged", "skipped"), "Add", "sum"),
+        ("sum", "Conv2D", "expanded", {"filters": filters, "kernel_size": 1}),
+        ("expanded", "sigmoid", "weights"),
+        ((0, "weights"), "Multiply", "out"),
+    ]
+    return {"links": links}

@@ -58,6 +58,7 @@ LAYERS: Registry[LayerEntry] = Registry(
         _entry("resampling", "Nearest", "nearest-neighbor upscaling by `scale`"),
         _entry("dynamic_upsampling", "OffsetUpsampling", "upscaling by `scale` that reads an image at offsets (DySample); sources: image, offsets"),
         _entry("fast", "PReLU", "Keras' PReLU, with fewer passes over the image on TensorFlow"),
+        _entry("padding", "PadToMinimum", "pads at the bottom and on the right to sides of at least `minimum`"),
         _entry("padding", "PadToMultiple", "pads at the bottom and on the right until `multiple` divides the sides"),
         _entry("resampling", "PixelShuffle", "sub-pixel upscaling by `size`, channels in PyTorch's order (c, i, j)"),
         _entry("resampling", "PixelUnshuffle", "moves `size` x `size` pixels into channels, in PyTorch's order (c, i, j)"),

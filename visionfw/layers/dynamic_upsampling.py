@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Any
 
 import keras
@@ -9,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from visionfw.layers.resampling import shuffle_pixels
-from visionfw.layers.windows import WHOLE_IMAGE, Window
+from visionfw.layers.windows import Window
 from visionfw.numerics import Tensor
 
 
@@ -92,7 +94,7 @@ class OffsetUpsampling(keras.layers.Layer):
         return {"init_pos": both.reshape(1, -1, 1, 1).astype("float32")}
 
     def receptive_window(self, axis: int) -> Window:
-        return WHOLE_IMAGE  # the offsets may be of any size
+        return Window.around(math.inf, Fraction(1, self.scale))  # the offsets may be of any size
 
     def multiply_adds(self, input_shape: tuple, output_shape: tuple) -> int:
         _, height, width, channels = output_shape

@@ -119,34 +119,32 @@ class ReflectPadding(_Padding):
         return Window(1, Fraction(1), -float(before + 2 * after), float(before))  # the last sample outside is one from inside the far edge
 
 
-@keras.saving.register_keras_serializable(package="visionfw")
-class PadToMultiple(keras.layers.Layer):
-    """Padding at the bottom and on the right, to the next height and width that a number of pixels divides; none where it divides them.
-
-    Computes in float32 under mixed precision too: its input usually is the image.
+class _EndPadding(keras.layers.Layer):
+    """The base of padding at the bottom and on the right alone: a subclass says how many samples are added.
 
     Args:
-        multiple: what divides the padded height and width.
         edge: how the image is continued: 'reflect' (mirrored without its edge, several times where it is smaller than the padding),
             'symmetric' (mirrored with its edge), 'replicate' (the edge repeated) or 'zeros'.
-
-    Shapes: (batch, height, width, c) -> (batch, ceil(height / multiple) x multiple, ceil(width / multiple) x multiple, c).
     """
 
-    def __init__(self, multiple: int = 8, edge: str = "reflect", dtype: Any = "float32", **kwargs: Any):
-        super().__init__(dtype=dtype, **kwargs)
-        self.multiple, self.edge = _multiple(multiple), edge
+    def __init__(self, edge: str, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.edge = edge
         if edge not in EDGES:
             raise ValueError(f"edge must be {', '.join(EDGES)}, not {edge!r}")
 
+    def added(self, size: Any) -> Any:
+        """Return how many samples are added to an axis of `size` samples, a number or a tensor."""
+        raise NotImplementedError
+
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, *sizes, channels = input_shape
-        return batch, *(None if size is None else -(-size // self.multiple) * self.multiple for size in sizes), channels
+        return batch, *(None if size is None else size + self.added(size) for size in sizes), channels
 
     def call(self, x: Tensor) -> Tensor:
         for axis in (1, 2):
             size = ops.shape(x)[axis]
-            added = -size % self.multiple
+            added = self.added(size)
             if not isinstance(added, int) or added:  # a size that is known and fits is left as it is
                 x = self._padded(x, axis, size, added)
         return x
@@ -160,12 +158,62 @@ class PadToMultiple(keras.layers.Layer):
     def receptive_window(self, axis: int) -> Window:
         return POINTWISE  # what stands outside comes from samples that are nearer to every sample inside
 
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"edge": self.edge}
+
+
+@keras.saving.register_keras_serializable(package="visionfw")
+class PadToMultiple(_EndPadding):
+    """Padding at the bottom and on the right, to the next height and width that a number of pixels divides; none where it divides them.
+
+    Computes in float32 under mixed precision too: its input usually is the image.
+
+    Args:
+        multiple: what divides the padded height and width.
+        edge: how the image is continued: 'reflect' (mirrored without its edge, several times where it is smaller than the padding),
+            'symmetric' (mirrored with its edge), 'replicate' (the edge repeated) or 'zeros'.
+
+    Shapes: (batch, height, width, c) -> (batch, ceil(height / multiple) x multiple, ceil(width / multiple) x multiple, c).
+    """
+
+    def __init__(self, multiple: int = 8, edge: str = "reflect", dtype: Any = "float32", **kwargs: Any):
+        super().__init__(edge=edge, dtype=dtype, **kwargs)
+        self.multiple = _multiple(multiple)
+
+    def added(self, size: Any) -> Any:
+        return -size % self.multiple
+
     def alignment(self) -> int:
         """Return `multiple`: the padding of a tile falls where that of the image does."""
         return self.multiple
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"multiple": self.multiple, "edge": self.edge}
+        return super().get_config() | {"multiple": self.multiple}
+
+
+@keras.saving.register_keras_serializable(package="visionfw")
+class PadToMinimum(_EndPadding):
+    """Padding at the bottom and on the right of images that are too small for what follows, such as pooling by large windows.
+
+    Args:
+        minimum: the least height and width, at least 1.
+        edge: how the image is continued: 'reflect' (mirrored without its edge, several times where it is smaller than the padding),
+            'symmetric' (mirrored with its edge), 'replicate' (the edge repeated) or 'zeros'.
+
+    Shapes: (batch, height, width, c) -> (batch, max(height, minimum), max(width, minimum), c).
+    """
+
+    def __init__(self, minimum: int = 16, edge: str = "replicate", **kwargs: Any):
+        super().__init__(edge=edge, **kwargs)
+        if isinstance(minimum, bool) or not isinstance(minimum, int) or minimum < 1:
+            raise ValueError(f"minimum must be a whole number of at least 1, not {minimum!r}")
+        self.minimum = minimum
+
+    def added(self, size: Any) -> Any:
+        return max(self.minimum - size, 0) if isinstance(size, int) else ops.maximum(self.minimum - size, 0)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"minimum": self.minimum}
 
 
 @keras.saving.register_keras_serializable(package="visionfw")

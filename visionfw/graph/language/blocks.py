@@ -23,6 +23,7 @@ BLOCKS: Registry[Entry] = Registry(
         _entry("attention", "local_rectangle_attention", "attention inside rectangular windows plus a depthwise convolution of the values (CAT, RGT)"),
         _entry("transformer", "mlp", "two dense layers with GELU between, at every pixel"),
         _entry("dynamic_upsampling", "dysample", "upsampling by `scale` that reads each pixel at a learned offset"),
+        _entry("attention", "enhanced_spatial_attention", "weights of all values from their wide surroundings (RFANet, RFDN, RLFN, Omni-SR)"),
         _entry("large_kernels", "elementwise_attention", "PLKSR's weights of all values, from a 3x3 convolution"),
         _entry("large_kernels", "partial_convolution", "a convolution with a large kernel on the first `partial` of all channels"),
         _entry("upsampling", "pixel_shuffle_upsampler", "stages of a convolution and a pixel shuffle that enlarge by `scale`"),
