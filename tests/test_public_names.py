@@ -3,7 +3,7 @@
 import visionfw as vf
 
 NAMES = """
-    ModelDefinitionError VisionfwError __version__ build canonicalize check cost data definition degrade describe diff draw fold_normalization imresize load
+    ModelDefinitionError VisionfwError __version__ build canonicalize check cost data definition degrade describe diff draw fold imresize load
     load_weights luma open psnr register_augmentation register_block register_degradation register_gan_loss register_layer register_loss register_metric
     register_noise_schedule register_optimizer register_sampler register_sampling register_schedule samplers save_weights schema ssim upscale
 """

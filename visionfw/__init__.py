@@ -22,7 +22,7 @@ _CONTENTS = {
     "describe": "visionfw.graph.analysis.describe",
     "diff": "visionfw.graph.analysis.describe",
     "draw": "visionfw.graph.analysis.draw",
-    "fold_normalization": "visionfw.graph.fold",
+    "fold": "visionfw.graph.folding.fold",
     "imresize": "visionfw.imaging.resize",
     "load": "visionfw.runs.checkpoints",
     "load_weights": "visionfw.runs.checkpoints",

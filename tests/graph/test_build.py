@@ -150,7 +150,7 @@ def test_a_shared_layer_without_weights_can_be_the_output_in_bfloat16():
 
 def test_folding_keeps_the_enlargement_of_the_run():
     d = {"name": "x", "conv": [(0, 1)], "conv_par": {"filters": 3}, "norm": [(1, 2)]}
-    _, folded = vf.fold_normalization(d, vf.build(d, scale=2))
+    _, folded = vf.fold(d, vf.build(d, scale=2))
     assert folded(np.zeros((1, 8, 8, 3), np.float32)).shape == (1, 16, 16, 3)
 
 
@@ -274,7 +274,7 @@ def test_padding_survives_folding_and_saving(tmp_path):
     d = STRIDED | {"links": [(0, "Conv2D", "first"), ("first", "BatchNormalization", "shifted"), ("shifted", *STRIDED["links"][0][1:]), *STRIDED["links"][1:]]}
     model = vf.build(d)
     x = np.random.default_rng(0).random((1, 5, 7, 3), np.float32)
-    folded_dictionary, folded = vf.fold_normalization(d, model)
+    folded_dictionary, folded = vf.fold(d, model)
     assert folded_dictionary["multiple"] == 4
     np.testing.assert_allclose(folded(x), model(x, training=False), atol=1e-5)
     model.save(tmp_path / "x.keras")

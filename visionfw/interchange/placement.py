@@ -43,17 +43,20 @@ class Placement:
     Attributes:
         places: one for each weight that the map names.
         constants: key -> values that the reference's state_dict holds and the model does not need.
+        folded: prefix of keys -> the block whose branches, folded into one convolution, the reference holds there beside them.
         unnamed: the weights that the map does not name.
     """
 
     places: list[Place] = field(default_factory=list)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
+    folded: dict[str, str] = field(default_factory=dict)
     unnamed: list[str] = field(default_factory=list)
 
     @property
     def keys(self) -> set[str]:
         """All keys of the state_dict."""
-        return {place.key for place in self.places} | set(self.constants)
+        folded = {f"{prefix}.{suffix}" for prefix in self.folded for suffix in ("weight", "bias")}
+        return {place.key for place in self.places} | set(self.constants) | folded
 
     def by_layer(self) -> Iterator[Placement]:
         """Yield the placement of each layer's weights alone."""
@@ -81,18 +84,26 @@ def place_weights(model: keras.Model, names: NameMap) -> Placement:
 
     Args:
         model: a built model.
-        names: our layer, `LAYER/WEIGHT` or `=NUMBER` -> the prefix of its keys, the key, or the constant's key.
+        names: our layer, `LAYER/WEIGHT`, `=NUMBER` or `fold:BLOCK` -> the prefix of its keys, the key, or the constant's key.
     """
     placement = Placement()
     by_layer = {pattern: value for pattern, value in names.items() if "/" not in pattern and not pattern.startswith(("=", "fold:"))}
     by_weight = {pattern: value for pattern, value in names.items() if "/" in pattern}
     for layer in layers_with_weights(model):
         _place_layer(layer, look_up(layer.name, by_layer), _weights_named(layer.name, by_weight), placement)
+        _place_folded(layer.name.rpartition("-")[0], names, placement)
     for pattern, value in names.items():
         if pattern.startswith("="):
             key, shape = split_key(value)
             placement.constants[key] = np.full(shape or (), float(pattern[1:]), np.float32)
     return placement
+
+
+def _place_folded(block: str, names: NameMap, placement: Placement) -> None:
+    """Add the place of a block's branches as one convolution, where the map names one."""
+    for pattern, value in names.items():
+        if pattern.startswith("fold:") and (parts := matches(pattern.removeprefix("fold:"), block)) is not None:
+            placement.folded[fill_in(value, parts)] = block
 
 
 def _place_layer(layer: keras.layers.Layer, prefix: str | None, own: Mapping[str, str], placement: Placement) -> None:

@@ -12,12 +12,14 @@ import numpy as np
 from visionfw.errors import RequestError
 from visionfw.graph.build import definition_of
 from visionfw.graph.checking.check import examine
+from visionfw.graph.folding.fold import fold
 from visionfw.graph.language.ir import Definition, to_dictionary
 from visionfw.graph.language.parser import parse
-from visionfw.interchange.placement import place_weights, write_values
+from visionfw.interchange.placement import Placement, place_weights, write_values
 from visionfw.interchange.references import Reference, require_reference
 from visionfw.io.files import atomic_path, reporting_write_errors
 from visionfw.weights.pytorch_writer import write_pytorch
+from visionfw.weights.torch_layout import suffixes_of, to_torch
 
 #: Suffixes of files that hold a reference's state_dict.
 REFERENCE_SUFFIXES = (".safetensors", ".pth")
@@ -41,7 +43,19 @@ def reference_arrays(model: keras.Model, dictionary: Mapping[str, Any] | Definit
     reference = require_reference(definition.origin["model"])
     arguments = definition.origin["arguments"]
     _refuse_other_model(definition, reference, arguments)
-    return reference, write_values(place_weights(model, reference.maps(arguments)[0]))
+    placement = place_weights(model, reference.maps(arguments)[0])
+    return reference, write_values(placement) | (_folded_values(placement, definition, model) if placement.folded else {})
+
+
+def _folded_values(placement: Placement, definition: Definition, model: keras.Model) -> dict[str, np.ndarray]:
+    """Return the convolutions that branches add up to, which the reference holds beside the branches."""
+    _, folded = fold(to_dictionary(definition), model)
+    layers = {layer.name.rpartition("-")[0]: layer for layer in folded.layers if layer.weights}
+    return {
+        f"{prefix}.{suffix}": to_torch(layers[block])[weight]
+        for prefix, block in placement.folded.items()
+        for weight, suffix in suffixes_of(layers[block]).items()
+    }
 
 
 def _refuse_other_model(definition: Definition, reference: Reference, arguments: Mapping[str, Any]) -> None:

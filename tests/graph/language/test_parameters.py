@@ -102,7 +102,7 @@ def test_normalization_is_folded_inside_blocks_with_parameters():
     random = np.random.default_rng(0)
     network.set_weights([random.uniform(0.2, 1, weight.shape) for weight in network.get_weights()])
     x = random.random((1, 6, 5, 3), np.float32)
-    dictionary, folded = vf.fold_normalization(d, network)
+    dictionary, folded = vf.fold(d, network)
     assert dictionary["blocks"]["b"]["parameters"] == {"filters": 4}
     assert not any("norm" in layer.name for layer in folded.layers)
     np.testing.assert_allclose(folded(x), network(x, training=False), rtol=1e-4)

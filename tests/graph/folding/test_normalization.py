@@ -18,7 +18,7 @@ def randomized(model):
 def test_srresnet_folds_to_the_same_function(photograph):
     d = vf.definition("srresnet", blocks=2)
     model = randomized(vf.build(d))
-    folded, made = vf.fold_normalization(d, model)
+    folded, made = vf.fold(d, model)
     x = photograph[None, :30, :20].astype("float32") / 255
     np.testing.assert_allclose(made(x, training=False), model(x, training=False), atol=1e-4, rtol=1e-5)
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in made.layers)
@@ -31,7 +31,7 @@ def test_srresnet_folds_to_the_same_function(photograph):
 def test_other_convolutions_fold_too(layer, parameters):
     d = {"name": "x", "conv": [(0, 1)], "conv_sub": layer, "conv_par": parameters, "norm": [(1, 2)]}
     model = randomized(vf.build(d))
-    _, made = vf.fold_normalization(d, model)
+    _, made = vf.fold(d, model)
     x = np.random.default_rng(0).random((1, 5, 6, 3), np.float32)
     np.testing.assert_allclose(made(x, training=False), model(x, training=False), atol=1e-5)
     assert len(made.layers) == 2
@@ -39,5 +39,5 @@ def test_other_convolutions_fold_too(layer, parameters):
 
 def test_a_convolution_that_others_read_is_left_alone():
     d = {"name": "x", "conv": [(0, 1)], "conv_par": {"filters": 3}, "norm": [(1, 2)], "merge": [(1, 2, 3)]}
-    folded, _ = vf.fold_normalization(d, vf.build(d))
+    folded, _ = vf.fold(d, vf.build(d))
     assert [link[0] for link in folded["links"]] == ["conv", "norm", "merge"]
