@@ -44,11 +44,14 @@ SMALL = {
     "sr3": {"filters": 8},
     "srgan_discriminator": {"patch_size": 32, "filters": 4, "dense": 8},
     "srresnet": {"blocks": 1, "filters": 8},
+    "swinir": {"depths": (2,), "heads": 2, "filters": 8, "window": 4, "features": 8},
     "unet_discriminator": {"filters": 4},
     "vdsr": {"layers": 3, "filters": 8},
 }
 #: The scales of an architecture that does not have all of 1, 2, 3, 4 and 8.
 SCALES = {"real_cugan": (2, 3, 4)}
+#: Of the lightweight models of SwinIR and of those that follow it.
+_LIGHT = {"filters": 60, "depths": (6, 6, 6, 6), "upsampler": "pixelshuffledirect"}
 #: name, arguments, published count, what is counted, source.
 PUBLISHED = [
     ("compact", {}, 621_424, "all", "xinntao/Real-ESRGAN, SRVGGNetCompact of realesr-animevideov3: 621,424 weights in its file"),
@@ -135,6 +138,11 @@ PUBLISHED = [
     ("real_cugan", {"scale": 3}, 1_286_326, "all", "the same"),
     ("real_cugan", {"scale": 4}, 1_406_812, "all", "the same"),
     ("real_cugan", {"fast": True}, 1_409_404, "all", "the same, UpCunet2x_fast"),
+    ("swinir", {"scale": 2}, 11_752_487, "all", "11.75M in Zhou et al. (SRFormer), ICCV 2023"),
+    ("swinir", {}, 11_900_199, "all", "JingyunLiang/SwinIR, network_swinir.py; 11.9M in its README"),
+    ("swinir", _LIGHT | {"scale": 2}, 910_152, "all", "lightweight: the same; 910K in Zhou et al. (SRFormer), table 5"),
+    ("swinir", _LIGHT, 929_628, "all", "the same; 930K"),
+    ("swinir", {"upsampler": "nearest+conv"}, 11_715_559, "all", "real-world SR: JingyunLiang/SwinIR, network_swinir.py"),
     # No count is published; the biases of all convolutions, 6x6x512 -> 1024 -> 1:
     (
         "sr3",

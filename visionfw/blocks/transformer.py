@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 #: The initializer of dense layers in Swin transformers.
@@ -74,6 +75,47 @@ def swin_layer(filters: int = 180, heads: int = 6, window: int = 8, shift: int =
     """
     attention = {"heads": heads, "window": window, "shift": shift, "qkv_bias": qkv_bias}
     return transformer_layer("WindowAttention", attention, "mlp", {"filters": filters, "hidden": hidden}, drop_path)
+
+
+def swin_group(
+    filters: int = 180,
+    heads: int = 6,
+    window: int = 8,
+    hidden: int = 360,
+    drop_path: Sequence[float] = (0.0,) * 6,
+    attention: str = "WindowAttention",
+    mlp: str = "mlp",
+    qkv_bias: bool = True,
+    residual: str = "1conv",
+) -> dict[str, Any]:
+    """Return SwinIR's residual group: layers `block_layer_0`, `block_layer_1`, ... and a convolution, `block_convolved`.
+
+    Args:
+        filters: channels of its input and output.
+        heads: heads of the attention.
+        window: side of a window; windows are shifted by half of it in every second layer.
+        hidden: channels inside the MLPs.
+        drop_path: for each layer, the probability with which training skips its branches.
+        attention: a layer with the parameters of WindowAttention.
+        mlp: a block with the parameters of `mlp`.
+        qkv_bias: queries, keys and values have a bias.
+        residual: the convolution, as in `residual_convolution`.
+
+    Reference: Liang et al. (SwinIR), ICCVW 2021.
+    """
+    links: list[tuple] = []
+    for number, rate in enumerate(drop_path):
+        shift = window // 2 if number % 2 else 0
+        options = {
+            "attention": attention,
+            "attention_options": {"heads": heads, "window": window, "shift": shift, "qkv_bias": qkv_bias},
+            "mlp": mlp,
+            "mlp_options": {"filters": filters, "hidden": hidden},
+            "drop_path": rate,
+        }
+        links.append((f"layer_{number - 1}" if number else 0, "transformer_layer", f"layer_{number}", options))
+    last = f"layer_{len(drop_path) - 1}"
+    return {"links": [*links, (last, "residual_convolution", "convolved", {"filters": filters, "kind": residual}), ((0, "convolved"), "Add", "sum")]}
 
 
 def residual_convolution(filters: int = 180, kind: str = "1conv") -> dict[str, Any]:

@@ -30,6 +30,7 @@ BLOCKS: Registry[Entry] = Registry(
         _entry("upsampling", "reconstruction", "the end of a restoration transformer, by `upsampler`, enlarges by `scale`"),
         _entry("transformer", "residual_convolution", "the convolution that ends a residual group of transformer layers: 1conv or 3conv"),
         _entry("feed_forward", "spatial_gate_feed_forward", "DAT's two dense layers; a depthwise convolution of half of the features gates the other"),
+        _entry("transformer", "swin_group", "SwinIR's residual group: Swin layers, shifted in turn, and a convolution"),
         _entry("transformer", "swin_layer", "attention inside (shifted) windows, then an MLP, each in a residual connection"),
         _entry("transformer", "transformer_layer", "any attention and any MLP, each behind a layer normalization in a residual connection"),
     ],

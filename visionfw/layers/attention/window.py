@@ -100,7 +100,7 @@ class WindowAttention(MultiHeadSelfAttention):
         """Return the constants in the state_dict of the reference implementation, by their names below the module or, with ^, beside it."""
         buffers = {"relative_position_index": relative_positions(self.window)}
         if self.shift:
-            side = -(-REFERENCE_SIDE // self.window) * self.window
+            side = max(2, REFERENCE_SIDE // self.window) * self.window
             buffers["^attn_mask"] = ops.convert_to_numpy(_mask(side, side, self.window, self.shift, "float32"))
         return buffers
 
