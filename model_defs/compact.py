@@ -71,3 +71,8 @@ def detect(state):
     if channels not in (1, 3) or scale is None:
         raise ValueError(f"has {channels} input channels and {state[f'body.{last}.weight'][0]} before its pixel shuffle; visionfw's models read 3 or 1")
     return {"scale": scale, "convolutions": last // 2 - 1, "filters": filters, "color": "rgb" if channels == 3 else "y"}
+
+
+def in_order(layers):
+    """Return the prefixes of the keys in the order in which a network of so many convolutions and PReLUs runs them."""
+    return [f"body.{number}" for number in range(layers)]

@@ -166,3 +166,12 @@ def detect(state):
         "plus": state.has("model.1.sub.*.RDB1.conv1x1.weight"),
         "color": "rgb" if channels == 3 else "y",
     }
+
+
+def in_order(layers):
+    """Return the prefixes of BasicSR's keys in the order in which a network of so many convolutions runs them."""
+    blocks, stages = divmod(layers - 4, 15)
+    if blocks < 1 or stages > 3:
+        return None
+    dense = [f"body.{block}.rdb{part}.conv{number}" for block in range(blocks) for part in (1, 2, 3) for number in range(1, 6)]
+    return ["conv_first", *dense, "conv_body", *[f"conv_up{stage}" for stage in range(1, stages + 1)], "conv_hr", "conv_last"]

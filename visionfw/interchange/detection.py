@@ -50,14 +50,25 @@ def candidates(file: WeightFile, references: Sequence[Reference], reasons: dict[
         reasons: is filled with architecture -> why it was ruled out.
     """
     found = []
-    for arrays in spellings(file.arrays):
-        state = State({key: values.shape for key, values in arrays.items()})
-        for reference in references:
+    for reference in references:
+        for arrays in (*spellings(file.arrays), *_named_by_order(file, reference)):
             try:
-                found.append(Candidate(reference, reference.arguments_of(state), arrays))
+                arguments = reference.arguments_of(State({key: values.shape for key, values in arrays.items()}))
             except RuledOut as error:
                 reasons.setdefault(reference.name, str(error))
+                continue
+            told = {name: value for name, value in file.told.items() if name in reference.assumed}
+            found.append(Candidate(reference, {**arguments, **told}, arrays))
     return found
+
+
+def _named_by_order(file: WeightFile, reference: Reference) -> Iterator[Arrays]:
+    """Yield the arrays of a file without names under a reference's keys, by the order in which the network runs its layers."""
+    prefixes = reference.in_order(len(file.order)) if reference.in_order is not None and file.order else None
+    if prefixes is None:
+        return
+    theirs = dict(zip(file.order, prefixes, strict=True))
+    yield {f"{theirs[prefix]}.{suffix}": values for key, values in file.arrays.items() for prefix, _, suffix in [key.rpartition(".")]}
 
 
 def spellings(arrays: Arrays) -> Iterator[Arrays]:

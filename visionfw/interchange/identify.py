@@ -57,7 +57,7 @@ def identify(file: WeightFile, references: Sequence[Reference] | None = None) ->
     best: tuple[int, Identified] | None = None
     for candidate in candidates(file, references, reasons):
         try:
-            found, unused = _load(candidate)
+            found, unused = _load(candidate, file.notes)
         except RuledOut as error:
             reasons[candidate.reference.name] = str(error)
             continue
@@ -68,7 +68,7 @@ def identify(file: WeightFile, references: Sequence[Reference] | None = None) ->
     return best[1]
 
 
-def _load(candidate: Candidate) -> tuple[Identified, int]:
+def _load(candidate: Candidate, notes: Sequence[str] = ()) -> tuple[Identified, int]:
     """Return a candidate's model with its weights, and the number of arrays that it does not use. Raises RuledOut."""
     reference, arguments = candidate.reference, candidate.arguments
     try:
@@ -83,7 +83,7 @@ def _load(candidate: Candidate) -> tuple[Identified, int]:
     except Misfit as error:
         raise RuledOut(f"{candidate.text} has other weights: {error}") from error
     unused = [key for key in candidate.arrays if key not in placement.keys]
-    return Identified(candidate, checked, model, tuple(_remarks(candidate, unused))), len(unused)
+    return Identified(candidate, checked, model, (*_remarks(candidate, unused), *notes)), len(unused)
 
 
 def _remarks(candidate: Candidate, unused: Sequence[str]) -> list[str]:

@@ -31,6 +31,8 @@ class Reference:
         names: returns the map of names, or several of them, for the model's arguments.
         detect: returns the model's arguments for a State; None where the file has no such function.
         assumed: arguments that no shape tells.
+        in_order: returns the prefixes of the keys in the order in which the network runs its layers, for the number of layers with
+            weights; None for a number that it cannot have, or where the file has no such function.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Reference:
     names: Callable[..., NameMap | Sequence[NameMap]]
     detect: Callable[[State], Mapping[str, Any] | None] | None
     assumed: tuple[str, ...] = ()
+    in_order: Callable[[int], Sequence[str] | None] | None = None
 
     def dictionary(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the model's dictionary. Raises what its function raises."""
@@ -93,7 +96,9 @@ def reference_of(name: str) -> Reference | None:
         return None
     is_installed = file.path in loader.installed_files()
     assumed = tuple(file.contents.get("ASSUMED", ()))
-    return Reference(file.path.stem if is_installed else name, file.path, file.model, names, file.contents.get("detect"), assumed)
+    return Reference(
+        file.path.stem if is_installed else name, file.path, file.model, names, file.contents.get("detect"), assumed, file.contents.get("in_order")
+    )
 
 
 def installed_references() -> list[Reference]:

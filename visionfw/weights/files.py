@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from visionfw.errors import RequestError, VisionfwError, brief
+from visionfw.weights.ncnn import read_ncnn
 from visionfw.weights.pytorch import read_pytorch
 
 #: Suffix -> what it is.
@@ -19,6 +20,8 @@ SUFFIXES = {
     ".pt": "PyTorch state_dict",
     ".ckpt": "PyTorch state_dict",
     ".safetensors": "safetensors of PyTorch layout",
+    ".param": "ncnn, beside its .bin",
+    ".bin": "ncnn, beside its .param; PyTorch state_dict without one",
     ".mat": "MATLAB",
     ".h5": "HDF5",
     ".hdf5": "HDF5",
@@ -35,12 +38,18 @@ class WeightFile:
         layout: the axis order of its kernels: 'pytorch', 'matlab' or 'keras'.
         arrays: key -> values, in the file's order.
         is_ordered: whether that order is the network's; else it is the names'.
+        order: the prefix of every layer's keys in the order in which the network runs them, where the file tells that.
+        told: arguments of the model that the file tells beside its arrays.
+        notes: what the file describes and its arrays do not hold.
     """
 
     path: Path
     layout: str
     arrays: dict[str, np.ndarray]
     is_ordered: bool = True
+    order: tuple[str, ...] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def read_weights(path: Path) -> WeightFile:
@@ -54,6 +63,8 @@ def read_weights(path: Path) -> WeightFile:
     if suffix not in SUFFIXES:
         raise RequestError(f"weights {path}: a weight file ends in {', '.join(('.weights.h5', '.keras', *SUFFIXES))}, not in {path.suffix!r}")
     try:
+        if suffix in (".param", ".bin") and path.with_suffix(".param").is_file():
+            return _read_ncnn(path)
         layout, arrays, is_ordered = _read(path, suffix)
     except RequestError as error:
         raise RequestError(f"weights {path}: {error}") from error
@@ -65,9 +76,18 @@ def read_weights(path: Path) -> WeightFile:
     return WeightFile(path, layout, numbers, is_ordered)
 
 
+def _read_ncnn(path: Path) -> WeightFile:
+    """Read a pair of ncnn's files, of which either is named."""
+    binary = path.with_suffix(".bin")
+    if not binary.is_file():
+        raise RequestError(f"its weights, {binary.name}, are not beside it")
+    model = read_ncnn(path.with_suffix(".param"), binary)
+    return WeightFile(path, "pytorch", model.arrays, True, tuple(model.order), model.told, tuple(model.notes))
+
+
 def _read(path: Path, suffix: str) -> tuple[str, dict[str, np.ndarray], bool]:
     """Return a file's layout, its arrays, and whether they come in the network's order."""
-    if suffix in (".pth", ".pt", ".ckpt"):
+    if suffix in (".pth", ".pt", ".ckpt", ".bin"):
         return "pytorch", read_pytorch(path), True
     if suffix == ".safetensors":
         return "pytorch", _read_safetensors(path), False

@@ -27,7 +27,7 @@ from visionfw.io.paths import user_path
 from visionfw.registry import FILE_MODULES
 
 #: What a model's file may define beside the model: how a reference implementation calls its weights, and how to tell the model by them.
-BESIDE_THE_MODEL = ("names", "detect")
+BESIDE_THE_MODEL = ("names", "detect", "in_order")
 _INSTALLED = Path(__file__).resolve().parents[2] / "model_defs"
 _CHECKOUT = Path(__file__).resolve().parents[3] / "model_defs"
 
