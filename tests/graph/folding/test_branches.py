@@ -114,3 +114,34 @@ def test_span_as_it_is_trained_folds_to_the_size_at_which_it_is_run():
     assert vf.cost(dictionary).params == vf.cost(vf.definition("span", scale=2, deployed=True)).params == 410_700
     x = np.random.default_rng(1).random((1, 9, 8, 3), np.float32)
     np.testing.assert_allclose(run(x), model(x), atol=1e-4 * np.ptp(model(x)))
+
+
+def test_registered_blocks_are_folded_inside(restored):
+    from visionfw.graph.language.blocks import BLOCKS
+
+    def repeated(filters=3):
+        return {"links": [(0, "Conv2D", 1, {"filters": filters}), (1, "BatchNormalization", 2), ((0, 2), "Add", 3), (3, "ReLU", 4)]}
+
+    restored(BLOCKS)
+    vf.register_block(repeated)
+    layers, dictionary = folded([HEAD, ("a", "repeated", "body", {"repeat": 2}), ("body", "repeated", "more"), ("more", "Conv2D", "sr")])
+    assert [link[3] for link in dictionary["blocks"]["repeated_1"]["links"]] == ["Conv2D", "ReLU"]
+    assert layers == ["Conv2D", "repeated_1", "repeated_2", "Conv2D"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["dat", "rcan", "realplksr"])
+def test_whole_architectures_fold_to_the_same_function(name):
+    from test_model_defs import SMALL
+
+    d = vf.definition(name, **SMALL[name])
+    model = vf.build(d)
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        if "moving" in weight.path or "gamma" in weight.path:
+            weight.assign(random.uniform(0.5, 2, weight.shape))
+    _, run = vf.fold(d, model)
+    x = np.random.default_rng(1).random((1, 17, 13, 3), np.float32)
+    expected = np.asarray(model(x, training=False))
+    np.testing.assert_allclose(run(x, training=False), expected, atol=1e-4 * np.ptp(expected))
+    assert not any(type(layer).__name__ == "BatchNormalization" for layer in run.layers)

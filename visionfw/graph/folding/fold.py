@@ -13,6 +13,7 @@ from visionfw.graph.build import compile_model
 from visionfw.graph.checking.check import Checked, examine
 from visionfw.graph.checking.expand import link_name
 from visionfw.graph.folding.affine import evaluate
+from visionfw.graph.folding.inline import inlined
 from visionfw.graph.folding.normalization import Pairs, fold_pairs, folded_weights
 from visionfw.graph.folding.regions import Channels, Region, find_regions
 from visionfw.graph.language.ir import Graph, Link, Node, to_dictionary
@@ -41,7 +42,8 @@ def fold(dictionary: Mapping[str, Any], model: keras.Model, functions: Functions
     Reference: Ding et al., RepVGG: Making VGG-style ConvNets Great Again, CVPR 2021.
     """
     upscaling = next((layer.scale for layer in model.layers if layer.name == "pre_upsample"), None)
-    checked = examine(dictionary, upscaling, functions)
+    definition = examine(dictionary, upscaling, functions).definition
+    checked = examine(replace(definition, graph=inlined(definition.graph)))
     folding = _Folding(_channels_of(checked))
     definition = replace(checked.definition, graph=folding.graph(checked.definition.graph), origin=None)
     folded = examine(definition)
