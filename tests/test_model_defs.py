@@ -47,9 +47,12 @@ SMALL = {
     "swinir": {"depths": (2,), "heads": 2, "filters": 8, "window": 4, "features": 8},
     "unet_discriminator": {"filters": 4},
     "vdsr": {"layers": 3, "filters": 8},
+    "dncnn": {"layers": 4, "filters": 8},
+    "drunet": {"blocks": 1, "widths": (4, 6, 8, 10)},
+    "nafnet": {"filters": 4, "encoders": (1, 1), "middle": 1, "decoders": (1, 1)},
 }
 #: The scales of an architecture that does not have all of 1, 2, 3, 4 and 8.
-SCALES = {"real_cugan": (2, 3, 4)}
+SCALES = {"real_cugan": (2, 3, 4), "dncnn": (1,), "drunet": (1,), "nafnet": (1,)}
 #: Of the lightweight models of SwinIR and of those that follow it.
 _LIGHT = {"filters": 60, "depths": (6, 6, 6, 6), "upsampler": "pixelshuffledirect"}
 #: name, arguments, published count, what is counted, source.
@@ -61,6 +64,15 @@ PUBLISHED = [
     ("span", {}, 1_840_488, "all", "arithmetic over hongyuanyu/SPAN's training form: no figure is published"),
     ("span", {"deployed": True}, 426_288, "all", "0.43M in Wan et al., CVPRW 2024; 426,288 weights in the file of its x4 model"),
     ("span", {"deployed": True, "scale": 2}, 410_700, "all", "0.41M: the same"),
+    ("nafnet", {}, 29_159_715, "all", "megvii-research/NAFNet, options of NAFNet-SIDD-width32; 16 G multiply-adds at 256x256, as in its paper"),
+    ("nafnet", {"filters": 64}, 115_982_915, "all", "the same, width64: 116M"),
+    ("nafnet", {"filters": 64, "encoders": (1, 1, 1, 28), "middle": 1, "decoders": (1, 1, 1, 1)}, 67_888_835, "all", "the same, NAFNet-GoPro-width64: 67.9M"),
+    # The paper's convolutions before a normalization have no biases; KAIR's have.
+    ("dncnn", {"color": "y", "layers": 17}, 556_032 + 16 * 64 + 1, "all", "Zhang et al., TIP 2017: 556K + biases; cszn/KAIR, network_dncnn.py"),
+    ("dncnn", {"norm": False}, 668_227, "all", "the same, dncnn_color_blind: 0.67M"),
+    ("dncnn", {"norm": False, "noise_map": True}, 668_803, "all", "the same, fdncnn_color"),
+    ("drunet", {}, 32_640_960, "all", "cszn/KAIR, network_unet.py, drunet_color: 32.64M"),
+    ("drunet", {"color": "y"}, 32_638_656, "all", "the same, drunet_gray"),
     ("srcnn", {"kernels": (9, 1, 5)}, 8_032, "weights", "Dong et al., TPAMI 2016, section 4.3.2: 8,032 without biases"),
     ("srcnn", {"kernels": (9, 3, 5)}, 24_416, "weights", "the same: 24,416"),
     ("srcnn", {"kernels": (9, 5, 5)}, 57_184, "weights", "the same: 57,184"),
@@ -221,10 +233,12 @@ def test_it_enlarges_images_of_any_odd_size(name, scale):
 
 @pytest.mark.parametrize("name", ENLARGING)
 def test_a_few_steps_lower_the_loss(name, photograph):
-    d = vf.definition(name, **SMALL.get(name, {}), scale=2)
+    scale = 2 if 2 in SCALES.get(name, (2,)) else 1
+    d = vf.definition(name, **SMALL.get(name, {}), scale=scale)
     channels = examine(d).definition.channels
     hr = photograph[None, 192:224, 192:224, :channels].astype("float32") / 255
     lr = vf.imresize(hr[0], 1 / 2)[None]
+    lr = lr if scale == 2 else vf.imresize(lr[0], 2)[None]
     keras.utils.set_random_seed(0)
     model = vf.build(d)
     model.compile(keras.optimizers.Adam(1e-3), loss="mse", jit_compile=False, run_eagerly=True)

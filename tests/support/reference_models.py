@@ -36,13 +36,14 @@ def spandrel():
     return pytest.importorskip("spandrel", reason="needs spandrel: make test-all installs it")
 
 
-def randomized(module, seed=0, constants=()):
+def randomized(module, seed=0, constants=(), gain=1.0):
     """Give a PyTorch module random weights and normalization statistics, so that no weight could be mistaken for another; return it.
 
     Args:
         module: the module.
         seed: of the random numbers.
         constants: ends of keys whose values stay as they are, because the architecture defines them.
+        gain: factor on kernels; about 2 for networks without residual connections, in which PyTorch's initial values lose the image.
     """
     library = torch()
     generator = library.Generator().manual_seed(seed)
@@ -61,7 +62,8 @@ def randomized(module, seed=0, constants=()):
             elif values.ndim == 1:
                 values.add_(0.1 * noise)
             else:
-                values.add_(noise * (values.std() if values.numel() > 1 else 0.1) * 0.5)
+                deviation = float(values.std()) if values.numel() > 1 else 0.1
+                values.add_(noise * 0.5 * (deviation or 0.4)).mul_(gain)  # zeros in a new network would hide what stands before them
     return module.eval()
 
 

@@ -19,6 +19,7 @@ _PER_CHANNEL = ("gamma", "beta", "alpha", "moving_mean", "moving_variance")
 #: What a layout's kernels are called in messages.
 _LAYOUT_NAMES = {"pytorch": "(OIHW)", "matlab": "(MATLAB)", "keras": "(HWIO)"}
 TORCH_EPSILON = 1e-5  # of PyTorch's normalizations
+_KERAS_EPSILON = 1e-3  # of Keras' batch normalization
 
 
 class Misfit(Exception):
@@ -73,12 +74,17 @@ def _with_statistics(layer: keras.layers.Layer, module: Module) -> Module:
     return rest | {"mean": mean, "variance": np.maximum(deviation**2 - layer.epsilon, 0)}
 
 
+def reference_epsilon(layer: keras.layers.BatchNormalization) -> float:
+    """Return the epsilon that a batch normalization has in PyTorch: PyTorch's own, or the layer's where a dictionary states another than Keras'."""
+    return TORCH_EPSILON if layer.epsilon == _KERAS_EPSILON else layer.epsilon
+
+
 def _with_epsilon(layer: keras.layers.Layer, module: Module) -> Module:
     """Return a batch normalization's module whose gamma accounts for PyTorch's epsilon instead of the layer's."""
     if not isinstance(layer, keras.layers.BatchNormalization) or not {"weight", "variance"} <= set(module):
         return module
     variance = np.asarray(module["variance"], np.float64)
-    return module | {"weight": module["weight"] * np.sqrt((variance + layer.epsilon) / (variance + TORCH_EPSILON))}
+    return module | {"weight": module["weight"] * np.sqrt((variance + layer.epsilon) / (variance + reference_epsilon(layer)))}
 
 
 def fit(layer: keras.layers.Layer, variable: keras.Variable, values: np.ndarray, layout: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from visionfw.layers.facts import facts_of
-from visionfw.weights.layouts import TORCH_EPSILON, Misfit, converted, fit, reorder_behind_flatten, role_of, weights_of
+from visionfw.weights.layouts import Misfit, converted, fit, reference_epsilon, reorder_behind_flatten, role_of, weights_of
 
 #: Keras' name of a weight -> PyTorch's.
 _SUFFIXES = {
@@ -67,7 +67,7 @@ def to_torch(layer: keras.layers.Layer) -> dict[str, np.ndarray]:
         return {name: _own_to_torch(name, array) for name, array in values.items()}
     if isinstance(layer, keras.layers.BatchNormalization) and "gamma" in values:  # the inverse of what reading does
         variance = values["moving_variance"].astype(np.float64)
-        values["gamma"] = (values["gamma"] * np.sqrt((variance + TORCH_EPSILON) / (variance + layer.epsilon))).astype(np.float32)
+        values["gamma"] = (values["gamma"] * np.sqrt((variance + reference_epsilon(layer)) / (variance + layer.epsilon))).astype(np.float32)
     kernel_axes = facts_of(layer).kernel_axes
     return {name: _TO_TORCH[kernel_axes](layer, array) if name == "kernel" and kernel_axes else _flat_alpha(name, array) for name, array in values.items()}
 
