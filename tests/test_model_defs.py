@@ -25,6 +25,7 @@ SMALL = {
     "atd": {"depths": (2,), "heads": (2,), "filters": 16, "window": 4, "tokens": 4, "reduced": 2, "expansion": 1},
     "dat": {"depths": (2,), "heads": (2,), "filters": 32, "window": (2, 4), "expansion": 1},
     "compact": {"convolutions": 2, "filters": 8},
+    "ecbsr": {"blocks": 1, "filters": 4},
     "edsr": {"blocks": 1, "filters": 8},
     "edsr_small": {"blocks": 1, "filters": 8},
     "fsrcnn": {"filters": 8, "shrunk": 4},
@@ -59,6 +60,9 @@ _LIGHT = {"filters": 60, "depths": (6, 6, 6, 6), "upsampler": "pixelshuffledirec
 PUBLISHED = [
     ("compact", {}, 621_424, "all", "xinntao/Real-ESRGAN, SRVGGNetCompact of realesr-animevideov3: 621,424 weights in its file"),
     ("compact", {"convolutions": 32}, 1_213_296, "all", "the same, realesr-general-x4v3: 1.21M"),
+    ("ecbsr", {"deployed": True, "scale": 2}, 10_100, "all", "arithmetic over xindongzhang/ECBSR; table 2 says 10.2K, one value per feature and middle block more"),
+    ("ecbsr", {"deployed": True}, 11_840, "all", "the same; 11.9K"),
+    ("ecbsr", {"deployed": True, "blocks": 10, "filters": 32}, 97_776, "all", "the same; 98.1K"),
     ("rrdbnet", {}, 16_697_987, "all", "XPixelGroup/BasicSR, RRDBNet: 16.70M"),
     ("rrdbnet", {"blocks": 6}, 4_467_779, "all", "the same with 6 blocks, realesrgan-x4plus-anime: 4.47M"),
     ("span", {}, 1_840_488, "all", "arithmetic over hongyuanyu/SPAN's training form: no figure is published"),

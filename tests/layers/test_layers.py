@@ -78,6 +78,9 @@ def by_formula(name, x, weights):
         return interpolated(x[0], (7, 9), lambda distance: max(0, 1 - abs(distance)))
     if name == "Interpolate":
         return interpolated(x, (15, 12), keys)
+    if name == "EdgeFilter":  # Sobel's vertical difference, written out
+        rows = x[:, :-2] - x[:, 2:]
+        return (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) * weights[0].ravel() + weights[1]
     if name == "PadToMinimum":
         return np.pad(x, ((0, 0), (0, 1), (0, 0), (0, 0)), mode="edge")
     if name == "PadToMultiple":

@@ -54,6 +54,7 @@ LAYERS: Registry[LayerEntry] = Registry(
         _entry("fast", "GroupNormalization", "Keras' GroupNormalization, with fewer passes over the image on TensorFlow"),
         _entry("interpolation", "Interpolate", "enlarges by `scale` as PyTorch's interpolate does, also bicubic with a = -0.75"),
         _entry("channels", "LayerScale", "multiplies every channel by a learned factor that starts from `initial`"),
+        _entry("edges", "EdgeFilter", "filters every channel by a Sobel or Laplace filter times a learned factor, without padding (ECBSR)"),
         _entry("channels", "MeanShift", "adds `sign` x `mean` to the channels; DIV2K's mean color unless given"),
         _entry("resampling", "Nearest", "nearest-neighbor upscaling by `scale`"),
         _entry("dynamic_upsampling", "OffsetUpsampling", "upscaling by `scale` that reads an image at offsets (DySample); sources: image, offsets"),

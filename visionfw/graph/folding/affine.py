@@ -10,6 +10,7 @@ import numpy as np
 
 from visionfw.graph.folding.regions import Tree
 from visionfw.graph.language.ir import Link
+from visionfw.layers.edges import FILTERS, EdgeFilter
 
 #: Link -> the layer that holds its weights.
 LayerOf = Callable[[Link], keras.layers.Layer]
@@ -52,7 +53,17 @@ def _sum(operands: list[Affine]) -> Affine:
 
 def _convolved(operand: Affine, layer: keras.layers.Layer) -> Affine:
     kernel = full_kernel(layer)
-    bias = _array(layer.bias) if layer.use_bias else np.zeros(kernel.shape[-1])
+    return _composed(operand, kernel, _array(layer.bias) if layer.use_bias else np.zeros(kernel.shape[-1]))
+
+
+def _filtered(operand: Affine, layer: EdgeFilter) -> Affine:
+    scale = _array(layer.scale).ravel()
+    kernel = FILTERS[layer.kind].astype(np.float64)[:, :, None, None] * np.diag(scale)
+    return _composed(operand, kernel, _array(layer.bias))
+
+
+def _composed(operand: Affine, kernel: np.ndarray, bias: np.ndarray) -> Affine:
+    """Return a convolution without padding behind an affine map."""
     side, own = len(operand.kernel), len(kernel)
     composed = np.zeros((side + own - 1, side + own - 1, operand.kernel.shape[2], kernel.shape[-1]))
     for row in range(own):
@@ -100,6 +111,7 @@ def _array(variable: keras.Variable) -> np.ndarray:
 _APPLIED: dict[str, Callable[[Affine, keras.layers.Layer], Affine]] = {
     "Conv2D": _convolved,
     "DepthwiseConv2D": _convolved,
+    "EdgeFilter": _filtered,
     "BatchNormalization": _normalized,
     "Rescaling": _rescaled,
     "LayerScale": _scaled,

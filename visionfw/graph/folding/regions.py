@@ -208,6 +208,18 @@ def _padded(form: Form, link: Link, channels: tuple[int, int]) -> Form | None:
     return replace(form, padding=form.padding + zeros, operations=form.operations + 1)
 
 
+def _filtered(form: Form, link: Link, channels: tuple[int, int]) -> Form:
+    return replace(
+        form,
+        size=form.size + 2,
+        has_bias=True,
+        weights=form.weights + 9 * channels[1],
+        convolutions=form.convolutions + 1,
+        operations=form.operations + 1,
+        largest=max(form.largest, 3),
+    )
+
+
 def _normalized(form: Form, link: Link, channels: tuple[int, int]) -> Form | None:
     if link.parameters.get("axis", -1) not in (-1, 3):
         return None
@@ -231,6 +243,7 @@ def _same(form: Form, link: Link, channels: tuple[int, int]) -> Form:
 _RULES = {
     "Conv2D": _convolved,
     "DepthwiseConv2D": _convolved,
+    "EdgeFilter": _filtered,
     "ZeroPadding2D": _padded,
     "BatchNormalization": _normalized,
     "Rescaling": _rescaled,
