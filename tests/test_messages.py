@@ -359,6 +359,8 @@ def test_keras_initializers_and_regularizers_are_plain_data():
     [
         ("srresnt", {}, "no model 'srresnt'; did you mean 'srresnet'?"),
         ("srresnet", {"block": 8}, "model srresnet: no argument 'block'; did you mean 'blocks'?"),
+        ("rcan", {"color": "Y"}, "model rcan: no color 'Y'; did you mean 'y'?"),
+        ("plksr", {"color": "cmyk"}, "model plksr: no color 'cmyk'; there is rgb, y"),
         ("nowhere.json", {}, "model nowhere.json: no file 'nowhere.json'"),
         ("model_defs/srresnt.py", {}, "model model_defs/srresnt.py: no file 'srresnt.py'; did you mean 'srresnet.py'? (in model_defs)"),
         ("model_defs/srresnet.txt", {}, "model model_defs/srresnet.txt: a model's file ends in .py or .json"),

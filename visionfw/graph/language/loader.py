@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from visionfw.errors import RequestError, brief, unknown
+from visionfw.graph.language.defaults import COLORS
 from visionfw.graph.language.ir import FunctionBlock
 from visionfw.graph.language.parse_values import ValueProblem, to_plain
 from visionfw.graph.language.parser import parse
@@ -330,6 +331,9 @@ def _call(function: Callable, name: str, arguments: dict[str, Any], offered: Map
     for key in arguments:
         if key not in parameters:
             raise RequestError(f"model {name}: {unknown('argument', key, parameters)}")
+    color = parameters.get("color")
+    if color is not None and color.default in COLORS and arguments.get("color", "rgb") not in COLORS:
+        raise RequestError(f"model {name}: {unknown('color', arguments['color'], COLORS)}")
     for key, value in offered.items():
         if key in parameters and arguments.setdefault(key, value) != value:
             raise RequestError(f"model {name}: its arguments say {key}={arguments[key]}, the run {value}")
