@@ -47,6 +47,8 @@ def rcan(
     """
     if scale not in (1, 2, 3, 4, 8):
         raise ValueError(f"scale must be 1, 2, 3, 4 or 8, not {scale}")
+    if not 1 <= reduction <= filters:
+        raise ValueError(f"reduction must be between 1 and the {filters} filters, not {reduction}")
     if unshuffle not in (1, 2, 4):
         raise ValueError(f"unshuffle must be 1, 2 or 4, not {unshuffle}")
     stages = [3] * (scale == 3) + [2] * round(math.log2(scale * unshuffle / (3 if scale == 3 else 1)))

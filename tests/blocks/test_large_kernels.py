@@ -32,3 +32,8 @@ def test_the_identity_adds_what_the_convolution_reads(partial):
 def test_a_part_is_no_more_than_the_whole(partial):
     with pytest.raises(vf.ModelDefinitionError, match=f"partial must be between 1 and the 3 filters, not {partial}"):
         model_of(partial=partial)
+
+
+def test_even_kernels_are_refused():
+    with pytest.raises(vf.ModelDefinitionError, match="kernel_size must be odd, not 4"):
+        model_of(partial=1, kernel_size=4)

@@ -72,3 +72,14 @@ def test_basicsrs_keys_of_the_same_network_open_too(tmp_path):
     assert ours.dictionary["origin"]["arguments"].items() <= others.dictionary["origin"]["arguments"].items()
     for one, other in zip(ours.model.weights, others.model.weights, strict=True):
         assert (one.numpy() == other.numpy()).all() if hasattr(one, "numpy") else (one.value == other.value).all()
+
+
+def test_a_file_of_another_range_is_opened_with_a_remark(tmp_path):
+    """No shape tells the range, but the mean color that the file holds does."""
+    module, _ = reference(scale=2, rgb_range=1)
+    torch().save(module.state_dict(), tmp_path / "x.pth")
+    remarks = vf.open(tmp_path / "x.pth").remarks
+    assert "differs: sub_mean.bias has -0.4488 in the file where this architecture has -114.444, so outputs may be wrong" in remarks
+    module, _ = reference(scale=2)
+    torch().save(module.state_dict(), tmp_path / "x.pth")
+    assert not any("differs" in remark for remark in vf.open(tmp_path / "x.pth").remarks)

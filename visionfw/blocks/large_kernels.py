@@ -18,12 +18,14 @@ def partial_convolution(filters: int = 64, partial: int = 16, kernel_size: int =
         identity: add what the convolution read to what it returns.
 
     Raises:
-        ValueError: `partial` is not between 1 and `filters`.
+        ValueError: `partial` is not between 1 and `filters`, or the kernel's side is even.
 
     Reference: Lee et al. (PLKSR), 2024; on some channels by Chen et al. (FasterNet), CVPR 2023.
     """
     if not 1 <= partial <= filters:
         raise ValueError(f"partial must be between 1 and the {filters} filters, not {partial}")
+    if kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size must be odd, not {kernel_size}")
     first = "first" if partial < filters else 0
     large = {"filters": partial, "kernel_size": kernel_size, "kernel_initializer": SMALL_NORMAL}
     links: list[tuple] = [(first, "Conv2D", "large", large)]

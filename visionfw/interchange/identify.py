@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +83,18 @@ def _load(candidate: Candidate, notes: Sequence[str] = ()) -> tuple[Identified, 
     except Misfit as error:
         raise RuledOut(f"{candidate.text} has other weights: {error}") from error
     unused = [key for key in candidate.arrays if key not in placement.keys]
-    return Identified(candidate, checked, model, (*_remarks(candidate, unused), *notes)), len(unused)
+    remarks = (*_remarks(candidate, unused), *_other_constants(placement.constants, candidate.arrays), *notes)
+    return Identified(candidate, checked, model, remarks), len(unused)
+
+
+def _other_constants(constants: Arrays, arrays: Arrays) -> Iterator[str]:
+    """Yield a remark for each constant of an architecture, such as the mean color, that has other values in a file; markers of one value do not count."""
+    for key, values in constants.items():
+        found = arrays.get(key)
+        if found is None or found.shape != values.shape or values.size == 1 or np.allclose(found, values, rtol=1e-3, atol=1e-3):
+            continue
+        place = int(np.argmax(np.abs(found.astype(np.float64) - values)))
+        yield f"differs: {key} has {found.flat[place]:.6g} in the file where this architecture has {values.flat[place]:.6g}, so outputs may be wrong"
 
 
 def _remarks(candidate: Candidate, unused: Sequence[str]) -> list[str]:
