@@ -140,3 +140,24 @@ def assert_writes(model, folder, channels=3, sizes=SIZES, suffix=".safetensors")
         theirs = output_of(loaded, image)  # clamps to [0, 1], as image programs do
         assert_same(np.clip(outputs_of(model, image), 0, 1), theirs)
     return loaded
+
+
+def assert_writes_into(module, model, folder, channels=3, sizes=SIZES):
+    """Write a model under its reference's names, load the file into a PyTorch module, strictly, and compare the outputs of both.
+
+    Args:
+        module: a PyTorch module of the same architecture that spandrel does not have; its weights are replaced.
+        model: a model built by visionfw.
+        folder: where the file goes.
+        channels: of the images.
+        sizes: of the images.
+    """
+    file = folder / "written.pth"
+    vf.save_weights(model, file, names="reference")
+    with torch().no_grad():
+        for weight in module.parameters():
+            weight.zero_()
+    module.load_state_dict(torch().load(file, weights_only=True), strict=True)
+    for size in sizes:
+        image = images(size, channels, seed=2)
+        assert_same(outputs_of(model, image), output_of(module, image))

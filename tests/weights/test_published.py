@@ -51,3 +51,14 @@ def test_the_map_of_names_in_the_docs_says_the_same_as_the_order(root, weights):
     assert vf.load_weights(by_names, weights / "IMDN_x4.pth", names) == []
     for ours, theirs in zip(by_order.get_weights(), by_names.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_imdns_files_open_by_their_names_as_they_load_by_order(weights, scale):
+    file = weights / f"IMDN_x{scale}.pth"
+    opened = vf.open(file)
+    assert opened.dictionary["origin"] == {"model": "imdn", "arguments": {"scale": scale, "filters": 64, "blocks": 6, "color": "rgb"}}
+    by_order = vf.build(vf.definition("imdn", scale=scale))
+    vf.load_weights(by_order, file)
+    for ours, theirs in zip(opened.model.get_weights(), by_order.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

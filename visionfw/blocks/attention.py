@@ -28,6 +28,29 @@ def channel_attention(filters: int = 64, reduced: int = 4) -> dict[str, Any]:
     }
 
 
+def contrast_channel_attention(filters: int = 64, reduced: int = 4) -> dict[str, Any]:
+    """Return IMDN's channel attention: each channel is multiplied by a weight that the means and contrasts of all channels decide.
+
+    Args:
+        filters: channels of its input and output.
+        reduced: channels between its two 1x1 convolutions, `conv_squeezed` and `conv_excited`.
+
+    Reference: Hui et al. (IMDN), ACM MM 2019.
+    """
+    return {
+        "links": [
+            (0, "GlobalAveragePooling2D", "mean", {"keepdims": True}),
+            (0, "GlobalDeviationPooling2D", "deviation", {"keepdims": True}),
+            (("mean", "deviation"), "Add", "contrast"),
+            ("contrast", "Conv2D", "squeezed", {"filters": reduced, "kernel_size": 1}),
+            ("squeezed", "ReLU", "active"),
+            ("active", "Conv2D", "excited", {"filters": filters, "kernel_size": 1}),
+            ("excited", "sigmoid", "weights"),
+            ((0, "weights"), "Multiply", "out"),
+        ]
+    }
+
+
 def channel_attention_block(filters: int = 180, compressed: int = 60, reduced: int = 6) -> dict[str, Any]:
     """Return HAT's channel attention block: two 3x3 convolutions with GELU between, then channel attention.
 

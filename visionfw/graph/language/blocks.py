@@ -17,8 +17,10 @@ BLOCKS: Registry[Entry] = Registry(
     [
         _entry("dual_aggregation", "adaptive_channel_attention", "DAT's attention among channels beside a convolution, joined by adaptive interaction"),
         _entry("dual_aggregation", "adaptive_spatial_attention", "DAT's attention inside windows beside a convolution, joined by adaptive interaction"),
+        _entry("convolutions", "blueprint_convolution", "a 1x1 convolution, then a depthwise one, in place of a convolution (BSRN)"),
         _entry("attention", "channel_attention", "RCAN's weights of channels, from their means by two 1x1 convolutions"),
         _entry("attention", "channel_attention_block", "HAT's two convolutions and channel attention"),
+        _entry("attention", "contrast_channel_attention", "IMDN's weights of channels, from their means and contrasts by two 1x1 convolutions"),
         _entry("feed_forward", "convolutional_feed_forward", "two dense layers with a depthwise convolution added between (SRFormer, ATD)"),
         _entry("attention", "local_rectangle_attention", "attention inside rectangular windows plus a depthwise convolution of the values (CAT, RGT)"),
         _entry("transformer", "mlp", "two dense layers with GELU between, at every pixel"),
