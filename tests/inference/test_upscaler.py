@@ -109,8 +109,8 @@ def test_the_tile_follows_from_the_free_memory(photograph, monkeypatch, free, de
     monkeypatch.setattr(upscaler, "super_resolve", lambda model, lr: shapes.append(lr.shape) or super_resolve(model, lr))
     vf.upscale(model, photograph[:120, :130])
     assert len(shapes) > 1
-    bytes_per_pixel = receptive_field_of(model).bytes_per_pixel
-    assert max(height * width for height, width, _ in shapes) * bytes_per_pixel < 1_500_000
+    memory = receptive_field_of(model).memory
+    assert max(memory.bytes_for(height * width) for height, width, _ in shapes) < 1_500_000
 
 
 def test_the_self_ensemble_is_the_mean_over_flips_and_rotations(photograph):

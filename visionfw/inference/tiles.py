@@ -62,9 +62,9 @@ def spans(length: int, size: int, overlap: int, alignment: int = 1) -> list[Span
     return [Span(start, start + tile, first, last) for start, first, last in zip(starts, edges, edges[1:], strict=False)]
 
 
-def tile_size_for(budget: float, bytes_per_pixel: float, overlap: int) -> int:
-    """Return the side of square tiles, without their overlap, whose forward pass takes `budget` bytes; at least 16 pixels."""
-    return max(_MIN_SIZE, math.isqrt(int(budget / bytes_per_pixel)) - 2 * overlap)
+def tile_size_for(pixels: float, overlap: int) -> int:
+    """Return the side of square tiles, without their overlap, whose forward pass is of so many LR pixels; at least 16."""
+    return max(_MIN_SIZE, math.isqrt(int(pixels)) - 2 * overlap)
 
 
 def tiles(shape: tuple[int, int], size: int, overlap: int, alignment: int = 1) -> Iterator[tuple[Span, Span]]:

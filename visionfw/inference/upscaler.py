@@ -160,8 +160,8 @@ class Upscaler:
         budget = _MEMORY_FRACTION * min(free, device_bytes() or free)
         if self.receptive_field.overlap is not None:
             budget = min(_MAX_TILE_BYTES, budget)
-        bytes_per_pixel = self.receptive_field.bytes_per_pixel * (2 if self.self_ensemble else 1)
-        return 0 if shape[0] * shape[1] * bytes_per_pixel <= budget else tile_size_for(budget, bytes_per_pixel, overlap)
+        memory = self.receptive_field.memory * (2 if self.self_ensemble else 1)
+        return 0 if memory.bytes_for(shape[0] * shape[1]) <= budget else tile_size_for(memory.pixels_within(budget), overlap)
 
 
 def image_channels(model: keras.Model) -> int:

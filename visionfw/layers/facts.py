@@ -20,6 +20,8 @@ from visionfw.layers.keras_layers import ACTIVATION_FUNCTIONS, ALIASES, KERAS_LA
 from visionfw.layers.windows import POINTWISE, WHOLE_IMAGE, Window
 
 _UNKNOWN = LayerFacts()
+#: Operations of keras.ops in blocks written as Python functions whose multiply-adds are not counted.
+_MULTIPLYING_OPERATIONS = ("Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv", "Matmul", "Dot", "Tensordot", "Einsum", "DotProductAttention")
 
 
 def facts_by_name(name: str) -> LayerFacts:
@@ -82,6 +84,15 @@ def multiply_adds(layer: Any, sources: tuple[Shape, ...], output: Shape) -> int:
     if hasattr(layer, "multiply_adds"):
         return layer.multiply_adds((None, *(sources[0] if sources else ())), (None, *output))
     return facts_of(layer).multiply_adds(layer, sources, output)
+
+
+def is_cost_known(layer: Any) -> bool:
+    """Return whether a layer or operation says its multiply-adds, or is known to have those that `multiply_adds` returns."""
+    kind = type(layer)
+    if kind.__name__ in _MULTIPLYING_OPERATIONS and ".ops." in kind.__module__:
+        return False
+    comes_with_package = kind.__module__.partition(".")[0] in ("keras", "visionfw")
+    return comes_with_package or hasattr(layer, "multiply_adds") or facts_of(layer) is not _UNKNOWN
 
 
 def _is_keras_own(kind: type) -> bool:

@@ -1,6 +1,11 @@
 """Tables and differences in words."""
 
+import re
+
+import keras
+
 import visionfw as vf
+from visionfw.layers import LAYERS, LayerEntry
 
 SMALL = {
     "name": "Small",
@@ -56,3 +61,26 @@ def test_a_difference_is_said_link_by_link():
 def test_the_table_says_that_sides_are_padded():
     d = {"name": "x", "scale": 1, "multiple": 8, "edge": "zeros", "links": [(0, "Conv2D", "sr", {"filters": 3})]}
     assert vf.describe(d).startswith("x: scale 1, RGB, sides padded to multiples of 8 (zeros)\n")
+
+
+class Unknown(keras.layers.Layer):
+    """Multiplies, and does not say how often."""
+
+    def call(self, x):
+        return x * 2
+
+
+def test_the_table_says_whose_cost_is_not_known():
+    d = {"name": "x", "scale": 1, "links": [(0, "Conv2D", "f", {"filters": 3}), ("f", "Unknown", "sr")]}
+    with LAYERS.temporary(LayerEntry(name="Unknown", target=Unknown)):
+        table = vf.describe(d)
+    assert table.endswith("74.65 M multiply-adds for a 1280x720 output (without those of Unknown, which are not known), receptive field the whole image")
+    assert re.search(r"layer f -> sr +Unknown +H x W x 3 +\?", table)
+
+
+def test_a_product_inside_a_function_is_not_known_either():
+    def product(tensors):
+        return keras.ops.matmul(tensors[0], keras.ops.ones((3, 3)))
+
+    d = {"name": "x", "scale": 1, "block": [(0, "sr")], "block_sub": product}
+    assert "(without those of Matmul, which are not known)" in vf.describe(d)

@@ -15,6 +15,7 @@ from visionfw.graph.language.catalog import short
 from visionfw.graph.language.ir import Graph, Link, Scopes, link_text
 from visionfw.graph.language.parameters import copies_of, use_block
 from visionfw.graph.language.parser import Functions, canonicalize
+from visionfw.layers.facts import is_cost_known
 from visionfw.reports.text_tables import plain_table
 
 _HEADINGS = ("link", "layer", "output", "parameters", "multiply-adds")
@@ -45,7 +46,13 @@ def table(checked: Checked) -> str:
     rows = _Rows(checked, uses.uses, uses.factor).all()
     cells = [_HEADINGS, *((_INDENT * row.depth + row.link, *row[2:]) for row in rows)]
     return "\n".join(
-        [_head(checked), "", *plain_table(cells, [column >= _NUMERIC_COLUMNS for column in range(len(_HEADINGS))]), "", _foot(total_cost(checked, uses))]
+        [
+            _head(checked),
+            "",
+            *plain_table(cells, [column >= _NUMERIC_COLUMNS for column in range(len(_HEADINGS))]),
+            "",
+            _foot(total_cost(checked, uses), uses.uncounted),
+        ]
     )
 
 
@@ -57,10 +64,11 @@ def _head(checked: Checked) -> str:
     return f"{definition.name}: scale {definition.scale}, {colors}" + (f"\n{definition.paper}" if definition.paper else "")
 
 
-def _foot(cost: Cost) -> str:
+def _foot(cost: Cost, uncounted: Sequence[str]) -> str:
     side = cost.receptive_field
     area = "the whole image" if math.isinf(side) else f"{side} x {side} pixels"
-    return f"{cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output, receptive field {area}"
+    without = f" (without those of {', '.join(uncounted)}, which are not known)" if uncounted else ""
+    return f"{cost.params:,} parameters, {short(cost.multiply_adds)} multiply-adds for a 1280x720 output{without}, receptive field {area}"
 
 
 class _Row(NamedTuple):
@@ -112,7 +120,8 @@ class _Rows:
         new = sum(count for name, count in params.items() if name not in self.counted)
         multiply_adds = round(sum(use.multiply_adds for use in inside) * self.factor)
         is_shared = sum(params.values()) > 0 and not new
-        return "shared" if is_shared else f"{new:,}" if new else "", short(multiply_adds) if multiply_adds else ""
+        unknown = "?" if len(inside) == 1 and not is_cost_known(inside[0].layer) else ""
+        return "shared" if is_shared else f"{new:,}" if new else "", short(multiply_adds) if multiply_adds else unknown
 
 
 def varied_text(link: Link) -> str:

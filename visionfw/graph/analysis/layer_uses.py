@@ -11,7 +11,7 @@ from visionfw.graph.checking.analysis_layers import Trace
 from visionfw.graph.checking.check import Checked
 from visionfw.graph.checking.expand import LayerCall, TensorId
 from visionfw.graph.checking.shapes import Shape, probes_for, size_multiple
-from visionfw.layers.facts import multiply_adds
+from visionfw.layers.facts import is_cost_known, multiply_adds
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ class LayerUses:
 
     uses: tuple[LayerUse, ...]
     factor: float
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """The names of the layers and operations whose multiply-adds are not known, and count as none."""
+        return tuple(sorted({type(use.layer).__name__ for use in self.uses if not is_cost_known(use.layer)}))
 
     @property
     def values(self) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,15 +12,15 @@ import keras
 
 from visionfw.errors import RequestError
 from visionfw.graph.analysis.layer_uses import LayerUse
+from visionfw.graph.analysis.memory import ForwardMemory, forward_memory
 from visionfw.graph.checking.check import Checked
 from visionfw.graph.checking.functions import operations_between
 from visionfw.layers.facts import has_size_of_last, receptive_window, value_sources
 from visionfw.layers.windows import WHOLE_IMAGE, Window
 from visionfw.numerics import Tensor
 
-_FLOAT32_BYTES = 4
 _TRIED_SIDE = 64  # multiples of the strides: large enough for every layer
-_WORKSPACE = 1.5  # what a backend holds beside the tensors in use, as a factor on them
+_MEMORY_SIDE = 48  # LR pixels, about, of the image for which memory is forecast
 
 # --- of a dictionary ---------------------------------------------------------------------------------------------------
 
@@ -80,14 +79,14 @@ class ReceptiveField:
         multiple: image sides must be multiples of this: of what strides need, or 1 where the model takes any side.
         step: places at which a tile may begin are multiples of this (strides, windows).
         scale: SR size / LR size.
-        bytes_per_pixel: approximate memory that a forward pass takes for each LR pixel.
+        memory: what a forward pass takes, approximately.
     """
 
     overlap: int | None
     multiple: int
     step: int
     scale: Fraction
-    bytes_per_pixel: int
+    memory: ForwardMemory
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def receptive_field_of(model: keras.Model) -> ReceptiveField:
         multiple=1 if _takes_any_side(model, walk.multiple, scale) else walk.multiple,
         step=math.lcm(walk.multiple, walk.step),
         scale=scale,
-        bytes_per_pixel=_live_bytes(model.inputs[0], walk.steps, views),
+        memory=_memory(model, walk.steps, views, math.lcm(walk.multiple, walk.step)),
     )
 
 
@@ -207,19 +206,14 @@ def _window(operation: Any, inputs: list[Tensor], output: Tensor, axis: int) -> 
     return WHOLE_IMAGE if reads_image and not makes_image else receptive_window(operation, shapes, axis)
 
 
-def _live_bytes(image: Tensor, steps: list[tuple[Any, list[Tensor], Tensor]], views: _Views) -> int:
-    """Return the largest number of bytes, for each LR pixel, of the tensors that are needed at one time."""
+def _memory(model: keras.Model, steps: list[tuple[Any, list[Tensor], Tensor]], views: _Views, multiple: int) -> ForwardMemory:
+    """Return what a forward pass takes; sizes follow from the strides, and tensors of other shapes than images' are not counted."""
 
-    def size(tensor: Tensor) -> float:
-        is_image = len(tensor.shape) == 4 and tensor.shape[1] is None
-        return tensor.shape[-1] * _FLOAT32_BYTES / float(views[id(tensor)][0].jump) ** 2 if is_image else 0.0
+    def shape_at(tensor: Tensor, side: int) -> tuple[int, ...]:
+        sizes = tuple(tensor.shape[1:])
+        if len(sizes) != 3:
+            return (1, *(size or 0 for size in sizes))
+        jumps = (view.jump for view in views[id(tensor)])
+        return (1, *(max(1, round(side / jump)) if size is None else size for size, jump in zip(sizes, jumps, strict=False)), sizes[-1])
 
-    uses = Counter(id(source) for _, inputs, _ in steps for source in inputs)
-    live = peak = size(image)
-    for _, inputs, output in steps:
-        live += size(output)
-        peak = max(peak, live)
-        for source in inputs:
-            uses[id(source)] -= 1
-            live -= size(source) if uses[id(source)] == 0 else 0.0
-    return math.ceil(peak * _WORKSPACE)
+    return forward_memory(model.inputs[0], steps, shape_at, -(-_MEMORY_SIDE // multiple) * multiple)
