@@ -63,10 +63,8 @@ def swinir(
         raise ValueError(f"heads must be one number or one for each of the {len(depths)} groups, not {len(heads)}")
     before, after = _normalization(color, image_range)
     shared = {"filters": filters, "window": window, "hidden": round(filters * mlp_ratio), "qkv_bias": qkv_bias, "residual": residual}
-    groups = []
-    for group, rates in enumerate(_drop_rates(depths, drop_path)):
-        source = f"group_{group - 1}" if group else "embedded"
-        groups.append((source, "swin_group", f"group_{group}", {**shared, "heads": heads[group], "drop_path": rates}))
+    step = drop_path / max(sum(depths) - 1, 1)
+    groups = [{"depth": depth, "heads": heads[group], "drop_path": step * sum(depths[:group])} for group, depth in enumerate(depths)]
     end = {"upsampler": upsampler, "scale": scale * unshuffle, "features": features, "channels": 3 if color == "rgb" else 1}
     return {
         "name": "SwinIR",
@@ -78,11 +76,10 @@ def swinir(
         "defaults": {"conv": {"filters": filters}, "norm": {"layer": "LayerNormalization", "epsilon": 1e-5}},
         "links": [
             (0, before, "image"),
-            ("image", "PixelUnshuffle" if unshuffle > 1 else "linear", "unshuffled", {"size": unshuffle} if unshuffle > 1 else {}),
-            ("unshuffled", "Conv2D", "head"),
+            ("image", [("PixelUnshuffle", {"size": unshuffle}), "Conv2D"] if unshuffle > 1 else "Conv2D", "head"),
             ("head", "LayerNormalization" if patch_norm else "linear", "embedded"),
-            *groups,
-            (f"group_{len(depths) - 1}", "LayerNormalization", "deep"),
+            ("embedded", "swin_group", "groups", {**shared, "drop_path_step": step, "repeat": groups}),
+            ("groups", "LayerNormalization", "deep"),
             ("deep", "residual_convolution", "body", {"filters": filters, "kind": residual}),
             (("head", "body"), "Add", "features"),
             ("features", "reconstruction", "end", end),
@@ -102,15 +99,9 @@ def _normalization(color, image_range):
     return before or ["linear"], after or ["linear"]
 
 
-def _drop_rates(depths, drop_path):
-    """Return the probabilities of skipping each layer's branches, by groups; they grow linearly with depth, from 0."""
-    last = max(sum(depths) - 1, 1)
-    return [[drop_path * number / last for number in range(sum(depths[:group]), sum(depths[: group + 1]))] for group in range(len(depths))]
-
-
 def names(*, upsampler, residual, unshuffle, **_):
     """Return the keys of BasicSR's state_dict by our layers' names."""
-    layer, theirs = "block_group_*-block_layer_*", "layers.*.residual_group.blocks.*"
+    layer, theirs = "block_groups-*-block_layer_*", "layers.*.residual_group.blocks.*"
     ends = {"full": ""} if residual == "1conv" else {"first": ".0", "middle": ".2", "last": ".4"}
     return {
         "conv_head": "conv_first.1" if unshuffle > 1 else "conv_first",
@@ -118,7 +109,7 @@ def names(*, upsampler, residual, unshuffle, **_):
         f"{layer}-norm_norm*": f"{theirs}.norm*",
         f"{layer}-layer_attention": f"{theirs}.attn",
         f"{layer}-block_mlp-layer_fc*": f"{theirs}.mlp.fc*",
-        **{f"block_group_*-block_convolved-conv_{ours}": f"layers.*.conv{key}" for ours, key in ends.items()},
+        **{f"block_groups-*-block_convolved-conv_{ours}": f"layers.*.conv{key}" for ours, key in ends.items()},
         "norm_deep": "norm",
         **{f"block_body-conv_{ours}": f"conv_after_body{key}" for ours, key in ends.items()},
         "block_end-conv_before": "conv_before_upsample.0",

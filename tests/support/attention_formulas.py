@@ -168,11 +168,59 @@ def refined_tokens(inputs, weights):
 
 
 #: Layer -> its formula, of its input in tests/support/layer_cases.py and its weights.
+def overlapping_windows(x, weights, heads=2, side=4, larger=6):
+    """Attend from windows of 4x4 to windows of 6x6 around them, zeros outside the image; biases are numbered as in HAT, from the end too."""
+    kernel, offset, projection, shift, table = weights
+    n, h, w, c = x.shape
+    depth, around = c // heads, (larger - side) // 2
+    qkv = x @ kernel + offset
+    other = np.pad(qkv, ((0, 0), (around, around + side), (around, around + side), (0, 0)))
+    out = np.zeros(x.shape)
+    for i, j in np.ndindex(h, w):
+        top, left = i // side * side, j // side * side
+        around_it = other[:, top : top + larger, left : left + larger].reshape(n, larger**2, 3, heads, depth)
+        down, right = (np.arange(larger) - place % side + side - larger + 1 for place in (i, j))
+        bias = table[(down[:, None] * (side + larger - 1) + right).ravel()]
+        logits = np.einsum("nhd,nshd->nsh", qkv[:, i, j, :c].reshape(n, heads, depth), around_it[:, :, 1]) / np.sqrt(depth) + bias
+        out[:, i, j] = np.einsum("nsh,nshd->nhd", softmax(logits, axis=1), around_it[:, :, 2]).reshape(n, c)
+    return out @ projection + shift
+
+
+def permuted_windows(x, weights, heads=2, side=6, shift=3):
+    """Attend from pixels to tokens of 2x2 pixels, after rolling; those on two sides of a former edge do not see each other."""
+    query, key_value, query_offset, key_value_offset, projection, last, table = weights
+    n, h, w, c = x.shape
+    rolled = np.roll(x, (-shift, -shift), axis=(1, 2))
+    queries = (rolled @ query + query_offset).reshape(n, h, w, heads, c // heads)
+    both = (rolled @ key_value + key_value_offset).reshape(n, h // 2, 2, w // 2, 2, 2, c // 4)
+    keys, values = (both[..., part, :].transpose(0, 1, 3, 2, 4, 5).reshape(n, h // 2, w // 2, heads, c // heads) for part in (0, 1))
+
+    def region(place, size, side, shift):
+        return (place >= size - side) + (place >= size - shift)
+
+    out = np.zeros(x.shape)
+    for i, j in np.ndindex(h, w):
+        top, left = i // side * side // 2, j // side * side // 2
+        logits, seen = [], []
+        for a, b in np.ndindex(side // 2, side // 2):
+            token = top + a, left + b
+            bias = table[(i // 2 - token[0] + side // 2 - 1) * (side - 1) + j // 2 - token[1] + side // 2 - 1]
+            pixel_regions = region(i, h, side, shift), region(j, w, side, shift)
+            token_regions = region(token[0], h // 2, side // 2, (shift + 1) // 2), region(token[1], w // 2, side // 2, (shift + 1) // 2)
+            hidden = 0 if pixel_regions == token_regions else -100
+            logits.append(np.einsum("nhd,nhd->nh", queries[:, i, j], keys[:, *token]) / np.sqrt(c // heads) + bias + hidden)
+            seen.append(values[:, *token])
+        out[:, i, j] = np.einsum("snh,snhd->nhd", softmax(np.stack(logits), axis=0), np.stack(seen)).reshape(n, c)
+    return np.roll(out @ projection + last, (shift, shift), axis=(1, 2))
+
+
 FORMULAS = {
     "BlockAttention": in_blocks,
     "BlockChannelAttention": channels_in_blocks,
     "CategoryAttention": among_alike,
     "ChannelSelfAttention": among_channels,
+    "OverlappingWindowAttention": overlapping_windows,
+    "PermutedWindowAttention": permuted_windows,
     "RectangleWindowAttention": rectangle_windows,
     "QkvWindowAttention": shifted_windows,
     "RecursiveGeneralizationAttention": to_representatives,

@@ -7,6 +7,8 @@ import numpy as np
 #: Parameters and the shape of the input; for a layer of several sources a list of shapes.
 CASES = {
     "BatchNormalization": ({"epsilon": 0.01}, (2, 3, 4, 5)),
+    "OverlappingWindowAttention": ({"heads": 2, "window": 4, "overlap": 2}, (2, 7, 10, 8)),
+    "PermutedWindowAttention": ({"heads": 2, "window": 6, "shift": 3}, (2, 12, 6, 8)),
     "PReLU": ({"shared_axes": [1, 2]}, (2, 3, 4, 5)),
     "PixelShuffle": ({"size": 2}, (2, 3, 5, 12)),
     "Bicubic": ({"scale": 3}, (2, 5, 4, 3)),

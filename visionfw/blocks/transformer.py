@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 #: The initializer of dense layers in Swin transformers.
@@ -45,8 +44,8 @@ def transformer_layer(
 
     Reference: Dosovitskiy et al., ICLR 2021; Huang et al. (stochastic depth), ECCV 2016.
     """
-    attended, attention_links = _branch("norm1", attention, "attention", attention_options, drop_path)
-    mixed, mlp_links = _branch("norm2", mlp, "mlp", mlp_options, drop_path)
+    attended, attention_links = branch("norm1", attention, "attention", attention_options, drop_path)
+    mixed, mlp_links = branch("norm2", mlp, "mlp", mlp_options, drop_path)
     return {
         "links": [
             (0, "LayerNormalization", "norm1", {"epsilon": epsilon}),
@@ -79,42 +78,45 @@ def swin_layer(filters: int = 180, heads: int = 6, window: int = 8, shift: int =
 
 def swin_group(
     filters: int = 180,
+    depth: int = 6,
     heads: int = 6,
     window: int = 8,
     hidden: int = 360,
-    drop_path: Sequence[float] = (0.0,) * 6,
     attention: str = "WindowAttention",
     mlp: str = "mlp",
     qkv_bias: bool = True,
+    drop_path: float = 0.0,
+    drop_path_step: float = 0.0,
     residual: str = "1conv",
 ) -> dict[str, Any]:
     """Return SwinIR's residual group: layers `block_layer_0`, `block_layer_1`, ... and a convolution, `block_convolved`.
 
     Args:
         filters: channels of its input and output.
+        depth: number of layers.
         heads: heads of the attention.
         window: side of a window; windows are shifted by half of it in every second layer.
         hidden: channels inside the MLPs.
-        drop_path: for each layer, the probability with which training skips its branches.
         attention: a layer with the parameters of WindowAttention.
         mlp: a block with the parameters of `mlp`.
         qkv_bias: queries, keys and values have a bias.
+        drop_path: probability with which training skips a branch of the first layer.
+        drop_path_step: how much larger it is in each following layer.
         residual: the convolution, as in `residual_convolution`.
 
     Reference: Liang et al. (SwinIR), ICCVW 2021.
     """
     links: list[tuple] = []
-    for number, rate in enumerate(drop_path):
-        shift = window // 2 if number % 2 else 0
+    for number in range(depth):
         options = {
             "attention": attention,
-            "attention_options": {"heads": heads, "window": window, "shift": shift, "qkv_bias": qkv_bias},
+            "attention_options": {"heads": heads, "window": window, "shift": window // 2 if number % 2 else 0, "qkv_bias": qkv_bias},
             "mlp": mlp,
             "mlp_options": {"filters": filters, "hidden": hidden},
-            "drop_path": rate,
+            "drop_path": drop_path + number * drop_path_step,
         }
         links.append((f"layer_{number - 1}" if number else 0, "transformer_layer", f"layer_{number}", options))
-    last = f"layer_{len(drop_path) - 1}"
+    last = f"layer_{depth - 1}"
     return {"links": [*links, (last, "residual_convolution", "convolved", {"filters": filters, "kind": residual}), ((0, "convolved"), "Add", "sum")]}
 
 
@@ -147,7 +149,7 @@ def residual_convolution(filters: int = 180, kind: str = "1conv") -> dict[str, A
     }
 
 
-def _branch(source: str, layer: str, target: str, options: dict | None, drop_path: float) -> tuple[str, list[tuple]]:
+def branch(source: str, layer: str, target: str, options: dict | None, drop_path: float) -> tuple[str, list[tuple]]:
     """Return the last node of a residual branch, and its links: a layer, and where training skips it, a dropout of whole images."""
     links: list[tuple] = [(source, layer, target, options or {})]
     if not drop_path:

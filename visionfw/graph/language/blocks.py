@@ -22,6 +22,8 @@ BLOCKS: Registry[Entry] = Registry(
         _entry("attention", "channel_attention_block", "HAT's two convolutions and channel attention"),
         _entry("attention", "contrast_channel_attention", "IMDN's weights of channels, from their means and contrasts by two 1x1 convolutions"),
         _entry("feed_forward", "convolutional_feed_forward", "two dense layers with a depthwise convolution added between (SRFormer, ATD)"),
+        _entry("hybrid_attention", "hybrid_attention_group", "HAT's residual group: hybrid layers, attention to overlapping windows, a convolution"),
+        _entry("hybrid_attention", "hybrid_attention_layer", "HAT's attention inside windows beside a channel attention block, then an MLP"),
         _entry("attention", "local_rectangle_attention", "attention inside rectangular windows plus a depthwise convolution of the values (CAT, RGT)"),
         _entry("transformer", "mlp", "two dense layers with GELU between, at every pixel"),
         _entry("dynamic_upsampling", "dysample", "upsampling by `scale` that reads each pixel at a learned offset"),
