@@ -66,7 +66,13 @@ _LIGHT = {"filters": 60, "depths": (6, 6, 6, 6), "upsampler": "pixelshuffledirec
 PUBLISHED = [
     ("compact", {}, 621_424, "all", "xinntao/Real-ESRGAN, SRVGGNetCompact of realesr-animevideov3: 621,424 weights in its file"),
     ("compact", {"convolutions": 32}, 1_213_296, "all", "the same, realesr-general-x4v3: 1.21M"),
-    ("ecbsr", {"deployed": True, "scale": 2}, 10_100, "all", "arithmetic over xindongzhang/ECBSR; table 2 says 10.2K, one value per feature and middle block more"),
+    (
+        "ecbsr",
+        {"deployed": True, "scale": 2},
+        10_100,
+        "all",
+        "arithmetic over xindongzhang/ECBSR; table 2 says 10.2K, one value per feature and middle block more",
+    ),
     ("ecbsr", {"deployed": True}, 11_840, "all", "the same; 11.9K"),
     ("ecbsr", {"deployed": True, "blocks": 10, "filters": 32}, 97_776, "all", "the same; 98.1K"),
     ("rrdbnet", {}, 16_697_987, "all", "XPixelGroup/BasicSR, RRDBNet: 16.70M"),

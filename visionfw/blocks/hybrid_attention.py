@@ -79,7 +79,7 @@ def hybrid_attention_group(
 
     Reference: Chen et al. (HAT), CVPR 2023.
     """
-    shared = {"filters": filters, "heads": heads, "window": window, "hidden": hidden, "qkv_bias": qkv_bias}
+    shared: dict[str, Any] = {"filters": filters, "heads": heads, "window": window, "hidden": hidden, "qkv_bias": qkv_bias}
     shared |= {"compressed": compressed, "squeezed": squeezed, "branch_scale": branch_scale}
     links: list[tuple] = []
     for number in range(depth):
