@@ -369,3 +369,15 @@ def test_an_incomplete_map_is_a_few_lines(tmp_path):
         assert len(str(error.value).splitlines()) < 10
     with pytest.raises(RequestError, match="names: nothing for 299 layers: conv_2, conv_3, conv_4, conv_5, conv_6"):
         vf.load_weights(model, tmp_path / "x.pth", {"conv_1": "a"})
+
+
+@pytest.mark.parametrize(("parameters", "is_remarked"), [({}, True), ({"epsilon": 1e-5}, False), ({"epsilon": 1e-6}, False)])
+def test_an_epsilon_that_the_dictionary_states_is_not_remarked_on(parameters, is_remarked, tmp_path):
+    """References with an epsilon of 1e-6 are as frequent as those with PyTorch's default; what nobody has is Keras' default."""
+    torch = pytest.importorskip("torch")
+    model = vf.build({"name": "x", "scale": 1, "links": [(0, [("Conv2D", {"filters": 3}), ("LayerNormalization", parameters)], "sr")]})
+    torch.save(
+        {"conv.weight": torch.zeros(3, 3, 3, 3), "conv.bias": torch.zeros(3), "norm.weight": torch.ones(3), "norm.bias": torch.zeros(3)}, tmp_path / "x.pth"
+    )
+    remarks = vf.load_weights(model, tmp_path / "x.pth", names={"conv_sr_1": "conv", "norm_sr": "norm"})
+    assert ["norm_sr: its epsilon is Keras' default 0.001, PyTorch's is 1e-05" in remark for remark in remarks] == [True] * is_remarked

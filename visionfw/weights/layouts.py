@@ -19,7 +19,7 @@ _PER_CHANNEL = ("gamma", "beta", "alpha", "moving_mean", "moving_variance")
 #: What a layout's kernels are called in messages.
 _LAYOUT_NAMES = {"pytorch": "(OIHW)", "matlab": "(MATLAB)", "keras": "(HWIO)"}
 TORCH_EPSILON = 1e-5  # of PyTorch's normalizations
-_KERAS_EPSILON = 1e-3  # of Keras' batch normalization
+KERAS_EPSILON = 1e-3  # of Keras' normalizations
 
 
 class Misfit(Exception):
@@ -76,7 +76,7 @@ def _with_statistics(layer: keras.layers.Layer, module: Module) -> Module:
 
 def reference_epsilon(layer: keras.layers.BatchNormalization) -> float:
     """Return the epsilon that a batch normalization has in PyTorch: PyTorch's own, or the layer's where a dictionary states another than Keras'."""
-    return TORCH_EPSILON if layer.epsilon == _KERAS_EPSILON else layer.epsilon
+    return TORCH_EPSILON if layer.epsilon == KERAS_EPSILON else layer.epsilon
 
 
 def _with_epsilon(layer: keras.layers.Layer, module: Module) -> Module:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from visionfw.backend.keras_internals import producer
-from visionfw.weights.layouts import TORCH_EPSILON
+from visionfw.weights.layouts import KERAS_EPSILON, TORCH_EPSILON
 from visionfw.weights.modules import Module
 
 #: Shapes of a 1x1 convolution from RGB to RGB, which adds or subtracts a mean color.
@@ -61,7 +61,7 @@ def warnings_of(layers: Sequence[keras.layers.Layer], modules: Mapping[str, Modu
         remarks += [_uneven_cropping(layer) for layer in layers if isinstance(layer, keras.layers.Conv2DTranspose) and _is_cropped_unevenly(layer)]
     if layout == "pytorch":
         norms = [layer for layer in layers if isinstance(layer, keras.layers.LayerNormalization | keras.layers.GroupNormalization)]
-        remarks += [_other_epsilon(layer) for layer in norms if layer.epsilon != TORCH_EPSILON][:1]
+        remarks += [_other_epsilon(layer) for layer in norms if layer.epsilon == KERAS_EPSILON][:1]
     return remarks
 
 
@@ -87,4 +87,5 @@ def _uneven_cropping(layer: keras.layers.Layer) -> str:
 
 
 def _other_epsilon(layer: keras.layers.Layer) -> str:
-    return f"{layer.name}: its epsilon is {layer.epsilon:g}, PyTorch's default {TORCH_EPSILON:g}; make sure that the dictionary says that of the original"
+    defaults = f"Keras' default {layer.epsilon:g}, PyTorch's is {TORCH_EPSILON:g}"
+    return f"{layer.name}: its epsilon is {defaults}; make sure that the dictionary says that of the original"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from visionfw.layers.facts import facts_by_name
 _COUNTS = ("filters", "units", "groups", "depth_multiplier", "kernel_size", "strides", "dilation_rate")
 #: What `padding` may be in a convolution or pooling.
 _PADDINGS = ("same", "valid", "causal")
+#: Keras' pooling layers, by all of their names.
+_POOLING = re.compile(r"(Average|Avg|Max)Pool(ing)?\dD$")
 
 
 def feature_problem(call: LayerCall, shape: SymbolicShape) -> str | None:
@@ -35,7 +38,9 @@ def _count_problem(link: Link) -> str | None:
 
 def _padding_problem(link: Link) -> str | None:
     padding = link.parameters.get("padding")
-    if padding is None or "padding" not in (facts_by_name(link.layer).takes or ()) or str(padding).lower() in _PADDINGS:
+    facts = facts_by_name(link.layer)
+    pads = facts.group == "conv" or "padding" in (facts.takes or ()) or _POOLING.match(link.layer)
+    if padding is None or not pads or str(padding).lower() in _PADDINGS:
         return None
     return f"{link.layer}: 'padding' must be 'same' or 'valid', not {padding!r}; ZeroPadding2D, ReplicatePadding and ReflectPadding pad by pixels"
 
@@ -52,7 +57,7 @@ def _group_problem(link: Link, default: int | None, shape: SymbolicShape) -> str
     if default is None or not isinstance(groups, int) or groups < 1:
         return None
     for name, count in (("channels", shape.channels), ("filters", link.parameters.get("filters", groups))):
-        if count % groups:
+        if isinstance(count, int) and count % groups:
             return f"{link.layer}: {count} {name} cannot be split into {groups} groups"
     return None
 

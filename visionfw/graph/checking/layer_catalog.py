@@ -17,6 +17,7 @@ from visionfw.errors import unknown
 from visionfw.graph.language.ir import Link
 from visionfw.layers import LAYERS
 from visionfw.layers.keras_layers import ACTIVATION_FUNCTIONS, ALIASES, KERAS_LAYERS, REFUSED, UNLISTED
+from visionfw.layers.other_names import unknown_layer, unknown_parameter
 from visionfw.numerics import Tensor
 
 #: Parameters that every Keras layer takes beside its own.
@@ -61,7 +62,7 @@ def name_problem(link: Link) -> str | None:
         return None
     if link.layer in REFUSED or (link.layer[:1].isupper() and hasattr(keras.layers, link.layer)):
         return f"layer '{link.layer}' cannot stand in a dictionary: {REFUSED.get(link.layer, UNLISTED)}"
-    return unknown("layer", link.layer, layer_names(link.group))
+    return unknown_layer("layer", link.layer, layer_names(link.group))
 
 
 # --- parameters --------------------------------------------------------------------------------------------------------
@@ -87,7 +88,7 @@ def parameter_problems(link: Link) -> list[str]:
         if key == "name":
             problems.append("parameter 'name' is not taken: a layer's name follows from its link")
         elif key not in known:
-            problems.append(f"{link.layer}: {unknown('parameter', key, [*known, 'repeat', 'share'])}")
+            problems.append(f"{link.layer}: {unknown_parameter(key, [*known, 'repeat', 'share'])}")
         else:
             problems += [f"{link.layer}: parameter '{key}': {reason}" for reason in _code_in(value)]
     return problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
-from visionfw.errors import nearest, unknown
+from visionfw.errors import unknown
 from visionfw.graph.language.blocks import BLOCKS
 from visionfw.graph.language.defaults import GROUP_KEYS, GROUPS, LINK_PARAMETERS, OLDER_GROUPS, OLDER_KEYS
 from visionfw.graph.language.ir import FunctionBlock, Graph, Link, Node, link_text
@@ -15,6 +15,7 @@ from visionfw.graph.language.parameters import PARAMETER_NAME, references
 from visionfw.graph.language.parse_values import ValueProblem, describe_value, parse_node, parse_repeat, parse_targets, to_plain
 from visionfw.graph.language.spellings import SpelledLink, spelled_links
 from visionfw.layers.facts import all_layer_names, facts_by_name, layer_group
+from visionfw.layers.other_names import is_named_here, unknown_layer
 
 _COMMON_KEYS = ("name", "paper", "inputs", "outputs", "blocks", "defaults", "links")
 BLOCK_KEYS = (*_COMMON_KEYS, "parameters")
@@ -246,8 +247,9 @@ class GraphReader:
 
     def _unknown_layer(self, name: str) -> str:
         names = {*all_layer_names(), *self.block_names, *BLOCKS}
-        hint = "" if nearest(name, names) else "; a block that is a Python function is passed as functions={name: function}"
-        return (unknown("layer or block", name, names) if not hint else f"no layer or block {name!r}") + hint
+        if is_named_here(name, names):
+            return unknown_layer("layer or block", name, names)
+        return f"no layer or block {name!r}; a block that is a Python function is passed as functions={{name: function}}"
 
     def _enter_function(self, function: Callable, address: str) -> str:
         """Enter a function that stands in a link among the blocks; return its name."""
