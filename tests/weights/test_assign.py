@@ -379,5 +379,5 @@ def test_an_epsilon_that_the_dictionary_states_is_not_remarked_on(parameters, is
     torch.save(
         {"conv.weight": torch.zeros(3, 3, 3, 3), "conv.bias": torch.zeros(3), "norm.weight": torch.ones(3), "norm.bias": torch.zeros(3)}, tmp_path / "x.pth"
     )
-    remarks = vf.load_weights(model, tmp_path / "x.pth", names={"conv_sr_1": "conv", "norm_sr": "norm"})
+    remarks = vf.load_weights(model, tmp_path / "x.pth")
     assert ["norm_sr: its epsilon is Keras' default 0.001, PyTorch's is 1e-05" in remark for remark in remarks] == [True] * is_remarked
