@@ -20,6 +20,8 @@ NAMES = models.names()
 JUDGING = [name for name in NAMES if name.endswith("_discriminator")]
 DENOISING = ["sr3"]
 ENLARGING = [name for name in NAMES if name not in JUDGING + DENOISING]
+#: Architectures for which the quick suite runs the tests that take seconds.
+QUICK = ("compact", "edsr", "edsr_small", "espcn", "imdn", "patch_discriminator", "rrdbnet", "sr3", "srcnn", "srresnet", "swinir", "vdsr")
 #: Arguments that make an architecture small, for tests that run it.
 SMALL = {
     "atd": {"depths": (2,), "heads": (2,), "filters": 16, "window": 4, "tokens": 4, "reduced": 2, "expansion": 1},
@@ -207,12 +209,17 @@ PUBLISHED = [
 ]
 
 
+def slow_unless_quick(name):
+    """Mark what takes seconds for each of many architectures; the quick suite does it for a few of them."""
+    return () if name in QUICK else pytest.mark.slow
+
+
 def weights_alone(d):
     """Count kernels: what the older papers call parameters."""
     return sum(math.prod(weight.shape) for weight in vf.build(d).trainable_weights if len(weight.shape) == 4)
 
 
-@pytest.mark.parametrize(("name", "arguments", "count", "what", "source"), PUBLISHED)
+@pytest.mark.parametrize(("name", "arguments", "count", "what", "source"), [pytest.param(*row, marks=slow_unless_quick(row[0])) for row in PUBLISHED])
 def test_parameters_are_as_published(name, arguments, count, what, source):
     d = vf.definition(name, **arguments)
     assert (vf.cost(d).params if what == "all" else weights_alone(d)) == count, source
@@ -231,8 +238,6 @@ def test_the_file_is_one_function_with_keyword_arguments_and_a_docstring(name, r
     public = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
     functions = [function for function in public if function.name not in models.BESIDE_THE_MODEL]
     assert [function.name for function in functions] == [name]
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
-    assert [function.name for function in functions if function.name not in ("names", "detect")] == [name]
     assert not functions[0].args.args
     docstring = ast.get_docstring(tree)
     assert "https://" in docstring or "CVPRW 2017" in docstring
@@ -249,7 +254,7 @@ def test_the_normal_form_is_idempotent_and_survives_json(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_checks_clean_at_every_scale(name):
     scales = SCALES.get(name, (1, 2, 3, 4, 8))
-    spelled = {json.dumps(vf.canonicalize(models.load(name, scale=scale).dictionary)) for scale in scales}
+    spelled = {json.dumps(vf.canonicalize(models.load(name, SMALL.get(name, {}), scale=scale).dictionary)) for scale in scales}
     assert len(spelled) == (1 if name in JUDGING else len(scales))
     for dictionary in map(json.loads, spelled):
         vf.check(dictionary)
@@ -261,7 +266,15 @@ def test_a_scale_that_an_architecture_does_not_have_is_refused(name, scale):
         vf.definition(name, scale=scale)
 
 
-@pytest.mark.parametrize(("name", "scale"), [(name, scale) for name in ENLARGING for scale in (1, 2, 3, 4) if scale in SCALES.get(name, (scale,))])
+@pytest.mark.parametrize(
+    ("name", "scale"),
+    [
+        pytest.param(name, scale, marks=() if scale == min(2, *SCALES.get(name, (2,))) else slow_unless_quick(name))
+        for name in ENLARGING
+        for scale in (1, 2, 3, 4)
+        if scale in SCALES.get(name, (scale,))
+    ],
+)
 def test_it_enlarges_images_of_any_odd_size(name, scale):
     d = vf.definition(name, **SMALL.get(name, {}), scale=scale)
     channels = examine(d).definition.channels
@@ -269,7 +282,7 @@ def test_it_enlarges_images_of_any_odd_size(name, scale):
     assert made.shape == (1, 11 * scale, 17 * scale, channels)
 
 
-@pytest.mark.parametrize("name", ENLARGING)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=slow_unless_quick(name)) for name in ENLARGING])
 def test_a_few_steps_lower_the_loss(name, photograph):
     scale = 2 if 2 in SCALES.get(name, (2,)) else 1
     d = vf.definition(name, **SMALL.get(name, {}), scale=scale)
@@ -284,7 +297,7 @@ def test_a_few_steps_lower_the_loss(name, photograph):
     assert min(losses[1:]) < losses[0]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=slow_unless_quick(name)) for name in NAMES])
 def test_it_saves_and_loads(name, tmp_path):
     model = vf.build(vf.definition(name, **SMALL.get(name, {})))
     model.save(tmp_path / "model.keras")
