@@ -58,10 +58,13 @@ SMALL = {
     "vdsr": {"layers": 3, "filters": 8},
     "dncnn": {"layers": 4, "filters": 8},
     "drunet": {"blocks": 1, "widths": (4, 6, 8, 10)},
+    "dbpn": {"stages": 3, "filters": 4, "features": 6},
+    "drrn": {"units": 2, "filters": 8},
+    "lapsrn": {"layers": 2, "filters": 8},
     "nafnet": {"filters": 4, "encoders": (1, 1), "middle": 1, "decoders": (1, 1)},
 }
 #: The scales of an architecture that does not have all of 1, 2, 3, 4 and 8.
-SCALES = {"real_cugan": (2, 3, 4), "dncnn": (1,), "drunet": (1,), "nafnet": (1,)}
+SCALES = {"real_cugan": (2, 3, 4), "dncnn": (1,), "drunet": (1,), "nafnet": (1,), "dbpn": (2, 4, 8), "lapsrn": (2, 4, 8)}
 #: Of the lightweight models of SwinIR and of those that follow it.
 _LIGHT = {"filters": 60, "depths": (6, 6, 6, 6), "upsampler": "pixelshuffledirect"}
 #: name, arguments, published count, what is counted, source.
@@ -82,6 +85,12 @@ PUBLISHED = [
     ("span", {}, 1_840_488, "all", "arithmetic over hongyuanyu/SPAN's training form: no figure is published"),
     ("span", {"deployed": True}, 426_288, "all", "0.43M in Wan et al., CVPRW 2024; 426,288 weights in the file of its x4 model"),
     ("span", {"deployed": True, "scale": 2}, 410_700, "all", "0.41M: the same"),
+    ("dbpn", {"scale": 2}, 5_953_526, "all", "alterzero/DBPN-Pytorch, dbpn.py, D-DBPN"),
+    ("dbpn", {}, 10_426_358, "all", "the same: 10,426,358"),
+    ("drrn", {}, 297_216, "all", "297K in Tai et al., CVPR 2017; jt827859032/DRRN-pytorch, drrn.py"),
+    ("lapsrn", {"bias": False}, 812_768, "all", "812K in Lai et al., CVPR 2017, without biases"),
+    ("lapsrn", {}, 814_242, "all", "phoenix104104/LapSRN, init_LapSRN_model.m, with them"),
+    ("lapsrn", {"bias": False, "kernel_size": 4}, 870_112, "all", "twtygqyy/pytorch-LapSRN, lapsrn.py: as many weights in its published file"),
     ("nafnet", {}, 29_159_715, "all", "megvii-research/NAFNet, options of NAFNet-SIDD-width32; 16 G multiply-adds at 256x256, as in its paper"),
     ("nafnet", {"filters": 64}, 115_982_915, "all", "the same, width64: 116M"),
     ("nafnet", {"filters": 64, "encoders": (1, 1, 1, 28), "middle": 1, "decoders": (1, 1, 1, 1)}, 67_888_835, "all", "the same, NAFNet-GoPro-width64: 67.9M"),

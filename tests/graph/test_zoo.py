@@ -16,10 +16,6 @@ PUBLISHED = [
     ("carn", {"scale": 4}, 1_111_875),
     # PAN: 272K in Zhao et al., ECCVW 2020, table 2; zhaohengyuan1/PAN, PAN_arch.py
     ("pan", {"scale": 4}, 272_419),
-    # LapSRN: 812K in Lai et al., CVPR 2017, without biases; phoenix104104/LapSRN, init_LapSRN_model.m with them
-    ("lapsrn", {"levels": 2}, 814_242),
-    # DRRN: 297K in Tai et al., CVPR 2017: convolutions alone, two of 128 x 128 x 9 shared by all units
-    ("drrn", {}, 128 * 9 * 2 + 2 * 128 * 128 * 9 + 2 * 2 * 128),
     # SwinIR-light as released (the paper's 897K lacks one 3x3 convolution): 929,628
     ("swinir_light", {"scale": 4}, 929_628),
 ]
@@ -30,7 +26,7 @@ def test_parameters_are_as_published(name, arguments, count):
     assert vf.cost(getattr(zoo, name)(**arguments)).params == count
 
 
-@pytest.mark.parametrize("name", ["carn", "carn_m", "pan", "lapsrn", "drrn", "unet", "swinir_light"])
+@pytest.mark.parametrize("name", ["carn", "carn_m", "pan", "unet", "swinir_light"])
 def test_each_survives_json_in_its_normal_form(name):
     normal = vf.canonicalize(getattr(zoo, name)())
     assert vf.canonicalize(json.loads(json.dumps(normal))) == normal
@@ -50,18 +46,6 @@ def test_carn_m_shares_its_blocks_inside_each_cascade_alone():
     shared = sorted(name for name in names if name.endswith("conv_1/kernel"))
     assert "block_body-block_b1-block_unit-conv_1/kernel" in shared
     assert len([name for name in shared if "block_unit" in name]) == 3
-
-
-def test_lapsrn_has_an_output_at_every_level():
-    model = vf.build(zoo.lapsrn(levels=2, depth=2))
-    made = model(np.zeros((1, 9, 7, 1), np.float32))
-    assert {name: tuple(tensor.shape) for name, tensor in made.items()} == {"x2": (1, 18, 14, 1), "sr": (1, 36, 28, 1)}
-
-
-def test_drrn_shares_one_unit():
-    model = vf.build(zoo.drrn(units=3, filters=8), scale=2)
-    assert sum("conv" in layer.name for layer in model.layers) == 4
-    assert model(np.zeros((1, 5, 6, 1), np.float32)).shape == (1, 10, 12, 1)
 
 
 def test_the_unet_takes_two_images_and_a_noise_level():

@@ -57,39 +57,6 @@ def carn_m(scale=4, filters=64, groups=4):
     return {**d, "name": "CARN-M", "blocks": {**d["blocks"], "local": local}}
 
 
-def lapsrn(levels=2, depth=10):
-    """LapSRN (Lai et al., CVPR 2017): a pyramid with an output at every level, on luma."""
-    leaky = {"negative_slope": 0.2}
-    features = {
-        "conv": [(0, 1), (2, 3)],
-        "conv_sub": ["Conv2D", "Conv2DTranspose"],
-        "conv_par": [None, {"strides": 2}],
-        "activation": [(1, 2), (3, 4)],
-        "activation_sub": "LeakyReLU",
-        "activation_par": leaky,
-    }
-    first = [(0, "features_0"), *[(f"features_{level}", f"residual_{level}") for level in range(1, levels + 1)]]
-    ups = [(0 if level == 1 else f"sr_{level - 1}", f"image_{level}") for level in range(1, levels + 1)]
-    deep = {"block": [(0, 1), (1, 2)], "block_sub": ["conv_leaky", "features"], "block_par": [{"repeat": depth - 1}, None]}
-    deep |= {"blocks": {"conv_leaky": {"conv": [(0, 1)], "activation": [(1, 2)], "activation_sub": "LeakyReLU", "activation_par": leaky}, "features": features}}
-    return {
-        "name": "LapSRN",
-        "scale": 2**levels,
-        "color": "y",
-        "conv": [*first, *ups],
-        "conv_sub": [*["Conv2D"] * len(first), *["Conv2DTranspose"] * levels],
-        "conv_par": [None, *[{"filters": 1}] * levels, *[{"filters": 1, "kernel_size": 4, "strides": 2, "use_bias": False}] * levels],
-        "activation": [("features_0", "active_0")],
-        "activation_sub": "LeakyReLU",
-        "activation_par": leaky,
-        "block": [("active_0" if level == 1 else f"features_{level - 1}", f"features_{level}") for level in range(1, levels + 1)],
-        "block_sub": "level",
-        "blocks": {"level": deep},
-        "merge": [(f"image_{level}", f"residual_{level}", f"sr_{level}") for level in range(1, levels + 1)],
-        "outputs": {**{f"x{2**level}": f"sr_{level}" for level in range(1, levels)}, "sr": f"sr_{levels}"},
-    }
-
-
 def pan(scale=4, filters=40, up_filters=24, blocks=16):
     """PAN (Zhao et al., ECCVW 2020): pixel attention."""
     half = {"filters": filters // 2, "use_bias": False}
@@ -137,30 +104,6 @@ def pan(scale=4, filters=40, up_filters=24, blocks=16):
         "layer": [(0, "bilinear")],
         "layer_sub": "UpSampling2D",
         "layer_par": {"size": scale, "interpolation": "bilinear"},
-    }
-
-
-def drrn(units=9, filters=128):
-    """DRRN B1U9 (Tai et al., CVPR 2017): one residual unit applied again and again, with the first features added each time."""
-    unit = {
-        "inputs": ["x", "skip"],
-        "norm": [("x", "n1"), ("c1", "n2")],
-        "activation": [("n1", "a1"), ("n2", "a2")],
-        "conv": [("a1", "c1"), ("a2", "c2")],
-        "merge": [("c2", "skip", "sum")],
-    }
-    return {
-        "name": "DRRN",
-        "pre_upsample": "bicubic",
-        "color": "y",
-        "defaults": {"conv": {"filters": filters, "use_bias": False}},
-        "conv": [(0, "head"), ("deep", "tail")],
-        "conv_par": [None, {"filters": 1}],
-        "block": [("head", "head", "deep")],
-        "block_sub": "unit",
-        "block_par": {"repeat": units, "share": "unit"},
-        "blocks": {"unit": unit},
-        "merge": [(0, "tail", "sr")],
     }
 
 
