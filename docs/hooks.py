@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 import visionfw as vf
+from visionfw.graph.language.catalog import families, read_catalog
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = sorted(path.stem for path in (ROOT / "model_defs").glob("[!_]*.py"))
@@ -30,7 +32,7 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """Fill the marked places of the gallery and of the API reference."""
     if GALLERY_MARK in markdown:
-        markdown = markdown.replace(GALLERY_MARK, "\n\n".join(gallery_section(name) for name in MODELS))
+        markdown = markdown.replace(GALLERY_MARK, "\n\n".join(gallery_family(family, members) for family, members in families() if members))
     if API_MARK in markdown:
         markdown = markdown.replace(API_MARK, "\n\n".join(api_section(name, module) for name, module in public_names().items()))
     return markdown
@@ -41,12 +43,18 @@ def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
     return re.sub(r"<code>(--[^<\s]{1,40})</code>", r'<code class="flag">\1</code>', html)
 
 
+def gallery_family(family: str, members: Iterable[str]) -> str:
+    """Return the sections of a family of models."""
+    return "\n\n".join([f"## {family}", *(gallery_section(name) for name in members)])
+
+
 def gallery_section(name: str) -> str:
     """Return a model's section: its file's docstring, its number of parameters, and its drawing, which opens in full size."""
     text = ast.get_docstring(ast.parse((ROOT / "model_defs" / f"{name}.py").read_text(encoding="utf-8"))) or ""
-    parameters = f"{vf.cost(vf.definition(name)).params:,} parameters with the defaults:"
+    entry = read_catalog()[name]
+    parameters = f"{entry['parameters']:,} parameters with the defaults" + ("; opens and writes files of the reference:" if entry["has_reference"] else ":")
     drawing = f"images/models/{name}.svg"
-    return f"## {name}\n\n{text}\n\n{parameters}\n\n[![The graph of {name}]({drawing})]({drawing}){{ .drawing }}"
+    return f"### {name}\n\n{text}\n\n{parameters}\n\n[![The graph of {name}]({drawing})]({drawing}){{ .drawing }}"
 
 
 def public_names() -> dict[str, str]:
