@@ -3,8 +3,10 @@
 import pytest
 from configs import change, plan_of, training
 
+import visionfw as vf
 from visionfw.config import to_flags
 from visionfw.errors import RequestError
+from visionfw.io.files import write_json
 from visionfw.training.preflight import DEFAULTS, preflight
 
 
@@ -27,6 +29,14 @@ def settled(request):
 def test_patches_are_half_as_wide_as_the_receptive_field(image_folder, model, arguments, expected):
     request = training(model=model, model_args=arguments, train_data=str(image_folder), val_data=str(image_folder))
     assert settled(request) == expected
+
+
+def test_patches_are_multiples_of_what_the_model_pads_to(image_folder, tmp_path):
+    d = {"name": "windows", "scale": 4, "multiple": 16, "links": [(0, [("Conv2D", {"filters": 48}), ("PixelShuffle", {"size": 4})], "sr")]}
+    write_json(tmp_path / "model.json", vf.canonicalize(d))
+    request = training(model=str(tmp_path / "model.json"), train_data=str(image_folder), val_data=str(image_folder))
+    assert settled(request)[0] == 16
+    assert settled(change(request, patch_size=20))[0] == 20
 
 
 def test_images_are_also_downscaled_unless_the_request_says_otherwise(image_folder):

@@ -55,7 +55,8 @@ class InParts(keras.layers.Layer):
 
     def call(self, x: Tensor, training: bool | None = None) -> Tensor:
         size = ops.shape(x)[0] // self.parts
-        return ops.concatenate([self.model(x[part * size : (part + 1) * size], training=training) for part in range(self.parts)], axis=0)
+        outputs = [self.model(x[part * size : (part + 1) * size], training=training) for part in range(self.parts)]
+        return keras.tree.map_structure(lambda *tensors: ops.concatenate(tensors, axis=0), *outputs)
 
     def compute_output_spec(self, x: Tensor, training: bool | None = None) -> Tensor:
         return self.model.compute_output_spec(x)

@@ -37,7 +37,8 @@ def describe_nonfinite(models: TrainingModels, plan: Plan, lr: np.ndarray, hr: n
         return "the loss compares predicted noise, for which no layer can be named"
     model, color = models.model, plan.checked.definition.color
     lr, hr = uint8_to_float(lr, color), uint8_to_float(hr, color)
-    terms = list(_nonfinite_terms(models, plan, hr, model(lr, training=False)))
+    output = model(lr, training=False)
+    terms = list(_nonfinite_terms(models, plan, hr, output["sr"] if isinstance(output, dict) else output))
     text = f"not finite: loss term {', '.join(terms)}" if terms else "the loss of this batch is finite, its gradient is not"
     layer = _first_nonfinite_layer(model, lr)
     return f"{text}; first layer with an output that is not finite: {layer}" if layer else text

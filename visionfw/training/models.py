@@ -37,6 +37,7 @@ from visionfw.optimizers.layer_lr import layer_lr_multipliers
 from visionfw.optimizers.schedules import build_learning_rate
 from visionfw.runs.checkpoints import load_initial_weights, precision
 from visionfw.samplers import score_of
+from visionfw.training.levels import LevelsModel, level_scales, level_side, loss_at_level
 from visionfw.training.parallel import Parallel, start
 from visionfw.training.scores import PatchValues
 from visionfw.training.setup import Plan
@@ -111,6 +112,8 @@ def _compile(plan: Plan, lr_factor: float, parallel: Parallel) -> TrainingModels
         train_model = DiffusionTrainer(model, *diffusion_parts(plan), objective, plan.config.runtime.seed, chunks)
     else:
         train_model, loss = uint8_inputs(model, color, chunks), uint8_targets(objective, color)
+        levels = _level_losses(plan)
+        train_model = LevelsModel(train_model, levels) if levels else train_model
     optimizer = _optimizer(plan, model, lr_factor)
     if plan.config.gan is not None and plan.discriminator is not None:
         train_model, optimizer = _adversarial(plan, plan.config.gan, plan.discriminator, train_model, optimizer, lr_factor)
@@ -122,6 +125,16 @@ def _compile(plan: Plan, lr_factor: float, parallel: Parallel) -> TrainingModels
         eval_model = model if is_own else build_float32(plan)
     scores = next((metric for metric in metrics if isinstance(metric, PatchValues)), None)
     return TrainingModels(model, eval_model, train_model, scores, parallel, remarks)
+
+
+def _level_losses(plan: Plan) -> dict[str, Callable]:
+    """Return the losses of the model's image outputs beside 'sr', against uint8 HR patches."""
+    patch_size, scale, color = plan.config.data.patch_size, plan.config.model.scale, plan.checked.definition.color
+    losses = {}
+    for name, level in level_scales(plan.checked).items() if len(plan.checked.flat.outputs) > 1 else ():
+        side = level_side(name, level, patch_size)
+        losses[name] = uint8_targets(loss_at_level(training_loss(plan, scale=max(1, round(level))), patch_size * scale, side), color)
+    return losses
 
 
 def _build(plan: Plan) -> tuple[keras.Model, tuple[str, ...]]:
@@ -213,10 +226,10 @@ def upscaler(plan: Plan, model: keras.Model) -> Callable[[np.ndarray], np.ndarra
     return Upscaler(model)
 
 
-def training_loss(plan: Plan, loss: Loss | None = None) -> Callable:
-    """Return the run's loss, or another one, as a function (reference, sr) -> (batch,) of images in [0, 1]."""
+def training_loss(plan: Plan, loss: Loss | None = None, scale: int | None = None) -> Callable:
+    """Return the run's loss, or another one, at the run's scale or another one: a function (reference, sr) -> (batch,) of images in [0, 1]."""
     config = plan.config
-    context = LossContext(config.model.scale, config.loss.feature_weights, config.loss.allow_download)
+    context = LossContext(scale or config.model.scale, config.loss.feature_weights, config.loss.allow_download)
     return (loss or config.objective).build(context)
 
 

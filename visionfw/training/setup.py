@@ -32,6 +32,7 @@ from visionfw.losses import LOSSES
 from visionfw.metrics.feature_weights import find_weights
 from visionfw.samplers import SAMPLERS, score_of
 from visionfw.training.config import TrainConfig
+from visionfw.training.levels import level_scales, level_side
 from visionfw.training.preflight import Preflight
 
 _DEFAULT_STEPS = 6000
@@ -91,7 +92,11 @@ def prepare(flight: Preflight, log: Log, steps: int | None = None, *, decode: bo
         log(line)
     checked = _checked_model(flight, log)
     config = with_flags(flight.config, {"patch_size": flight.config.data.patch_size or _half_of_receptive_field(checked)})
-    _check_loss(config, checked.definition)
+    levels = level_scales(checked) if len(checked.flat.outputs) > 1 else {}
+    sides = [level_side(name, level, config.data.patch_size) for name, level in levels.items()]
+    if levels:
+        log("outputs beside sr: " + ", ".join(f"{name} at x{float(level):g}" for name, level in levels.items()) + "; each is compared with the shrunk HR image")
+    _check_loss(config, checked.definition, min([*sides, config.data.patch_size * config.model.scale]))
     discriminator = load_discriminator(config.gan, checked, config.data.patch_size) if config.gan is not None else None
     if discriminator is not None and flight.initial is None:
         log("adversarial training from random weights: it usually starts from a run trained without a discriminator (--init_from=RUN)")
@@ -163,8 +168,8 @@ def _check_trainable(checked: Checked, config: TrainConfig) -> None:
             f"{definition.name}: train.py trains models of one input whose output (or one of them) is named 'sr', and diffusion models: "
             "inputs 'lr', 'noisy' and 'noise_level' or 'step', output 'noise' or 'velocity'"
         )
-    elif len(outputs) > 1:
-        raise RequestError(f"{definition.name}: has several outputs, and there is no loss for {', '.join(outputs)}")
+    elif len(outputs) > 1 and config.gan is not None:
+        raise RequestError(f"{definition.name}: has several outputs ({', '.join(outputs)}), and adversarial training is of one")
 
 
 def _check_diffusion(config: TrainConfig, definition: Definition) -> None:
@@ -190,13 +195,15 @@ def _half_of_receptive_field(checked: Checked) -> int:
     """Return the default side of LR patches: small patches are more varied, and pixels outside the receptive field are of no use."""
     field_size = compute_cost(checked).receptive_field / ((checked.scale or 1) if checked.definition.pre_upsample else 1)
     smallest, largest = _PATCH_SIDES
-    return largest if math.isinf(field_size) else min(largest, max(smallest, round(field_size) // 2 // 4 * 4))
+    side = largest if math.isinf(field_size) else min(largest, max(smallest, round(field_size) // 2 // 4 * 4))
+    multiple = 1 if checked.definition.pre_upsample else checked.definition.multiple or 1
+    return -(-side // multiple) * multiple  # padded patches cost as much as larger ones
 
 
-def _check_loss(config: TrainConfig, definition: Definition) -> None:
-    """Refuse a loss for which the patches are too small, or whose feature network has no weights or no colors to compare."""
+def _check_loss(config: TrainConfig, definition: Definition, side: int) -> None:
+    """Refuse a loss for which the smallest output of patches, of a side, is too small, or whose feature network has no weights or no colors to compare."""
     flag = "--content_loss" if config.gan is not None and config.gan.content_loss is not None else "--loss"
-    side, loss = config.data.patch_size * config.model.scale, config.objective
+    loss = config.objective
     problems = [f"{flag}={problem}" for problem in loss.size_problems(side)]
     networks = loss.feature_networks
     if not networks:
