@@ -45,7 +45,7 @@ def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
 
 def gallery_family(family: str, members: Iterable[str]) -> str:
     """Return the sections of a family of models."""
-    return "\n\n".join([f"## {family}", *(gallery_section(name) for name in members)])
+    return "\n\n".join([f"## {family[0].upper()}{family[1:]}", *(gallery_section(name) for name in members)])
 
 
 def gallery_section(name: str) -> str:
