@@ -68,6 +68,8 @@ def by_formula(name, x, weights):
         return np.sqrt(x + 0.1)
     if name == "Reduce":
         return np.linalg.norm(x, axis=-1, keepdims=True)
+    if name == "ChannelShuffle":
+        return x[..., [0, 2, 4, 1, 3, 5]]
     if name == "ChannelRepeat":
         return x.repeat(3, axis=-1)
     if name == "OffsetUpsampling":
@@ -298,6 +300,8 @@ def test_half_a_pixel_is_kept_where_the_scale_is_a_fraction():
         ("ChannelSlice", {"start": 2, "stop": 9}, (None, 4, 4, 5), "channels 2 to 9 of 5 cannot be kept"),
         ("ReplicatePadding", {"padding": -1}, None, "padding must be a number"),
         ("ReflectPadding", {"multiple": 0}, None, "multiple must be a whole number of at least 1, not 0"),
+        ("ChannelShuffle", {"groups": 0}, None, "groups must be a whole number of at least 1, not 0"),
+        ("ChannelShuffle", {"groups": 4}, (None, 4, 4, 6), "6 channels cannot be split into 4 groups"),
         ("ChannelRepeat", {"times": 0}, None, "times must be a whole number of at least 1, not 0"),
         ("OffsetUpsampling", {"scale": 0}, None, "scale must be a whole number of at least 1, not 0"),
         ("OffsetUpsampling", {}, (None, 4, 4, 8), "takes two sources: an image and its offsets"),

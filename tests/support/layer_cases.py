@@ -19,6 +19,7 @@ CASES = {
     "ChannelSlice": ({"start": 1, "stop": 3}, (2, 4, 4, 5)),
     "GlobalDeviationPooling2D": ({"keepdims": True}, (2, 4, 5, 3)),
     "EdgeFilter": ({"kind": "sobel_y"}, (2, 5, 6, 3)),
+    "ChannelShuffle": ({"groups": 3}, (2, 4, 4, 6)),
     "ChannelRepeat": ({"times": 3}, (2, 4, 4, 2)),
     "OffsetUpsampling": ({"scale": 2, "groups": 2}, [(2, 3, 5, 4), (2, 3, 5, 16)]),
     "BlockAttention": ({"heads": 2, "window": 2, "grid": True}, (2, 4, 6, 24)),

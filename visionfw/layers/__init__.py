@@ -46,6 +46,7 @@ LAYERS: Registry[LayerEntry] = Registry(
         _entry("attention.blocks_and_grids", "BlockAttention", "multi-head attention among the pixels of blocks or grids, from queries, keys and values"),
         _entry("attention.blocks_and_grids", "BlockChannelAttention", "the same among channels, with a learned temperature"),
         _entry("channels", "ChannelRepeat", "repeats each channel `times` times"),
+        _entry("channels", "ChannelShuffle", "interleaves `groups` groups of channels"),
         _entry("channels", "ChannelSlice", "keeps the channels from `start` to `stop`, as a Python slice does"),
         _entry("padding", "CropPadding", "removes what PadToMultiple added; sources: an image, and the one before padding"),
         _entry("elementwise", "Divide", "divides its first source by its second, to which `offset` is added", like="Multiply"),

@@ -121,6 +121,44 @@ class LayerScale(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="visionfw")
+class ChannelShuffle(keras.layers.Layer):
+    """Interleaves groups of channels, so that what follows mixes channels of all groups: a, b | c, d -> a, c, b, d.
+
+    Args:
+        groups: groups of as many channels each.
+
+    Shapes: (..., channels) -> the same.
+
+    Raises:
+        ValueError: the channels cannot be split into so many groups.
+
+    Reference: Zhang et al. (ShuffleNet), CVPR 2018.
+    """
+
+    def __init__(self, groups: int = 8, **kwargs: Any):
+        super().__init__(**kwargs)
+        if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
+            raise ValueError(f"groups must be a whole number of at least 1, not {groups!r}")
+        self.groups = groups
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        if input_shape[-1] % self.groups:
+            raise ValueError(f"{input_shape[-1]} channels cannot be split into {self.groups} groups")
+        return tuple(input_shape)
+
+    def call(self, x: Tensor) -> Tensor:
+        outer, each = ops.shape(x)[:-1], x.shape[-1] // self.groups
+        grouped = ops.reshape(x, (*outer, self.groups, each))
+        return ops.reshape(ops.swapaxes(grouped, -1, -2), (*outer, self.groups * each))
+
+    def receptive_window(self, axis: int) -> Window:
+        return POINTWISE
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"groups": self.groups}
+
+
+@keras.saving.register_keras_serializable(package="visionfw")
 class ChannelRepeat(keras.layers.Layer):
     """Repeats each channel `times` times: a, b -> a, a, b, b.
 
