@@ -214,11 +214,34 @@ def permuted_windows(x, weights, heads=2, side=6, shift=3):
     return np.roll(out @ projection + last, (shift, shift), axis=(1, 2))
 
 
+def cosine_windows(x, weights, heads=2, side=4, shift=1):
+    """Attend inside shifted windows by cosines times a factor; biases come from a network over logarithms of distances."""
+    kernel, query_offset, value_offset, factor, hidden_kernel, hidden_bias, bias_kernel, projection, last = weights
+    n, h, w, c = x.shape
+    qkv = x @ kernel + np.concatenate([query_offset, np.zeros(c), value_offset])
+    query, key, value = (part.reshape(n, h, w, heads, c // heads) for part in np.split(qkv, 3, axis=-1))
+    query, key = (part / np.linalg.norm(part, axis=-1, keepdims=True) for part in (query, key))
+    factor = np.exp(np.minimum(factor[:, 0, 0], np.log(100)))
+
+    def bias(p, q):
+        steps = 8 * (np.array(p) - q) / (side - 1)
+        steps = np.sign(steps) * np.log2(np.abs(steps) + 1) / 3
+        return 16 / (1 + np.exp(-np.maximum(steps @ hidden_kernel + hidden_bias, 0) @ bias_kernel))
+
+    out = np.zeros(x.shape)
+    for p in np.ndindex(h, w):
+        seen = [q for q in np.ndindex(h, w) if all((p[axis] - shift) // side == (q[axis] - shift) // side for axis in (0, 1))]
+        logits = np.stack([(query[:, *p] * key[:, *q]).sum(-1) * factor + bias(p, q) for q in seen])
+        out[:, *p] = np.einsum("snh,snhd->nhd", softmax(logits, axis=0), np.stack([value[:, *q] for q in seen])).reshape(n, c)
+    return out @ projection + last
+
+
 FORMULAS = {
     "BlockAttention": in_blocks,
     "BlockChannelAttention": channels_in_blocks,
     "CategoryAttention": among_alike,
     "ChannelSelfAttention": among_channels,
+    "CosineWindowAttention": cosine_windows,
     "OverlappingWindowAttention": overlapping_windows,
     "PermutedWindowAttention": permuted_windows,
     "RectangleWindowAttention": rectangle_windows,

@@ -7,6 +7,7 @@ import numpy as np
 #: Parameters and the shape of the input; for a layer of several sources a list of shapes.
 CASES = {
     "BatchNormalization": ({"epsilon": 0.01}, (2, 3, 4, 5)),
+    "CosineWindowAttention": ({"heads": 2, "window": 4, "shift": 1}, (2, 4, 8, 8)),
     "OverlappingWindowAttention": ({"heads": 2, "window": 4, "overlap": 2}, (2, 7, 10, 8)),
     "PermutedWindowAttention": ({"heads": 2, "window": 6, "shift": 3}, (2, 12, 6, 8)),
     "PReLU": ({"shared_axes": [1, 2]}, (2, 3, 4, 5)),

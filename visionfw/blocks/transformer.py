@@ -31,6 +31,7 @@ def transformer_layer(
     mlp_options: dict | None = None,
     drop_path: float = 0.0,
     epsilon: float = 1e-5,
+    norm_first: bool = True,
 ) -> dict[str, Any]:
     """Return a transformer layer: x + attention(norm(x)), and then x + mlp(norm(x)).
 
@@ -41,21 +42,15 @@ def transformer_layer(
         mlp_options: its parameters.
         drop_path: probability with which training skips a residual branch for an image (stochastic depth).
         epsilon: of the layer normalizations `norm_norm1` and `norm_norm2`.
+        norm_first: normalize before attention and MLP; False for behind them, as in Swin V2.
 
-    Reference: Dosovitskiy et al., ICLR 2021; Huang et al. (stochastic depth), ECCV 2016.
+    Reference: Dosovitskiy et al., ICLR 2021; Huang et al. (stochastic depth), ECCV 2016; Liu et al. (Swin Transformer V2), CVPR 2022.
     """
-    attended, attention_links = branch("norm1", attention, "attention", attention_options, drop_path)
-    mixed, mlp_links = branch("norm2", mlp, "mlp", mlp_options, drop_path)
-    return {
-        "links": [
-            (0, "LayerNormalization", "norm1", {"epsilon": epsilon}),
-            *attention_links,
-            ((0, attended), "Add", "sum"),
-            ("sum", "LayerNormalization", "norm2", {"epsilon": epsilon}),
-            *mlp_links,
-            (("sum", mixed), "Add", "out"),
-        ]
-    }
+    norm1, norm2 = ("norm1", "LayerNormalization", {"epsilon": epsilon}), ("norm2", "LayerNormalization", {"epsilon": epsilon})
+    first, second = ("attention", attention, attention_options), ("mlp", mlp, mlp_options)
+    attended, attention_links = _series(0, *((norm1, first) if norm_first else (first, norm1)), drop_path)
+    mixed, mlp_links = _series("sum", *((norm2, second) if norm_first else (second, norm2)), drop_path)
+    return {"links": [*attention_links, ((0, attended), "Add", "sum"), *mlp_links, (("sum", mixed), "Add", "out")]}
 
 
 def swin_layer(filters: int = 180, heads: int = 6, window: int = 8, shift: int = 0, hidden: int = 360, qkv_bias: bool = True, drop_path: float = 0.0) -> dict:
@@ -85,9 +80,11 @@ def swin_group(
     attention: str = "WindowAttention",
     mlp: str = "mlp",
     qkv_bias: bool = True,
+    norm_first: bool = True,
     drop_path: float = 0.0,
     drop_path_step: float = 0.0,
     residual: str = "1conv",
+    projected: bool = False,
 ) -> dict[str, Any]:
     """Return SwinIR's residual group: layers `block_layer_0`, `block_layer_1`, ... and a convolution, `block_convolved`.
 
@@ -100,9 +97,11 @@ def swin_group(
         attention: a layer with the parameters of WindowAttention.
         mlp: a block with the parameters of `mlp`.
         qkv_bias: queries, keys and values have a bias.
+        norm_first: normalize before attention and MLP; False for behind them.
         drop_path: probability with which training skips a branch of the first layer.
         drop_path_step: how much larger it is in each following layer.
         residual: the convolution, as in `residual_convolution`.
+        projected: a 1x1 convolution follows it, `conv_projected` (Swin2SR).
 
     Reference: Liang et al. (SwinIR), ICCVW 2021.
     """
@@ -114,10 +113,13 @@ def swin_group(
             "mlp": mlp,
             "mlp_options": {"filters": filters, "hidden": hidden},
             "drop_path": drop_path + number * drop_path_step,
+            "norm_first": norm_first,
         }
         links.append((f"layer_{number - 1}" if number else 0, "transformer_layer", f"layer_{number}", options))
-    last = f"layer_{depth - 1}"
-    return {"links": [*links, (last, "residual_convolution", "convolved", {"filters": filters, "kind": residual}), ((0, "convolved"), "Add", "sum")]}
+    links.append((f"layer_{depth - 1}", "residual_convolution", "convolved", {"filters": filters, "kind": residual}))
+    if projected:
+        links.append(("convolved", "Conv2D", "projected", {"filters": filters, "kernel_size": 1}))
+    return {"links": [*links, ((0, "projected" if projected else "convolved"), "Add", "sum")]}
 
 
 def residual_convolution(filters: int = 180, kind: str = "1conv") -> dict[str, Any]:
@@ -147,6 +149,17 @@ def residual_convolution(filters: int = 180, kind: str = "1conv") -> dict[str, A
             ("middle_active", "Conv2D", "last", {"filters": filters}),
         ]
     }
+
+
+#: A layer of a residual branch: its target, its name, its parameters.
+_Step = tuple[str, str, dict | None]
+
+
+def _series(source: str | int, first: _Step, second: _Step, drop_path: float) -> tuple[str, list[tuple]]:
+    """Return the last node of a residual branch of two layers, and its links."""
+    target, layer, options = first
+    last, links = branch(target, second[1], second[0], second[2], drop_path)
+    return last, [(source, layer, target, options or {}), *links]
 
 
 def branch(source: str, layer: str, target: str, options: dict | None, drop_path: float) -> tuple[str, list[tuple]]:

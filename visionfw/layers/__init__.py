@@ -48,6 +48,7 @@ LAYERS: Registry[LayerEntry] = Registry(
         _entry("channels", "ChannelRepeat", "repeats each channel `times` times"),
         _entry("channels", "ChannelShuffle", "interleaves `groups` groups of channels"),
         _entry("channels", "ChannelSlice", "keeps the channels from `start` to `stop`, as a Python slice does"),
+        _entry("attention.cosine", "CosineWindowAttention", "attention inside windows by cosines, shifted by `shift` (Swin V2, Swin2SR)"),
         _entry("padding", "CropPadding", "removes what PadToMultiple added; sources: an image, and the one before padding"),
         _entry("elementwise", "Divide", "divides its first source by its second, to which `offset` is added", like="Multiply"),
         _entry("pooling", "GlobalDeviationPooling2D", "standard deviation of each channel over the image (IMDN's contrast)"),

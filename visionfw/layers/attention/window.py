@@ -59,6 +59,12 @@ def _mask(height: Tensor, width: Tensor, window: int, shift: int, dtype: Any) ->
     return mask_between(regions, regions, dtype)
 
 
+def reference_mask(window: int, shift: int) -> np.ndarray:
+    """Return the mask of shifted windows for the images that reference implementations store it for, (windows, window^2, window^2) float32."""
+    side = max(2, REFERENCE_SIDE // window) * window
+    return ops.convert_to_numpy(_mask(side, side, window, shift, "float32"))
+
+
 @keras.saving.register_keras_serializable(package="visionfw")
 class WindowAttention(MultiHeadSelfAttention):
     """Multi-head self-attention inside windows, with an optional shift and a learned bias for each relative position.
@@ -100,8 +106,7 @@ class WindowAttention(MultiHeadSelfAttention):
         """Return the constants in the state_dict of the reference implementation, by their names below the module or, with ^, beside it."""
         buffers = {"relative_position_index": relative_positions(self.window)}
         if self.shift:
-            side = max(2, REFERENCE_SIDE // self.window) * self.window
-            buffers["^attn_mask"] = ops.convert_to_numpy(_mask(side, side, self.window, self.shift, "float32"))
+            buffers["^attn_mask"] = reference_mask(self.window, self.shift)
         return buffers
 
     def receptive_window(self, axis: int) -> Window:
