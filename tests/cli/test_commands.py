@@ -92,7 +92,7 @@ def test_a_wrong_flag_is_one_line_and_status_2(command, arguments, sentence):
             ["train", "--model=edsr", "--model_args=residual_scale=abc"],
             "error: EDSR cannot be built: Rescaling.call(): Cast string to ",
         ),
-        (["train", "--model=edsr", "--model_args=filters=8.0"], "error: EDSR: conv[0] (shifted -> head): Conv2D: 'filters' must be a whole number, not 8.0"),
+        (["train", "--model=edsr", "--model_args=filters=8.0"], "error: EDSR: links[2] (shifted -> head): Conv2D: 'filters' must be a whole number, not 8.0"),
         (["train", "--batch_size=100000000"], "error: --batch_size=100000000: there are only"),
         (["train", "--data_root=nowhere"], "error: --data_root: no folder nowhere"),
         (["train", "--run_dir=broken.py"], "error: --run_dir: broken.py is a file; name another folder, or remove it"),

@@ -54,10 +54,16 @@ def test_outputs_are_float32_under_any_policy(name, policy):
 
 
 def test_weights_keep_their_names_when_the_dictionary_is_reordered():
-    d = vf.definition("edsr", blocks=2)
+    d = vf.definition("fsrcnn")
     order = list(range(len(d["conv"])))[::-1]
     turned = {key: value for key, value in reversed(d.items())}
-    turned |= {key: [d[key][index] for index in order] for key in ("conv", "conv_par")}
+    turned |= {key: [d[key][index] for index in order] for key in ("conv", "conv_sub", "conv_par")}
+    assert [weight.path for weight in vf.build(turned).weights] == [weight.path for weight in vf.build(d).weights]
+
+
+def test_weights_keep_their_names_when_rows_are_reordered():
+    d = vf.definition("edsr", blocks=2)
+    turned = d | {"links": d["links"][::-1]}
     assert [weight.path for weight in vf.build(turned).weights] == [weight.path for weight in vf.build(d).weights]
 
 

@@ -336,3 +336,13 @@ def test_half_a_pixel_is_kept_where_the_scale_is_a_fraction():
 def test_wrong_parameters_are_reported(name, parameters, shape, sentence):
     with pytest.raises(ValueError, match=sentence):
         LAYERS.load(name)(**parameters).compute_output_shape(shape)
+
+
+def test_a_mean_color_of_255_is_not_rounded_under_mixed_precision():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        layer = LAYERS.load("MeanShift")(mean=[114.444], sign=1)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert float(np.ravel(layer(keras.ops.ones((1, 1, 1, 1), "bfloat16")))[0]) == np.float32(115.444)

@@ -188,7 +188,7 @@ def test_names_say_which_is_which(tmp_path):
     given["sub_mean.bias"] = np.zeros(3, np.float32)  # a mean of 0, which says nothing about the range of pixels
     write_zip(tmp_path / "x.pth", as_tensors(given))
     names = {"block_residuals-*-conv_1": "body.*.conv2", "block_residuals-*-conv_3": "module.body.*.conv1", "conv_head": "head"}
-    names |= {"conv_body": "last", "conv_shuffled_0": "up.0", "conv_tail": "tail"}
+    names |= {"conv_body": "last", "block_up-conv_wide_0": "up.0", "conv_tail": "tail"}
     assert vf.load_weights(model, tmp_path / "x.pth", names) == ["not used of the file: sub_mean"]
     np.testing.assert_array_equal(model.get_layer("block_residuals-2-conv_1").bias, given["module.body.2.conv2.bias"])
     wrong = {"conv_haed": "head"} | {key: value for key, value in names.items() if key not in ("conv_head", "conv_tail")} | {"conv_tail": "tial"}

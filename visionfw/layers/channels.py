@@ -17,6 +17,8 @@ from visionfw.numerics import Tensor
 class MeanShift(keras.layers.Layer):
     """Adds sign x mean to every channel: sign -1 subtracts the mean color before a network, sign 1 restores it behind.
 
+    Computes in float32 under mixed precision too: in an image in 0..255, bfloat16 has no half gray levels.
+
     Args:
         mean: one value per channel, in the image's range; the default is DIV2K's mean in [0, 1], as in EDSR.
         sign: 1 or -1.
@@ -26,8 +28,8 @@ class MeanShift(keras.layers.Layer):
     Reference: Lim et al., Enhanced Deep Residual Networks for Single Image Super-Resolution, CVPRW 2017.
     """
 
-    def __init__(self, mean: Sequence[float] = (0.4488, 0.4371, 0.4040), sign: int = -1, **kwargs: Any):
-        super().__init__(**kwargs)
+    def __init__(self, mean: Sequence[float] = (0.4488, 0.4371, 0.4040), sign: int = -1, dtype: Any = "float32", **kwargs: Any):
+        super().__init__(dtype=dtype, **kwargs)
         self.mean = [float(value) for value in mean]
         self.sign = sign
         if sign not in (1, -1):
