@@ -5,7 +5,7 @@ Lai et al., Deep Laplacian Pyramid Networks for Fast and Accurate Super-Resoluti
 Defaults: as published, 10 convolutions of 64 features a level, on luma. The PyTorch implementation whose files open here is
 twtygqyy's, with larger kernels in the transposed convolutions and no biases: `--model_args=kernel_size=4,bias=False`.
 
-    python train.py --model=lapsrn --loss=charbonnier --optimizer=sgd --learning_rate=1e-5 --batch_size=64 --patch_size=32 --train_data=T91,BSDS200
+    python train.py --model=lapsrn --model_args=every_level=True --loss=charbonnier --optimizer=sgd --learning_rate=1e-5 --batch_size=64 --patch_size=32
 
 Published, Y: x2 Set5 37.52 dB; x4 Set5 31.54, Set14 28.19, BSD100 27.32 dB; x8 Set5 26.14 dB.
 """
@@ -25,7 +25,7 @@ def lapsrn(*, scale=4, color="y", layers=10, filters=64, kernel_size=3, bias=Tru
         filters: features.
         kernel_size: side of the kernels that double the features' size.
         bias: convolutions have biases; those that double the image have none.
-        every_level: return the images of all levels, as 'x2', 'x4' and so on up to 'sr'.
+        every_level: return the images of all levels, as 'x2', 'x4' and so on up to 'sr'; each is trained by a loss of its own, as published.
     """
     if scale not in (2, 4, 8):
         raise ValueError(f"scale must be 2, 4 or 8, not {scale}")

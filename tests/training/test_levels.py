@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import zoo
 from configs import plan_of, silent, training
 
 import visionfw as vf
@@ -44,7 +43,7 @@ def test_the_reference_is_shrunk_as_imresize_does(old, new):
 
 def test_scales_of_outputs_are_in_lr_pixels_whatever_the_network_reads():
     assert level_scales(examine(PYRAMID)) == {"x2": 2}
-    assert level_scales(examine(zoo.lapsrn(3))) == {"x2": 2, "x4": 4}
+    assert level_scales(examine(vf.definition("lapsrn", scale=8, every_level=True))) == {"x2": 2, "x4": 4}
     upscaled = {
         "name": "u",
         "pre_upsample": "bicubic",
@@ -80,7 +79,7 @@ def test_every_output_has_a_gradient(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["pyramid", "lapsrn"])
 def test_a_run_is_trained_validated_and_evaluated_by_its_full_size_output(name, tmp_path, command):
-    d = {"pyramid": PYRAMID, "lapsrn": zoo.lapsrn(2, depth=2)}[name]
+    d = {"pyramid": PYRAMID, "lapsrn": vf.definition("lapsrn", scale=4, layers=2, every_level=True)}[name]
     log = []
     run = train(config_of(tmp_path, d, run_dir=str(tmp_path / "run"), sampler="hardest"), log.append)
     assert any("outputs beside sr: x2 at x2; each is compared with the shrunk HR image" in line for line in log)
