@@ -3,7 +3,7 @@
 Liu et al., Residual Feature Distillation Network for Lightweight Image Super-Resolution, ECCVW 2020. https://arxiv.org/abs/2009.11551
 
 Defaults: the paper's RFDN, 6 blocks of 48 features. RFDN-L has `filters=52`; the winner of AIM 2020's efficient SR challenge (E-RFDN) and the
-published weights `blocks=4,filters=50`.
+published weights `blocks=4,filters=50`. Images are in 0..255 inside; weight files do not tell the range.
 
     python train.py --model=rfdn --optimizer=adam --batch_size=64 --learning_rate=5e-4 --schedule=step --patch_size=64 --train_data=DIV2K --steps=1000000
 
@@ -13,17 +13,19 @@ Published, x4, Y: Set5 32.24, Set14 28.61, BSD100 27.57 dB.
 import math
 
 FAMILY = "efficient CNN"
+ASSUMED = ("image_range",)
 
 _LEAKY = {"negative_slope": 0.05}
 
 
-def rfdn(*, scale=4, filters=48, blocks=6, color="rgb"):
+def rfdn(*, scale=4, filters=48, blocks=6, image_range=255.0, color="rgb"):
     """Return RFDN's dictionary.
 
     Args:
         scale: any whole number.
         filters: features; half of them are distilled in each step, a quarter are inside the attention.
         blocks: number of residual feature distillation blocks.
+        image_range: the value of white inside the network; images of the model itself are in [0, 1].
         color: "rgb", or "y" for luma alone.
     """
     steps = [f"block_{number}" for number in range(1, blocks + 1)]
@@ -36,7 +38,8 @@ def rfdn(*, scale=4, filters=48, blocks=6, color="rgb"):
         "defaults": {"conv": {"filters": filters}},
         "blocks": {"distillation": {"links": _distillation(filters)}},
         "links": [
-            (0, "Conv2D", "head"),
+            (0, "Rescaling", "ranged", {"scale": image_range}),
+            ("ranged", "Conv2D", "head"),
             *[(source, "distillation", target) for source, target in zip(["head", *steps], steps)],
             (steps, "Concatenate", "gathered"),
             ("gathered", "Conv2D", "fused", {"kernel_size": 1}),
@@ -44,7 +47,8 @@ def rfdn(*, scale=4, filters=48, blocks=6, color="rgb"):
             ("fused_relu", "Conv2D", "body"),
             (("head", "body"), "Add", "features"),
             ("features", "Conv2D", "tail", {"filters": channels * scale**2}),
-            ("tail", "PixelShuffle", "sr", {"size": scale}),
+            ("tail", "PixelShuffle", "large", {"size": scale}),
+            ("large", "Rescaling", "sr", {"scale": 1 / image_range}),
         ],
     }
 

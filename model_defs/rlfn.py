@@ -3,7 +3,7 @@
 Kong et al., Residual Local Feature Network for Efficient Super-Resolution, CVPRW 2022. https://arxiv.org/abs/2205.07514
 
 Defaults: the paper's RLFN, 6 blocks of 52 features. RLFN-S has `filters=48`; the winner of NTIRE 2022's efficient SR challenge
-`blocks=4,filters=46,inner_filters=48`.
+`blocks=4,filters=46,inner_filters=48`. Images are in 0..255 inside; weight files do not tell the range.
 
     python train.py --model=rlfn --optimizer=adam --batch_size=64 --learning_rate=5e-4 --schedule=step --patch_size=64 --train_data=DF2K --steps=1000000
 
@@ -13,9 +13,10 @@ Published, x4, Y: Set5 32.24, Set14 28.62, BSD100 27.60 dB.
 import math
 
 FAMILY = "efficient CNN"
+ASSUMED = ("image_range",)
 
 
-def rlfn(*, scale=4, filters=52, inner_filters=None, blocks=6, attention_filters=16, color="rgb"):
+def rlfn(*, scale=4, filters=52, inner_filters=None, blocks=6, attention_filters=16, image_range=255.0, color="rgb"):
     """Return RLFN's dictionary.
 
     Args:
@@ -24,6 +25,7 @@ def rlfn(*, scale=4, filters=52, inner_filters=None, blocks=6, attention_filters
         inner_filters: features between the three convolutions of a block; as many as `filters` unless given.
         blocks: number of residual local feature blocks.
         attention_filters: features inside the attention.
+        image_range: the value of white inside the network; images of the model itself are in [0, 1].
         color: "rgb", or "y" for luma alone.
     """
     inner = {"filters": inner_filters or filters}
@@ -48,12 +50,14 @@ def rlfn(*, scale=4, filters=52, inner_filters=None, blocks=6, attention_filters
         "defaults": {"conv": {"filters": filters}},
         "blocks": {"local": {"links": local}},
         "links": [
-            (0, "Conv2D", "head"),
+            (0, "Rescaling", "ranged", {"scale": image_range}),
+            ("ranged", "Conv2D", "head"),
             ("head", "local", "blocks", {"repeat": blocks}),
             ("blocks", "Conv2D", "body"),
             (("head", "body"), "Add", "features"),
             ("features", "Conv2D", "tail", {"filters": channels * scale**2}),
-            ("tail", "PixelShuffle", "sr", {"size": scale}),
+            ("tail", "PixelShuffle", "large", {"size": scale}),
+            ("large", "Rescaling", "sr", {"scale": 1 / image_range}),
         ],
     }
 

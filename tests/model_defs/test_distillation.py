@@ -91,9 +91,10 @@ def _formulas():
             made = self.esa(self.c5(cat([*kept, self.active(self.c4(rest))], 1)))
             return self.cca(made) + x if self.separable else made
 
-    class Gathered(nn.Module):  # IMDN and RFDN around their blocks
-        def __init__(self, block, name, features, blocks, scale, channels=3):
+    class Gathered(nn.Module):  # IMDN and RFDN around their blocks; RFDN takes images in 0..255, as RLFN does
+        def __init__(self, block, name, white, features, blocks, scale, channels=3):
             super().__init__()
+            self.white = white
             self.fea_conv = conv(channels, features)
             self.steps = [f"{name}{number}" for number in range(1, blocks + 1)]
             for step in self.steps:
@@ -103,9 +104,9 @@ def _formulas():
             self.upsampler = nn.Sequential(conv(features, channels * scale**2), nn.PixelShuffle(scale))
 
         def forward(self, x):
-            x = head = self.fea_conv(x)
+            x = head = self.fea_conv(self.white * x)
             made = [x := getattr(self, step)(x) for step in self.steps]
-            return self.upsampler(self.LR_conv(self.c(cat(made, 1))) + head)
+            return self.upsampler(self.LR_conv(self.c(cat(made, 1))) + head) / self.white
 
     class BSRN(nn.Module):
         def __init__(self, features, blocks, scale, channels=3):
@@ -142,14 +143,14 @@ def _formulas():
             self.upsampler = nn.Sequential(conv(features, channels * scale**2), nn.PixelShuffle(scale))
 
         def forward(self, x):
-            x = head = self.conv_1(x)
+            x = head = self.conv_1(255 * x)
             for step in self.steps:
                 x = getattr(self, step)(x)
-            return self.upsampler(self.conv_2(x) + head)
+            return self.upsampler(self.conv_2(x) + head) / 255
 
     return {
-        "imdn": lambda *given: Gathered(Split, "IMDB", *given),
-        "rfdn": lambda *given: Gathered(lambda features: Distilled(features, False), "B", *given),
+        "imdn": lambda *given: Gathered(Split, "IMDB", 1, *given),
+        "rfdn": lambda *given: Gathered(lambda features: Distilled(features, False), "B", 255, *given),
         "bsrn": BSRN,
         "rlfn": RLFN,
     }
@@ -173,4 +174,5 @@ def test_it_is_its_formula(name, theirs, ours, tmp_path):
     module = randomized(_formulas()[name](*theirs))
     channels = 1 if ours["color"] == "y" else 3
     opened = assert_opens(module, tmp_path, name, ours, channels, SIZES)
+    assert any("assumed image_range=255.0" in remark for remark in opened.remarks) == (name in ("rfdn", "rlfn"))
     assert_writes_into(module, opened.model, tmp_path, channels, SIZES)
