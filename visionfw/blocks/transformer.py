@@ -46,10 +46,13 @@ def transformer_layer(
 
     Reference: Dosovitskiy et al., ICLR 2021; Huang et al. (stochastic depth), ECCV 2016; Liu et al. (Swin Transformer V2), CVPR 2022.
     """
-    norm1, norm2 = ("norm1", "LayerNormalization", {"epsilon": epsilon}), ("norm2", "LayerNormalization", {"epsilon": epsilon})
-    first, second = ("attention", attention, attention_options), ("mlp", mlp, mlp_options)
-    attended, attention_links = _series(0, *((norm1, first) if norm_first else (first, norm1)), drop_path)
-    mixed, mlp_links = _series("sum", *((norm2, second) if norm_first else (second, norm2)), drop_path)
+    steps: list[tuple[_Step, _Step]] = [
+        (("norm1", "LayerNormalization", {"epsilon": epsilon}), ("attention", attention, attention_options)),
+        (("norm2", "LayerNormalization", {"epsilon": epsilon}), ("mlp", mlp, mlp_options)),
+    ]
+    (first, second), (third, fourth) = steps if norm_first else [(later, earlier) for earlier, later in steps]
+    attended, attention_links = _series(0, first, second, drop_path)
+    mixed, mlp_links = _series("sum", third, fourth, drop_path)
     return {"links": [*attention_links, ((0, attended), "Add", "sum"), *mlp_links, (("sum", mixed), "Add", "out")]}
 
 
