@@ -82,7 +82,8 @@ class CosineWindowAttention(Heads):
         _, count, channels = ops.shape(tokens)
         qkv = ops.matmul(tokens, self.qkv_kernel)
         if self.has_qkv_bias:
-            qkv = qkv + ops.concatenate([self.query_bias, ops.zeros_like(self.query_bias), self.value_bias])
+            query, value = ops.convert_to_tensor(self.query_bias), ops.convert_to_tensor(self.value_bias)
+            qkv = qkv + ops.concatenate([query, ops.zeros_like(query), value])
         qkv = ops.transpose(ops.reshape(qkv, (-1, count, 3, self.heads, channels // self.heads)), (2, 0, 3, 1, 4))
         factor = ops.exp(ops.minimum(self.logit_scale, math.log(100))) * math.sqrt(channels // self.heads)  # `mix` divides by the root
         return self.mix(_normalized(qkv[0]) * factor, _normalized(qkv[1]), qkv[2], self._bias(), mask)
