@@ -80,5 +80,5 @@ def test_it_is_the_papers_formula_and_its_state_dict_goes_both_ways(scale, color
 def test_it_folds_to_what_is_run(tmp_path):
     opened = assert_opens(formula(2, 6, 2, 1), tmp_path, "ecbsr", {}, 1)
     dictionary, run = vf.fold(opened.dictionary, opened.model)
-    assert vf.cost(dictionary).params == vf.cost(vf.definition("ecbsr", blocks=2, filters=6, scale=2, deployed=True)).params
+    assert dictionary == vf.canonicalize(vf.definition("ecbsr", blocks=2, filters=6, scale=2, deployed=True))
     assert_same(outputs_of(run, images((9, 14), 1)), outputs_of(opened.model, images((9, 14), 1)))

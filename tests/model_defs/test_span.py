@@ -41,10 +41,16 @@ def test_a_file_of_folded_convolutions_alone_opens(tmp_path):
     assert_same(outputs_of(opened.model, images((9, 14))), outputs_of(trained.model, images((9, 14))))
 
 
-def test_what_is_folded_is_what_the_reference_folds(tmp_path):
+def test_what_is_folded_is_the_deployed_model_with_the_convolutions_that_the_reference_folds(tmp_path):
     module = reference(upscale=2)
     opened = assert_opens(module, tmp_path, "span", {})
-    _, run = vf.fold(opened.dictionary, opened.model)
+    dictionary, run = vf.fold(opened.dictionary, opened.model)
+    assert dictionary == vf.canonicalize(vf.definition("span", **{**opened.dictionary["origin"]["arguments"], "deployed": True}))
     assert_same(outputs_of(run, images((9, 14))), outputs_of(opened.model, images((9, 14))))
-    kernel = module.state_dict()["block_1.c1_r.eval_conv.weight"].numpy().transpose(2, 3, 1, 0)
-    np.testing.assert_allclose(np.asarray(run.get_layer("block_c1_1-conv_sum").kernel), kernel, atol=1e-5 * np.ptp(kernel))
+    vf.save_weights(run, tmp_path / "folded.pth", names="reference")
+    written = torch().load(tmp_path / "folded.pth", weights_only=True)
+    theirs = {key: values for key, values in module.state_dict().items() if key in written}
+    assert {key for key in module.state_dict() if ".sk." not in key and ".conv." not in key} == set(written)
+    for key, values in theirs.items():
+        np.testing.assert_allclose(written[key], values, atol=1e-5 * float(values.max() - values.min()), err_msg=key)
+    assert vf.open(tmp_path / "folded.pth").dictionary["origin"] == dictionary["origin"]

@@ -12,14 +12,13 @@ import numpy as np
 from visionfw.errors import RequestError
 from visionfw.graph.build import definition_of
 from visionfw.graph.checking.check import examine
-from visionfw.graph.folding.fold import fold
+from visionfw.graph.folding.fold import fold_blocks
 from visionfw.graph.language.ir import Definition, to_dictionary
 from visionfw.graph.language.parser import parse
 from visionfw.interchange.placement import Placement, place_weights, write_values
 from visionfw.interchange.references import Reference, require_reference
 from visionfw.io.files import atomic_path, reporting_write_errors
 from visionfw.weights.pytorch_writer import write_pytorch
-from visionfw.weights.torch_layout import suffixes_of, to_torch
 
 #: Suffixes of files that hold a reference's state_dict.
 REFERENCE_SUFFIXES = (".safetensors", ".pth")
@@ -49,13 +48,12 @@ def reference_arrays(model: keras.Model, dictionary: Mapping[str, Any] | Definit
 
 def _folded_values(placement: Placement, definition: Definition, model: keras.Model) -> dict[str, np.ndarray]:
     """Return the convolutions that branches add up to, which the reference holds beside the branches."""
-    _, folded = fold(to_dictionary(definition), model)
-    layers = {layer.name.rpartition("-")[0]: layer for layer in folded.layers if layer.weights}
-    return {
-        f"{prefix}.{suffix}": to_torch(layers[block])[weight]
-        for prefix, block in placement.folded.items()
-        for weight, suffix in suffixes_of(layers[block]).items()
-    }
+    values: dict[str, np.ndarray] = {}
+    convolutions = fold_blocks(definition, model, placement.folded.values())
+    for prefix, block in placement.folded.items():
+        kernel, bias = convolutions[block]
+        values |= {f"{prefix}.weight": np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)), f"{prefix}.bias": bias}
+    return values
 
 
 def _refuse_other_model(definition: Definition, reference: Reference, arguments: Mapping[str, Any]) -> None:

@@ -54,6 +54,9 @@ BRANCHES = {
         ("a", ["ZeroPadding2D", ("Conv2D", {"kernel_size": 1, "padding": "valid"}), ("DepthwiseConv2D", {"padding": "valid", "kernel_size": 3})], "{}")
     ],
     "groups": [("a", "Conv2D", "{}", {"groups": 3})],
+    "1x3": [("a", "Conv2D", "{}", {"kernel_size": [1, 3]})],
+    "3x1": [("a", [("ZeroPadding2D", {"padding": [1, 0]}), ("Conv2D", {"kernel_size": [3, 1], "padding": "valid"})], "{}")],
+    "depthwise 3x3": [("a", ["DepthwiseConv2D", "BatchNormalization"], "{}")],
     "scaled": [("a", ["Conv2D", ("Rescaling", {"scale": 0.2, "offset": 0.1}), "LayerScale"], "{}")],
 }
 #: Branches with a whole 3x3 kernel, beside which nothing grows, and those of one pixel.
@@ -127,6 +130,42 @@ def test_registered_blocks_are_folded_inside(restored):
     layers, dictionary = folded([HEAD, ("a", "repeated", "body", {"repeat": 2}), ("body", "repeated", "more"), ("more", "Conv2D", "sr")])
     assert [link[3] for link in dictionary["blocks"]["repeated_1"]["links"]] == ["Conv2D", "ReLU"]
     assert layers == ["Conv2D", "repeated_1", "repeated_2", "Conv2D"]
+
+
+def test_blocks_that_are_convolutions_as_a_whole_join_the_branches_beside_them():
+    normalized = {"links": [(0, ["Conv2D", "BatchNormalization"], "out")]}
+    pointwise = {"links": [(0, [("Conv2D", {"kernel_size": 1}), "BatchNormalization"], "out")]}
+    links = [HEAD, ("a", "normalized", "b"), ("a", "pointwise", "c"), ("a", "BatchNormalization", "d"), (("b", "c", "d"), "Add", "e"), ("e", "ReLU", "sr")]
+    layers, dictionary = folded(links, {"normalized": normalized, "pointwise": pointwise})
+    assert layers == ["Conv2D", "Conv2D", "ReLU"]
+    assert "blocks" not in dictionary
+
+
+def test_depthwise_branches_become_one_depthwise_convolution():
+    links = [
+        HEAD,
+        ("a", ["DepthwiseConv2D", "BatchNormalization"], "b"),
+        ("a", ["BatchNormalization"], "c"),
+        (("a", "b", "c"), "Add", "d"),
+        ("d", "ReLU", "sr"),
+    ]
+    layers, dictionary = folded(links)
+    assert layers == ["Conv2D", "DepthwiseConv2D", "ReLU"]
+    assert dictionary["links"][1][4] == {"kernel_size": 3, "padding": "same"}
+
+
+def test_what_the_last_layers_add_or_subtract_joins_their_convolution():
+    shift = {"mean": [0.1, 0.2, 0.3], "sign": 1}
+    layers, _ = folded([HEAD, ("a", "Conv2D", "b"), (("b", "a"), "Subtract", "c"), ("c", "MeanShift", "sr", shift)])
+    assert layers == ["Conv2D", "Conv2D"]
+
+
+def test_a_block_that_is_used_at_several_widths_stays():
+    """What it would fold to at three channels is no layer at one."""
+    block = {"links": [(0, "DepthwiseConv2D", 1), (0, ["EdgeFilter", ("ZeroPadding2D", {"padding": 1})], 2), ((0, 1, 2), "Add", 3), (3, "ReLU", 4)]}
+    links = [HEAD, ("a", "block", "b"), ("b", "Conv2D", "c", {"filters": 1}), ("c", "block", "d"), ("d", "Conv2D", "sr")]
+    _, dictionary = folded(links, {"block": block})
+    assert dictionary["blocks"] == vf.canonicalize({"name": "x", "links": links, "blocks": {"block": block}})["blocks"]
 
 
 @pytest.mark.slow

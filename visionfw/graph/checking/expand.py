@@ -129,9 +129,9 @@ def tensor_name(tensor: TensorId) -> str:
     return "-".join(_step_name(*step) for step in tensor)
 
 
-def link_name(link: Link) -> str:
-    """Return the name of a link's layer inside its own graph; of its first copy, where it is repeated."""
-    return _Path((), (), "").step(link, link.copies[0], "").name
+def link_name(link: Link, copy: int | None = None) -> str:
+    """Return the name of a link's layer inside its own graph: of one of its copies, of the first unless given."""
+    return _Path((), (), "").step(link, link.copies[0] if copy is None else copy, "").name
 
 
 @dataclass(frozen=True)
