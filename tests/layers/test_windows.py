@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from layer_cases import CASES, example
 
+from visionfw.layers import LAYERS
 from visionfw.layers.facts import multiply_adds, receptive_window
 from visionfw.layers.windows import Window
 
@@ -59,11 +60,21 @@ def test_windows_of_keras_layers(layer):
     assert_window_holds(layer, np.random.default_rng(0).random((1, 12, 14, 4)).astype("float32"))
 
 
-@pytest.mark.parametrize("name", [name for name, (_, shape) in CASES.items() if len(shape) == 4 and not name.startswith("PadTo")])
+#: Layers whose output is no image of the input's kind, or whose example needs a test of its own.
+_OTHERS = ("PadToMinimum", "PadToMultiple", "PermutedWindowAttention", "TokenDictionary")
+
+
+@pytest.mark.parametrize("name", [name for name, (_, shape) in CASES.items() if len(shape) == 4 and name not in _OTHERS])
 def test_windows_of_our_layers(name):
     layer, x = example(name)
     x = x[:, :, : x.shape[2] // 2 * 2]  # sizes that strides divide
     assert_window_holds(layer, x, is_exact=name not in ("ReflectPadding", "ReplicatePadding"))
+
+
+def test_permuted_windows_are_windows_where_the_squares_of_a_key_do_not_straddle_the_edge():
+    """With an odd shift, a square of 2 x 2 pixels that makes one key lies half on either side of the rolled edge, in the reference too."""
+    layer = LAYERS.load("PermutedWindowAttention")(heads=2, window=4, shift=2)
+    assert_window_holds(layer, np.random.default_rng(0).random((1, 12, 8, 8)).astype("float32"), is_exact=False)
 
 
 @pytest.mark.parametrize("name", ["PadToMinimum", "PadToMultiple"])
