@@ -310,7 +310,7 @@ def test_a_scale_that_an_architecture_does_not_have_is_refused(name, scale):
     [
         pytest.param(name, scale, marks=() if scale == min(2, *SCALES.get(name, (2,))) else slow_unless_quick(name))
         for name in ENLARGING
-        for scale in (1, 2, 3, 4)
+        for scale in (1, 2, 3)
         if scale in SCALES.get(name, (scale,))
     ],
 )
@@ -385,10 +385,9 @@ def test_srresnet_can_end_in_tanh():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_another_backend_enlarges_the_same(backend, part, tmp_path, root):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
+def test_jax_enlarges_the_same(part, tmp_path, root):
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("JAX is not installed")
     outputs = {}
     for name in ENLARGING[part::4]:
         d = vf.canonicalize(vf.definition(name, **SMALL.get(name, {})))
@@ -398,7 +397,7 @@ def test_another_backend_enlarges_the_same(backend, part, tmp_path, root):
         (tmp_path / f"{name}.json").write_text(json.dumps(d))
         model.save_weights(tmp_path / f"{name}.weights.h5")
         np.save(tmp_path / f"{name}-lr.npy", lr)
-    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(root), "CUDA_VISIBLE_DEVICES": ""}
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(root), "CUDA_VISIBLE_DEVICES": ""}
     script = root / "tests" / "support" / "enlarge.py"
     subprocess.run([sys.executable, str(script), str(tmp_path), *outputs], env=environment, check=True, capture_output=True, timeout=400)
     for name, expected in outputs.items():
