@@ -132,7 +132,7 @@ class Study:
                 runs.setdefault((name, steps), []).append(found)
         uniform = sorted((steps, statistics.mean(result["Set5"] for result in results)) for (name, steps), results in runs.items() if name == "uniform")
         lines = [
-            f"| sampler | steps | runs | {' | '.join(TESTS)} | Set5 over uniform | uniform needs, of these steps |",
+            f"| sampler | steps | runs | {' | '.join(TESTS)} | Set5 over uniform | steps that uniform needs |",
             f"|---|--:|--:|{'---|' * len(TESTS)}--:|--:|",
         ]
         base = runs.get(("uniform", self.options.steps), [])
